@@ -1,0 +1,78 @@
+/**
+ * The guest that `npm start` boots: Debian's kernel and an initramfs with busybox.
+ */
+import { createHash } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { cacheFolder, exists, place } from './cache.ts';
+import { initramfs } from './cpio.ts';
+import { debEntries } from './deb.ts';
+import { type DebianOptions, debianPackages, packageTree } from './debian.ts';
+import { suite } from './source.ts';
+import { file, type TreeEntry } from './tree.ts';
+
+export interface GuestOptions extends Omit<DebianOptions, 'withDependencies' | 'source'> {
+  /** More Debian packages for the initramfs; `withDependencies` says which of their dependencies (default: all). */
+  packages?: readonly string[];
+  withDependencies?: DebianOptions['withDependencies'];
+  /** More files for the initramfs. */
+  files?: readonly TreeEntry[];
+}
+
+export interface Guest {
+  /** The kernel: a boot image as -kernel takes it. */
+  kernel: string;
+  initrd: string;
+  /** The kernel's name, as `uname -r` prints it. */
+  release: string;
+}
+
+/** The kernel's command line for a terminal: the console is the SCLP's VT220. */
+export const commandLine = 'console=ttysclp0';
+
+/** Obtains the guest, from the cache if it is there. */
+export async function debianGuest(options: GuestOptions = {}): Promise<Guest> {
+  const { packages = [], files = [], ...debian } = options;
+  const [, kernelPackage] = await debianPackages(['linux-image-s390x'], {
+    ...debian,
+    withDependencies: name => name.startsWith('linux-image-'),
+  });
+  // One answer about the current packages is enough.
+  const later = { ...debian, update: false };
+  const contents = await debianPackages(['busybox-static'], { ...later, withDependencies: false });
+  if (packages.length > 0) {
+    contents.push(...(await debianPackages(packages, { ...later, withDependencies: debian.withDependencies ?? true })));
+  }
+  const init = await readFile(new URL('./init', import.meta.url));
+
+  const home = join(options.cache ?? cacheFolder(), `guest-${suite}`);
+  const kernel = join(home, basename(kernelPackage, '.deb'), 'vmlinuz');
+  if (!(await exists(kernel))) {
+    console.error(`lpar: unpacking the kernel`);
+    await place(kernel, part => unpackKernel(kernelPackage, part));
+  }
+
+  const hash = createHash('sha256').update(init);
+  for (const path of contents) hash.update(`\0${basename(path)}`);
+  for (const { data, ...entry } of files) hash.update(`\0${JSON.stringify(entry)}`).update(data ?? '');
+  const initrd = join(home, 'initrd', `${hash.digest('hex').slice(0, 16)}.cpio.gz`);
+  if (!(await exists(initrd))) {
+    console.error(`lpar: building the initramfs`);
+    const tree = await packageTree(contents);
+    tree.add(file('init', init, 0o755));
+    // The kernel opens it for /init before /init can mount anything.
+    tree.add({ path: 'dev/console', type: 'character', mode: 0o600, major: 5, minor: 1 });
+    for (const entry of files) tree.add(entry);
+    await place(initrd, async part => writeFile(part, await initramfs(tree)));
+  }
+  // linux-image-<release>_<version>_s390x.deb
+  return { kernel, initrd, release: /^linux-image-([^_]+)/.exec(basename(kernelPackage))![1] };
+}
+
+/** The file boot/vmlinuz-* of a kernel package: the kernel's raw boot image. */
+async function unpackKernel(path: string, to: string) {
+  for await (const { type, data } of debEntries(path, name => /^boot\/vmlinuz-/.test(name))) {
+    if (type === 'file' && data) return writeFile(to, data);
+  }
+  throw new Error(`${path} has no boot/vmlinuz-*`);
+}
