@@ -1,0 +1,138 @@
+/**
+ * Predecoded code. A frame from which instructions are fetched gets a code page: for each halfword of the frame the
+ * number of the handler of the instruction that begins there, filled in as instructions are met. A store to the frame
+ * sets the halfwords it may have changed back to "not decoded"; a frame that is stored to often loses its code page.
+ */
+
+import type { Cpu } from './cpu.ts';
+import {
+  HANDLER_CROSSING,
+  HANDLER_DECODE,
+  HANDLER_EXECUTED,
+  HANDLER_PAGE_END,
+  selectHandler,
+  type Handler,
+} from './engine/interpreter.ts';
+import { operandsOf } from './isa/decode.ts';
+import { instructionLength } from './isa/formats.ts';
+import { invalidInstruction } from './isa/invalid.ts';
+import * as state from './state.ts';
+
+/** Stores to a code page between two decodings in it after which it is given up. */
+const PATIENCE = 64;
+
+export class CodePages {
+  readonly #cpu: Cpu;
+  readonly #layout: state.Layout;
+  readonly #u16: Uint16Array;
+  readonly #u8: Uint8Array;
+  readonly #frameOf: Int32Array;
+  readonly #storesSinceDecode: Uint8Array;
+  readonly #free: number[] = [];
+  #next = 0;
+  #victim = 0;
+
+  constructor(cpu: Cpu) {
+    this.#cpu = cpu;
+    this.#layout = cpu.layout;
+    this.#u16 = new Uint16Array(cpu.storage.memory.buffer);
+    this.#u8 = cpu.u8;
+    this.#frameOf = new Int32Array(state.CODE_PAGES).fill(-1);
+    this.#storesSinceDecode = new Uint8Array(state.CODE_PAGES);
+    const executed = (cpu.base + state.EXECUTE_SHADOW) / 2;
+    this.#u16.fill(HANDLER_EXECUTED, executed, executed + (4096 + 32) / 2);
+  }
+
+  /** Host address of the code page of the frame at this absolute address, made if need be. */
+  pageOf(frame: number): number {
+    const slot = this.#layout.codePageOf / 2 + frame / 4096;
+    const known = this.#u16[slot]!;
+    if (known) return this.#address(known - 1);
+    const page = this.#allocate();
+    const at = this.#address(page);
+    const end = (at + 4096) / 2;
+    this.#u16.fill(HANDLER_DECODE, at / 2, end);
+    this.#u16.fill(HANDLER_PAGE_END, end, (at + state.CODE_PAGE_SIZE) / 2);
+    this.#frameOf[page] = frame / 4096;
+    this.#storesSinceDecode[page] = 0;
+    this.#u16[slot] = page + 1;
+    this.#u8[this.#layout.frameFlags + frame / 4096]! |= state.FRAME_CODE;
+    this.#cpu.storesMustAsk(frame);
+    return at;
+  }
+
+  #address(page: number): number {
+    return this.#layout.codePages + page * state.CODE_PAGE_SIZE;
+  }
+
+  #allocate(): number {
+    const free = this.#free.pop();
+    if (free !== undefined) return free;
+    if (this.#next < state.CODE_PAGES) return this.#next++;
+    // All in use: a round-robin victim that is not the page being executed.
+    do this.#victim = (this.#victim + 1) % state.CODE_PAGES;
+    while (this.#frameOf[this.#victim] === this.#cpu.executingFrame);
+    this.#drop(this.#victim);
+    return this.#free.pop()!;
+  }
+
+  #drop(page: number): void {
+    const frame = this.#frameOf[page]!;
+    const at = this.#address(page);
+    this.#u16[this.#layout.codePageOf / 2 + frame] = 0;
+    this.#u8[this.#layout.frameFlags + frame]! &= ~state.FRAME_CODE;
+    this.#frameOf[page] = -1;
+    this.#cpu.tlb.forgetCode((shadow, va) => ((shadow + va) >>> 0) === at);
+    this.#free.push(page);
+  }
+
+  isCode(frame: number): boolean {
+    return (this.#u8[this.#layout.frameFlags + frame / 4096]! & state.FRAME_CODE) !== 0;
+  }
+
+  /** Storage at this absolute range, within one frame, has been changed. */
+  changed(address: number, length: number): void {
+    const frame = Math.floor(address / 4096);
+    const known = this.#u16[this.#layout.codePageOf / 2 + frame]!;
+    if (!known) return;
+    const page = known - 1;
+    if (frame !== this.#cpu.executingFrame && ++this.#storesSinceDecode[page]! > PATIENCE) return this.#drop(page);
+    const at = this.#address(page);
+    const offset = address % 4096;
+    // An instruction that begins up to four bytes earlier may reach into the range.
+    const first = Math.max(offset - 4, 0) >> 1;
+    const last = (offset + length - 1) >> 1;
+    this.#u16.fill(HANDLER_DECODE, at / 2 + first, at / 2 + last + 1);
+    // One that begins on the page before is looked up anew each time.
+  }
+
+  /**
+   * Decodes the instruction at an offset in a frame and remembers its handler.
+   * @param text first two bytes and next four bytes of the instruction
+   */
+  decodeAt(frame: number, offset: number): number {
+    const { storage } = this.#cpu;
+    const first = storage.read8(frame + offset);
+    const at = (this.pageOf(frame) + offset) / 2;
+    const length = instructionLength(first);
+    if (offset + length > 4096) {
+      this.#u16[at] = HANDLER_CROSSING;
+      return HANDLER_CROSSING;
+    }
+    const upper = storage.read16(frame + offset);
+    const lower =
+      length === 2 ? 0 : length === 4 ? storage.read16(frame + offset + 2) * 0x10000 : storage.read32(frame + offset + 2);
+    const handler = this.handlerOf(upper, lower >>> 0, false);
+    this.#u16[at] = handler;
+    this.#storesSinceDecode[this.#u16[this.#layout.codePageOf / 2 + frame / 4096]! - 1] = 0;
+    return handler;
+  }
+
+  /** The handler's number for an instruction, left-aligned in 48 bits. */
+  handlerOf(upper: number, lower: number, executed: boolean): number {
+    const { decoder, handlers } = this.#cpu;
+    const row = decoder.decode(upper, lower) ?? invalidInstruction(upper >>> 8);
+    return selectHandler(handlers, row, operandsOf(row.format, upper, lower), executed);
+  }
+}
+export type { Handler };

@@ -1,0 +1,908 @@
+/**
+ * The interpreter: one WebAssembly function made from the instruction table, in which operand fields are run-time
+ * values. It looks up the handler of the instruction at the PSW address in the predecoded code page and branches to it
+ * through one jump table (docs/architecture.md, "The interpreter").
+ *
+ * Two programs are made from the same rows. The fast one serves what guests nearly always run: 64-bit addressing, no
+ * access-register mode, AFP registers enabled. The full one serves everything, and counts instructions.
+ */
+
+import * as x from '../ir/expr.ts';
+import { type Expr, f32, f64, type F32, type F64, type I32, type I64, i32, i64, k32, k64 } from '../ir/expr.ts';
+import { FunctionCode, type Label, loadOp, storeOp } from '../ir/code.ts';
+import { type Bytes, ModuleBuilder } from '../ir/wasm.ts';
+import type { Field } from '../isa/formats.ts';
+import type {
+  Access,
+  Address,
+  ConditionKind,
+  Insn,
+  Instruction,
+  Millicode,
+  Operands,
+  Place,
+  Register,
+} from '../isa/insn.ts';
+import * as state from '../state.ts';
+import { defineRoutines, type Routines } from './routines.ts';
+
+/** What `run` returns. */
+export const EXIT_PENDING = 0;
+export const EXIT_PROGRAM = 1;
+export const EXIT_LEFT = 2;
+export const EXIT_FUEL = 3;
+
+/** Accesses as they are told to the miss function: size in the upper bits. */
+export const ACCESS_FETCH = 0;
+export const ACCESS_STORE = 1;
+export const ACCESS_INTERLOCKED = 2;
+export const ACCESS_INSTRUCTION = 4;
+export const ACCESS_SIZE_SHIFT = 4;
+/** The field after the size: access register number plus one in AR mode, else 0. */
+export const ACCESS_AR_SHIFT = 16;
+
+/** Handlers that belong to no instruction. */
+export const HANDLER_DECODE = 0;
+export const HANDLER_PAGE_END = 1;
+export const HANDLER_CROSSING = 2;
+export const HANDLER_EXECUTED = 3;
+const FIRST_ROW_HANDLER = 4;
+
+/** A handler: the row, and fields whose values this handler may take for granted. */
+export interface Handler {
+  readonly row: Instruction;
+  readonly fixed: Readonly<Record<string, number>>;
+  /** The copy for targets of EXECUTE, where relative operands count from the target. */
+  readonly executed: boolean;
+}
+
+const isRelative = (row: Instruction): boolean => Object.keys(row.format.fields).some((name) => name[0] === 'h');
+/** Storage-to-storage instructions with one length of eight bits: the usual targets of EXECUTE. */
+const isStorageToStorage = (row: Instruction): boolean => row.format.name === 'SS_a';
+
+/**
+ * The handlers of a table. Operands without an index, shifts by a constant, and branches on frequent conditions
+ * deserve handlers of their own; `selectHandler` takes the first that suits. Storage-to-storage instructions come
+ * last, so that EXECUTE knows its usual targets, which have one handler each, by their number.
+ */
+export function handlersOf(rows: readonly Instruction[]): Handler[] {
+  const handlers: Handler[] = [];
+  const add = (row: Instruction, fixed: Record<string, number>, executed = false): void => {
+    handlers.push({ row, fixed, executed });
+  };
+  for (const row of rows) {
+    if (isStorageToStorage(row)) continue;
+    const { fields } = row.format;
+    if ('x2' in fields) add(row, { x2: 0 });
+    if (row.shift) add(row, { b2: 0 });
+    if ('m1' in fields && row.mnemonic.startsWith('B')) for (const m1 of [15, 8, 7]) add(row, { m1 });
+    add(row, {});
+    if (isRelative(row)) add(row, {}, true);
+  }
+  for (const row of rows) if (isStorageToStorage(row)) add(row, {});
+  return handlers;
+}
+
+/** The number of a row's handler for these operands. */
+export function selectHandler(handlers: readonly Handler[], row: Instruction, operands: Operands, executed: boolean): number {
+  const suits = (h: Handler): boolean =>
+    h.row === row &&
+    (executed ? h.executed || (!isRelative(row) && !Object.keys(h.fixed).length) : !h.executed) &&
+    Object.entries(h.fixed).every(([name, value]) => operands[name] === value);
+  return FIRST_ROW_HANDLER + handlers.findIndex(suits);
+}
+
+export interface InterpreterOptions {
+  readonly handlers: readonly Handler[];
+  readonly layout: state.Layout;
+  /** Everything, counted; otherwise the fast program. */
+  readonly full: boolean;
+  /** Host address of the CPU's block, known when the module is made; undefined: read from the imported global `cpu`. */
+  readonly cpuBase?: number | undefined;
+}
+
+export interface InterpreterProgram {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Millicode functions by the number under which the program calls them. */
+  readonly millicode: readonly Millicode[];
+}
+
+/** Builds the module. Its export `run(): i32` executes from the state in the CPU's block until it must leave. */
+export function buildInterpreter(options: InterpreterOptions): InterpreterProgram {
+  const module = new ModuleBuilder();
+  const imports = {
+    miss: module.importFunction('env', 'miss', ['i32', 'i32', 'i32'], ['i32']),
+    fetchPage: module.importFunction('env', 'fetchPage', [], ['i32']),
+    decode: module.importFunction('env', 'decode', [], ['i32']),
+    execute: module.importFunction('env', 'execute', ['i32', 'i32', 'i32'], ['i32']),
+    millicode: module.importFunction('env', 'millicode', ['i32'], ['i32']),
+    flush: module.importFunction('env', 'flush', [], []),
+  };
+  module.importMemory('env', 'memory', options.layout.wasmPages);
+  const cpuGlobal = options.cpuBase === undefined ? module.importGlobal('env', 'cpu', 'i32') : undefined;
+  const cpu: I32 = cpuGlobal === undefined ? k32(options.cpuBase!) : x.global('i32', cpuGlobal);
+
+  const miss = defineMiss(module, cpu, imports.miss);
+  const routines = defineRoutines(module, { cpu, miss, flush: imports.flush, layout: options.layout });
+  const { handlers } = options;
+  const run = module.declareFunction([], ['i32']);
+  const millicode: Millicode[] = [];
+  const code = new RunFunction({ options, handlers, millicode, routines, miss, imports, cpu });
+  module.defineFunction(run, code.build());
+  module.exportFunction('run', run);
+  return { bytes: module.encode(), millicode };
+}
+
+/** miss(va, access, pc, cc): saves what an exception needs, then asks for the host address; 0 when it cannot be had. */
+function defineMiss(module: ModuleBuilder, cpu: I32, imported: number): number {
+  const index = module.declareFunction(['i64', 'i32', 'i64', 'i32'], ['i32']);
+  const f = new FunctionCode(4);
+  const va = x.local('i64', 0);
+  f.store(storeOp.i64, cpu, state.PSW_ADDRESS, x.local('i64', 2));
+  f.store(storeOp.i32, cpu, state.CC, x.local('i32', 3));
+  f.push(x.call('i32', imported, i32.wrap(va), i32.wrap(i64.shrU(va, 32)), x.local('i32', 1)));
+  module.defineFunction(index, f);
+  return index;
+}
+
+interface Parts {
+  readonly options: InterpreterOptions;
+  readonly handlers: readonly Handler[];
+  readonly millicode: Millicode[];
+  readonly routines: Routines;
+  readonly miss: number;
+  readonly imports: Readonly<Record<'fetchPage' | 'decode' | 'execute' | 'millicode' | 'flush', number>>;
+  readonly cpu: I32;
+}
+
+class RunFunction {
+  readonly f = new FunctionCode(0);
+  readonly parts: Parts;
+  readonly full: boolean;
+  /** Base of the CPU's block. */
+  readonly cpu: I32;
+  readonly pc = this.f.newLocal('i64');
+  /** Eight bytes from the instruction's first, left-aligned. */
+  readonly text = this.f.newLocal('i64');
+  readonly condition = this.f.newLocal('i32');
+  /** Virtual address of the page that codeBase and shadow belong to. */
+  readonly page = this.f.newLocal('i64');
+  readonly codeBase = this.f.newLocal('i32');
+  readonly shadow = this.f.newLocal('i32');
+  readonly data = this.f.newLocal('i32');
+  readonly index = this.f.newLocal('i32');
+  next!: Label;
+  dispatch!: Label;
+  fault!: Label;
+
+  constructor(parts: Parts) {
+    this.parts = parts;
+    this.full = parts.options.full;
+    this.cpu = parts.cpu.kind === 'const' ? parts.cpu : this.f.newLocal('i32');
+  }
+
+  /** Number of the first handler of a storage-to-storage instruction. */
+  get firstStorageToStorage(): number {
+    const { handlers } = this.parts;
+    const first = handlers.findIndex(({ row }) => isStorageToStorage(row));
+    return FIRST_ROW_HANDLER + (first < 0 ? handlers.length : first);
+  }
+
+  build(): FunctionCode {
+    const { f, cpu, parts } = this;
+    if (cpu.kind === 'local') f.set(cpu, parts.cpu);
+    f.set(this.pc, x.load('i64', loadOp.i64, cpu, state.PSW_ADDRESS));
+    f.set(this.condition, x.load('i32', loadOp.i32, cpu, state.CC));
+    f.set(this.data, x.load('i32', loadOp.i32, cpu, state.DATA_CONTEXT));
+    f.block((fault) => {
+      this.fault = fault;
+      this.refill();
+      f.loop((next) => {
+        this.next = next;
+        f.releaseTemporaries();
+        if (this.full) this.countInstruction();
+        const at = f.evaluate(i32.sub(this.codeBase, i32.wrap(this.pc)));
+        f.set(this.text, x.load('i64', loadOp.i64, at, state.BIAS - 8));
+        f.set(this.index, x.load('i32', loadOp.i16u, i32.add(this.shadow, i32.wrap(this.pc)), 0));
+        f.loop((dispatch) => {
+          this.dispatch = dispatch;
+          this.jumpTable();
+        });
+      });
+    });
+    f.return(k32(EXIT_PROGRAM));
+    f.unreachable();
+    return f;
+  }
+
+  /** The nest of blocks behind the jump table: the code of handler n follows the end of block n. */
+  private jumpTable(): void {
+    const { f, parts } = this;
+    const bodies: (() => void)[] = [];
+    bodies[HANDLER_DECODE] = () => {
+      this.save();
+      f.set(this.index, x.call('i32', parts.imports.decode));
+      f.brIfUnlikely(this.fault, i32.ltS(this.index, 0));
+      f.br(this.dispatch);
+    };
+    bodies[HANDLER_PAGE_END] = () => {
+      this.refill();
+      f.br(this.next);
+    };
+    // The instruction continues on the next page: decode has gathered its bytes.
+    bodies[HANDLER_CROSSING] = () => {
+      this.save();
+      f.set(this.index, x.call('i32', parts.imports.decode));
+      f.brIfUnlikely(this.fault, i32.ltS(this.index, 0));
+      f.set(this.text, x.load('i64', loadOp.i64, this.cpu, state.INSTRUCTION));
+      f.br(this.dispatch);
+    };
+    // Reached instead of the instruction after EXECUTE's target.
+    bodies[HANDLER_EXECUTED] = () => {
+      f.store(storeOp.i32, this.cpu, state.EXECUTING, k32(0));
+      f.set(this.shadow, x.load('i32', loadOp.i32, this.cpu, state.EXECUTE_RESUME));
+      f.br(this.next);
+    };
+    parts.handlers.forEach((handler, n) => {
+      bodies[FIRST_ROW_HANDLER + n] = () => this.handler(handler);
+    });
+    const labels = bodies.map(() => f.beginBlock()).reverse();
+    f.brTable(this.index, labels, labels[HANDLER_DECODE]!);
+    for (const body of bodies) {
+      f.endBlock();
+      f.releaseTemporaries();
+      body();
+    }
+  }
+
+  private handler(handler: Handler): void {
+    const i = new InterpretedInsn(this, handler);
+    i.begin();
+    handler.row.semantics(i);
+    i.end();
+  }
+
+  /** Stores what lives in locals into the CPU's block. */
+  save(): void {
+    const { f, cpu } = this;
+    f.store(storeOp.i64, cpu, state.PSW_ADDRESS, this.pc);
+    f.store(storeOp.i32, cpu, state.CC, this.condition);
+  }
+
+  leave(reason: number): void {
+    this.save();
+    this.f.return(k32(reason));
+  }
+
+  /** Finds code and shadow of the page at the PSW address. */
+  refill(): void {
+    const { f } = this;
+    f.store(storeOp.i32, this.cpu, state.EXECUTING, k32(0));
+    f.set(this.page, i64.and(this.pc, -4096));
+    const entry = f.evaluate(
+      i32.add(x.load('i32', loadOp.i32, this.cpu, state.FETCH_CONTEXT), tlbOffset(this.pc)),
+    );
+    f.ifUnlikely(i64.ne(x.load('i64', loadOp.i64, entry, state.TLB_CODE_TAG), this.page), () => {
+      this.save();
+      f.brIfUnlikely(this.fault, i32.eqz(x.call('i32', this.parts.imports.fetchPage)));
+    });
+    f.set(this.codeBase, x.load('i32', loadOp.i32, entry, state.TLB_ADDEND));
+    f.set(this.shadow, x.load('i32', loadOp.i32, entry, state.TLB_SHADOW));
+  }
+
+  private countInstruction(): void {
+    const { f, cpu } = this;
+    const fuel = f.evaluate(i32.sub(x.load('i32', loadOp.i32, cpu, state.FUEL), 1));
+    f.ifUnlikely(i32.ltS(fuel, 0), () => this.leave(EXIT_FUEL));
+    f.store(storeOp.i32, cpu, state.FUEL, fuel);
+  }
+
+  /** Continues at `pc`, which a branch has set: leaves if something is pending, changes page if need be. */
+  branched(): void {
+    const { f } = this;
+    f.ifUnlikely(x.load('i32', loadOp.i32, this.cpu, state.PENDING), () => this.leave(EXIT_PENDING));
+    f.ifUnlikely(i64.gtU(i64.sub(this.pc, this.page), 4095), () => this.refill());
+    f.br(this.next);
+  }
+}
+
+const tlbOffset = (va: I64): I32 =>
+  i32.and(i32.wrap(i64.shrU(va, 12 - 5)), (state.TLB_ENTRIES - 1) * state.TLB_ENTRY_SIZE);
+
+/** Storage at a host address; what `Place` promises. */
+class ProbedPlace implements Place {
+  readonly i: InterpretedInsn;
+  readonly host: I32;
+  /** Stores may have gone to the bounce buffer. */
+  readonly mayBounce: boolean;
+
+  constructor(i: InterpretedInsn, host: I32, mayBounce: boolean) {
+    this.i = i;
+    this.host = host;
+    this.mayBounce = mayBounce;
+  }
+
+  private read<T extends Expr>(type: T['type'], opcode: number, size: number, offset: number): T {
+    return this.i.f.evaluate(x.load(type, opcode, this.host, state.BIAS - size - offset)) as T;
+  }
+
+  private write(opcode: number, size: number, offset: number, value: Expr): void {
+    const { f } = this.i;
+    this.i.changes();
+    f.store(opcode, this.host, state.BIAS - size - offset, value);
+    if (this.mayBounce) this.i.flushAtEnd(this.host);
+  }
+
+  load8 = (offset = 0): I32 => this.read('i32', loadOp.i8u, 1, offset);
+  load16 = (offset = 0): I32 => this.read('i32', loadOp.i16u, 2, offset);
+  load32 = (offset = 0): I32 => this.read('i32', loadOp.i32, 4, offset);
+  load64 = (offset = 0): I64 => this.read('i64', loadOp.i64, 8, offset);
+  loadF32 = (offset = 0): F32 => this.read('f32', loadOp.f32, 4, offset);
+  loadF64 = (offset = 0): F64 => this.read('f64', loadOp.f64, 8, offset);
+  load8s = (offset = 0): I32 => this.read('i32', loadOp.i8s, 1, offset);
+  load16s = (offset = 0): I32 => this.read('i32', loadOp.i16s, 2, offset);
+  store8 = (value: I32, offset = 0): void => this.write(storeOp.i8, 1, offset, value);
+  store16 = (value: I32, offset = 0): void => this.write(storeOp.i16, 2, offset, value);
+  store32 = (value: I32, offset = 0): void => this.write(storeOp.i32, 4, offset, value);
+  store64 = (value: I64, offset = 0): void => this.write(storeOp.i64, 8, offset, value);
+  storeF32 = (value: F32, offset = 0): void => this.write(storeOp.f32, 4, offset, value);
+  storeF64 = (value: F64, offset = 0): void => this.write(storeOp.f64, 8, offset, value);
+
+  private atomic<T extends 'i32' | 'i64'>(type: T, opcode: number, log2: number, ...operands: Expr<T>[]): Expr<T> {
+    this.i.changes();
+    return this.i.f.atomic(type, opcode, log2, this.host, state.BIAS - (1 << log2), ...operands);
+  }
+
+  add32 = (value: I32): I32 => this.atomic('i32', 0x1e, 2, value);
+  add64 = (value: I64): I64 => this.atomic('i64', 0x1f, 3, value);
+  and32 = (value: I32): I32 => this.atomic('i32', 0x2c, 2, value);
+  and64 = (value: I64): I64 => this.atomic('i64', 0x2d, 3, value);
+  or32 = (value: I32): I32 => this.atomic('i32', 0x33, 2, value);
+  or64 = (value: I64): I64 => this.atomic('i64', 0x34, 3, value);
+  xor32 = (value: I32): I32 => this.atomic('i32', 0x3a, 2, value);
+  xor64 = (value: I64): I64 => this.atomic('i64', 0x3b, 3, value);
+  and8 = (value: I32): I32 => this.atomic('i32', 0x2e, 0, value);
+  or8 = (value: I32): I32 => this.atomic('i32', 0x35, 0, value);
+  xor8 = (value: I32): I32 => this.atomic('i32', 0x3c, 0, value);
+  compareAndSwap32 = (expected: I32, replacement: I32): I32 => this.atomic('i32', 0x48, 2, expected, replacement);
+  compareAndSwap64 = (expected: I64, replacement: I64): I64 => this.atomic('i64', 0x49, 3, expected, replacement);
+}
+
+/** `Insn` for the interpreter: fields are cut out of the instruction text at run time, unless the handler fixes them. */
+class InterpretedInsn implements Insn {
+  readonly run: RunFunction;
+  readonly f: FunctionCode;
+  readonly handler: Handler;
+  /** Something has been changed: nothing may fault any more. */
+  private changed = false;
+  private ended = false;
+  private readonly bounces: I32[] = [];
+
+  constructor(run: RunFunction, handler: Handler) {
+    this.run = run;
+    this.f = run.f;
+    this.handler = handler;
+  }
+
+  /** Recognises the exceptions that come before any operand: privilege, floating-point controls. */
+  begin(): void {
+    const { row } = this.handler;
+    if (row.privileged) {
+      // PSW bit 15 is bit 48 of the mask as a number.
+      this.programIf(i32.and(i32.wrap(i64.shrU(this.state64(state.PSW_MASK), 48)), 1), 2);
+    }
+    const dxc = { register: 1, bfp: 2, dfp: 3, vector: 0xfe }[row.additionalFloatingPoint ?? 'bfp'];
+    if (row.additionalFloatingPoint && this.run.full) {
+      // CR0 bit 45.
+      const off = i64.eqz(i64.and(this.state64(state.CR), 0x40000));
+      if (row.additionalFloatingPoint === 'register') {
+        const numbers = Object.keys(row.format.fields).filter((name) => name[0] === 'f');
+        const additional = numbers.map((name) => i32.and(this.field(name), 9)).reduce((a, b) => i32.or(a, b), k32(0));
+        this.dataIf(i32.and(off, i32.ne(additional, 0)), dxc);
+      } else this.dataIf(off, dxc);
+    }
+  }
+
+  end(): void {
+    if (this.ended) return;
+    this.flush();
+    this.advance();
+  }
+
+  private advance(): void {
+    this.f.set(this.run.pc, this.next());
+    this.f.br(this.run.next);
+  }
+
+  /** Marks the point after which no exception may be recognised. */
+  changes(): void {
+    this.changed = true;
+  }
+
+  private recognises(): void {
+    if (this.changed) {
+      throw new Error(`${this.handler.row.mnemonic}: recognises an exception after it has changed something`);
+    }
+  }
+
+  flushAtEnd(host: I32): void {
+    if (!this.bounces.includes(host)) this.bounces.push(host);
+  }
+
+  private flush(): void {
+    for (const host of this.bounces) {
+      this.f.ifUnlikely(i32.ltU(host, this.run.parts.options.layout.keys), () =>
+        this.f.run(this.run.parts.imports.flush),
+      );
+    }
+    this.bounces.length = 0;
+  }
+
+  // Fields
+
+  field(name: string): I32 {
+    const fixed = this.handler.fixed[name];
+    if (fixed !== undefined) return k32(fixed);
+    return this.cut(this.fieldOf(name));
+  }
+
+  private fieldOf(name: string): Field {
+    const field = this.handler.row.format.fields[name];
+    if (!field) throw new Error(`${this.handler.row.mnemonic}: format ${this.handler.row.format.name} has no ${name}`);
+    return field;
+  }
+
+  private cut([position, bits]: Field): I32 {
+    const shifted = i32.wrap(i64.shrU(this.run.text, 64 - position - bits));
+    return bits === 32 ? shifted : i32.and(shifted, (1 << bits) - 1);
+  }
+
+  signed(name: string): I32 {
+    const field = this.fieldOf(name);
+    const [position, bits] = field;
+    const shifted = i32.wrap(i64.shrU(this.run.text, 64 - position - bits));
+    if (bits === 32) return shifted;
+    if (bits === 16) return i32.extend16(shifted);
+    if (bits === 8) return i32.extend8(shifted);
+    return i32.shrS(i32.shl(shifted, 32 - bits), 32 - bits);
+  }
+
+  // Registers
+
+  /** Base for an access to register `register` of a bank with 1 << shift bytes each. */
+  private registerBase(register: Register, shift: number): { base: I32; offset: number } {
+    if (typeof register === 'number') return { base: this.run.cpu, offset: register << shift };
+    const fixed = this.handler.fixed[register];
+    if (fixed !== undefined) return { base: this.run.cpu, offset: fixed << shift };
+    const [position, bits] = this.fieldOf(register);
+    const scaled = i32.and(i32.wrap(i64.shrU(this.run.text, 64 - position - bits - shift)), 15 << shift);
+    return { base: i32.add(scaled, this.run.cpu), offset: 0 };
+  }
+
+  private readRegister<T extends Expr>(type: T['type'], opcode: number, register: Register, shift: number, at: number): T {
+    const { base, offset } = this.registerBase(register, shift);
+    return this.f.evaluate(x.load(type, opcode, base, at + offset)) as T;
+  }
+
+  private writeRegister(opcode: number, register: Register, shift: number, at: number, value: Expr): void {
+    const { base, offset } = this.registerBase(register, shift);
+    this.changes();
+    this.f.store(opcode, base, at + offset, value);
+  }
+
+  gr = (register: Register, next = 0): I64 => this.readRegister('i64', loadOp.i64, register, 3, state.GR + 8 * next);
+  gr32 = (register: Register, next = 0): I32 => this.readRegister('i32', loadOp.i32, register, 3, state.GR + 8 * next);
+  grHigh = (register: Register, next = 0): I32 =>
+    this.readRegister('i32', loadOp.i32, register, 3, state.GR + 4 + 8 * next);
+  setGr = (register: Register, value: I64, next = 0): void =>
+    this.writeRegister(storeOp.i64, register, 3, state.GR + 8 * next, value);
+  setGr32 = (register: Register, value: I32, next = 0): void =>
+    this.writeRegister(storeOp.i32, register, 3, state.GR + 8 * next, value);
+  setGrHigh = (register: Register, value: I32, next = 0): void =>
+    this.writeRegister(storeOp.i32, register, 3, state.GR + 4 + 8 * next, value);
+  fpr64 = (register: Register, next = 0): I64 => this.readRegister('i64', loadOp.i64, register, 4, state.FPR + 16 * next);
+  fpr32 = (register: Register): I32 => this.readRegister('i32', loadOp.i32, register, 4, state.FPR + 4);
+  fprF64 = (register: Register): F64 => this.readRegister('f64', loadOp.f64, register, 4, state.FPR);
+  fprF32 = (register: Register): F32 => this.readRegister('f32', loadOp.f32, register, 4, state.FPR + 4);
+  setFpr64 = (register: Register, value: I64, next = 0): void =>
+    this.writeRegister(storeOp.i64, register, 4, state.FPR + 16 * next, value);
+  setFpr32 = (register: Register, value: I32): void =>
+    this.writeRegister(storeOp.i32, register, 4, state.FPR + 4, value);
+  setFprF64 = (register: Register, value: F64): void => this.writeRegister(storeOp.f64, register, 4, state.FPR, value);
+  setFprF32 = (register: Register, value: F32): void =>
+    this.writeRegister(storeOp.f32, register, 4, state.FPR + 4, value);
+  ar = (register: Register): I32 => this.readRegister('i32', loadOp.i32, register, 2, state.AR);
+  setAr = (register: Register, value: I32): void => this.writeRegister(storeOp.i32, register, 2, state.AR, value);
+
+  state32 = (offset: number): I32 => this.f.evaluate(x.load('i32', loadOp.i32, this.run.cpu, offset));
+  state64 = (offset: number): I64 => this.f.evaluate(x.load('i64', loadOp.i64, this.run.cpu, offset));
+  setState32(offset: number, value: I32): void {
+    this.changes();
+    this.f.store(storeOp.i32, this.run.cpu, offset, value);
+  }
+  setState64(offset: number, value: I64): void {
+    this.changes();
+    this.f.store(storeOp.i64, this.run.cpu, offset, value);
+  }
+
+  let<T extends I32 | I64 | F32 | F64>(value: T): T {
+    return this.f.evaluate(value as Expr) as T;
+  }
+
+  // Addresses
+
+  /** A register used as base or index: zero means none. */
+  private addressRegister(name: string): I64 {
+    if (this.handler.fixed[name] === 0) return k64(0);
+    const { base, offset } = this.registerBase(name, 3);
+    return i64.select(this.field(name), x.load('i64', loadOp.i64, base, state.GR + offset), 0);
+  }
+
+  private displacement(operand: number): I64 {
+    const low = this.field(`d${operand}`);
+    const high = this.handler.row.format.fields[`dh${operand}`];
+    if (!high) return i64.fromU(low);
+    return i64.fromS(i32.or(low, i32.shl(i32.extend8(i32.wrap(i64.shrU(this.run.text, 64 - high[0] - high[1]))), 12)));
+  }
+
+  address(operand: 1 | 2 | 3 | 4 = 2): Address {
+    const base = `b${operand}`;
+    let va = i64.add(this.addressRegister(base), this.displacement(operand));
+    if (this.handler.row.format.fields[`x${operand}`]) va = i64.add(va, this.addressRegister(`x${operand}`));
+    return { va: this.f.evaluate(this.toAddress(va)), base };
+  }
+
+  relativeAddress(field: string): Address {
+    return { va: this.f.evaluate(this.relative(field)), base: 'instruction' };
+  }
+
+  registerAddress(register: Register): Address {
+    return { va: this.f.evaluate(this.toAddress(this.gr(register))), base: String(register) };
+  }
+
+  offset(address: Address, bytes: I64 | number): Address {
+    return { va: this.f.evaluate(this.toAddress(i64.add(address.va, bytes))), base: address.base };
+  }
+
+  shiftCount(): I32 {
+    // Only the rightmost six bits of the second-operand address are used.
+    const base = this.addressRegister('b2');
+    return this.f.evaluate(i32.and(i32.add(i32.wrap(base), i32.wrap(this.displacement(2))), 63));
+  }
+
+  relative(field: string): I64 {
+    const from = this.handler.executed ? this.state64(state.EXECUTE_TARGET) : this.run.pc;
+    return this.toAddress(i64.add(from, i64.shl(i64.fromS(this.signed(field)), 1)));
+  }
+
+  next(): I64 {
+    return this.toAddress(i64.add(this.run.pc, this.handler.row.format.length));
+  }
+
+  addressingMode(): I32 {
+    if (!this.run.full) return k32(3);
+    // PSW bits 31 (EA) and 32 (BA): 00 24-bit, 01 31-bit, 11 64-bit.
+    const mask = this.state64(state.PSW_MASK);
+    return i32.and(i32.wrap(i64.shrU(mask, 31)), 3);
+  }
+
+  toAddress(value: I64): I64 {
+    return this.run.full ? i64.and(value, this.state64(state.ADDRESS_MASK)) : value;
+  }
+
+  // Storage
+
+  /** Host address for `size` bytes at the address, by the TLB or by asking. */
+  private probe(address: Address, size: I32, access: Access): I32 {
+    this.recognises();
+    const { f, run } = this;
+    const instruction = address.base === 'instruction';
+    const store = access !== 'fetch';
+    const host = f.temporary('i32');
+    const { va } = address;
+    let kind: I32 = i32.or(
+      i32.shl(size, ACCESS_SIZE_SHIFT),
+      { fetch: ACCESS_FETCH, store: ACCESS_STORE, interlocked: ACCESS_INTERLOCKED }[access] |
+        (instruction ? ACCESS_INSTRUCTION : 0),
+    );
+    const slow = (): void => {
+      f.set(host, x.call('i32', run.parts.miss, va, kind, run.pc, run.condition));
+      f.brIfUnlikely(run.fault, i32.eqz(host));
+    };
+    // In AR mode each base register has a space of its own: no context stands for it.
+    if (run.full && !instruction) {
+      const register = /^[0-9]+$/.test(address.base) ? k32(Number(address.base)) : this.field(address.base);
+      const accessRegister = i32.select(this.accessRegisterMode(), i32.add(register, 1), 0);
+      kind = f.evaluate(i32.or(kind, i32.shl(accessRegister, ACCESS_AR_SHIFT)));
+      f.if(i32.geU(kind, 1 << ACCESS_AR_SHIFT), slow, () => this.lookUp(host, va, size, store, run.data, slow));
+      return host;
+    }
+    const context = instruction ? f.evaluate(x.load('i32', loadOp.i32, run.cpu, state.FETCH_CONTEXT)) : run.data;
+    this.lookUp(host, va, size, store, context, slow);
+    return host;
+  }
+
+  /** PSW bits 16-17 are 01 with DAT on (bit 5). */
+  private accessRegisterMode(): I32 {
+    const high = i32.wrap(i64.shrU(this.state64(state.PSW_MASK), 32));
+    return i32.eq(i32.and(high, 0x0400c000), 0x04004000);
+  }
+
+  private lookUp(host: I32, va: I64, size: I32, store: boolean, context: I32, slow: () => void): void {
+    const { f } = this;
+    const entry = f.evaluate(i32.add(context, tlbOffset(va)));
+    const tag = x.load('i64', loadOp.i64, entry, store ? state.TLB_STORE_TAG : state.TLB_FETCH_TAG);
+    const last = x.constant32(size) === 1 ? va : i64.add(va, i64.fromU(i32.sub(size, 1)));
+    f.ifUnlikely(i64.ne(tag, i64.and(last, -4096)), slow, () =>
+      f.set(host, i32.sub(x.load('i32', loadOp.i32, entry, state.TLB_ADDEND), i32.wrap(va))),
+    );
+  }
+
+  place(address: Address, size: number, access: Access): ProbedPlace {
+    return this.placeOf(address, k32(size), access);
+  }
+
+  placeOf(address: Address, size: I32, access: Access): ProbedPlace {
+    return new ProbedPlace(this, this.probe(address, size, access), access === 'store');
+  }
+
+  load8 = (address: Address): I32 => this.place(address, 1, 'fetch').load8();
+  load8s = (address: Address): I32 => this.place(address, 1, 'fetch').load8s();
+  load16 = (address: Address): I32 => this.place(address, 2, 'fetch').load16();
+  load16s = (address: Address): I32 => this.place(address, 2, 'fetch').load16s();
+  load32 = (address: Address): I32 => this.place(address, 4, 'fetch').load32();
+  load64 = (address: Address): I64 => this.place(address, 8, 'fetch').load64();
+  loadF32 = (address: Address): F32 => this.place(address, 4, 'fetch').loadF32();
+  loadF64 = (address: Address): F64 => this.place(address, 8, 'fetch').loadF64();
+  store8 = (address: Address, value: I32): void => this.place(address, 1, 'store').store8(value);
+  store16 = (address: Address, value: I32): void => this.place(address, 2, 'store').store16(value);
+  store32 = (address: Address, value: I32): void => this.place(address, 4, 'store').store32(value);
+  store64 = (address: Address, value: I64): void => this.place(address, 8, 'store').store64(value);
+  storeF32 = (address: Address, value: F32): void => this.place(address, 4, 'store').storeF32(value);
+  storeF64 = (address: Address, value: F64): void => this.place(address, 8, 'store').storeF64(value);
+
+  // Condition code
+
+  cc32(kind: ConditionKind, a: I32, b: I32 = k32(0)): void {
+    this.setConditionKind(kind, conditionValue(i32, kind, this.f.evaluate(a), this.f.evaluate(b), k32(0)));
+  }
+
+  cc64(kind: ConditionKind, a: I64, b: I64 = k64(0)): void {
+    this.setConditionKind(kind, conditionValue(i64, kind, this.f.evaluate(a), this.f.evaluate(b), k64(0)));
+  }
+
+  private setConditionKind(kind: ConditionKind, value: I32): void {
+    this.setCc(value);
+    if (kind !== 'add' && kind !== 'subtract') return;
+    // Fixed-point overflow completes the instruction; PSW bit 20 enables it.
+    const { f, run } = this;
+    f.ifUnlikely(i32.eq(run.condition, 3), () => {
+      const enabled = i32.and(i32.wrap(i64.shrU(x.load('i64', loadOp.i64, run.cpu, state.PSW_MASK), 43)), 1);
+      f.if(enabled, () => {
+        this.flushNow();
+        this.program(8);
+      });
+    });
+  }
+
+  private flushNow(): void {
+    for (const host of this.bounces) {
+      this.f.if(i32.ltU(host, this.run.parts.options.layout.keys), () => this.f.run(this.run.parts.imports.flush));
+    }
+  }
+
+  setCc(value: I32): void {
+    this.changes();
+    this.f.set(this.run.condition, value);
+  }
+
+  cc(): I32 {
+    return this.f.evaluate(this.run.condition as I32);
+  }
+
+  condition(mask: string | number): I32 {
+    const m = typeof mask === 'number' ? k32(mask) : this.field(mask);
+    const constant = x.constant32(m);
+    if (constant === 15) return k32(1);
+    if (constant === 8) return i32.eqz(this.run.condition);
+    if (constant === 7) return i32.ne(this.run.condition, 0);
+    return i32.and(i32.shrU(m, i32.sub(k32(3), this.run.condition)), 1);
+  }
+
+  compare32(kind: 'signed' | 'unsigned', mask: string, a: I32, b: I32): I32 {
+    const value = conditionValue(i32, kind, this.f.evaluate(a), this.f.evaluate(b), k32(0));
+    return i32.and(i32.shrU(this.field(mask), i32.sub(k32(3), value)), 1);
+  }
+
+  compare64(kind: 'signed' | 'unsigned', mask: string, a: I64, b: I64): I32 {
+    const value = conditionValue(i64, kind, this.f.evaluate(a), this.f.evaluate(b), k64(0));
+    return i32.and(i32.shrU(this.field(mask), i32.sub(k32(3), value)), 1);
+  }
+
+  // Control
+
+  branch(condition: I32, target: I64): void {
+    const { f, run } = this;
+    const to = f.evaluate(target);
+    this.flush();
+    this.ended = true;
+    const take = (): void => {
+      // The breaking-event address is where the last taken branch was.
+      f.store(storeOp.i64, run.cpu, state.BEA, run.pc);
+      f.set(run.pc, to);
+      run.branched();
+    };
+    f.if(condition, take);
+    if (condition.kind !== 'const' || !condition.value) this.advance();
+  }
+
+  if(condition: I32, then: () => void, otherwise?: () => void): void {
+    this.f.if(condition, then, otherwise);
+  }
+
+  while(condition: () => I32, body: () => void): void {
+    this.f.while(condition, body);
+  }
+
+  variable32(initial: I32): { get(): I32; set(value: I32): void } {
+    return this.variable('i32', initial);
+  }
+
+  variable64(initial: I64): { get(): I64; set(value: I64): void } {
+    return this.variable('i64', initial);
+  }
+
+  private variable<T extends 'i32' | 'i64'>(type: T, initial: Expr<T>): { get(): Expr<T>; set(value: Expr<T>): void } {
+    const { f } = this;
+    const target = f.temporary(type);
+    f.set(target as Expr<T>, initial);
+    return { get: () => f.evaluate(target as Expr<T>), set: (value) => f.set(target as Expr<T>, value) };
+  }
+
+  // Exceptions
+
+  /** Leaves with a program interruption; the PSW address still designates this instruction. */
+  private program(code: number, dxc?: number): void {
+    const { f, run } = this;
+    f.store(storeOp.i32, run.cpu, state.PROGRAM_CODE, k32(code));
+    if (dxc !== undefined) f.store(storeOp.i32, run.cpu, state.DXC, k32(dxc));
+    run.save();
+    f.br(run.fault);
+  }
+
+  programIf(condition: I32, code: number): void {
+    this.recognises();
+    this.f.ifUnlikely(condition, () => this.program(code));
+  }
+
+  dataIf(condition: I32, dxc: number): void {
+    this.recognises();
+    this.f.ifUnlikely(condition, () => this.program(7, dxc));
+  }
+
+  even(register: string): void {
+    this.programIf(i32.and(this.field(register), 1), 6);
+  }
+
+  floatingPair(register: string): void {
+    this.programIf(i32.and(this.field(register), 2), 6);
+  }
+
+  aligned(address: Address, boundary: number): void {
+    this.programIf(i32.and(i32.wrap(address.va), boundary - 1), 6);
+  }
+
+  // The rest
+
+  execute(target: Address, register: string): void {
+    this.programIf(i32.and(i32.wrap(target.va), 1), 6);
+    const { f, run } = this;
+    const { cpu } = run;
+    const { length } = this.handler.row.format;
+    const modifier = f.evaluate(
+      i32.select(this.field(register), i32.and(this.gr32(register), 0xff), 0),
+    );
+    this.changes();
+    this.ended = true;
+    // In line: a storage-to-storage target on a page whose code is at hand.
+    const entry = f.evaluate(
+      i32.add(x.load('i32', loadOp.i32, cpu, state.FETCH_CONTEXT), tlbOffset(target.va)),
+    );
+    const index = f.temporary('i32') as I32;
+    f.set(index, k32(0));
+    const onPage = i64.eq(x.load('i64', loadOp.i64, entry, state.TLB_CODE_TAG), i64.and(i64.add(target.va, 5), -4096));
+    f.if(onPage, () =>
+      f.set(index, x.load('i32', loadOp.i16u, i32.add(x.load('i32', loadOp.i32, entry, state.TLB_SHADOW), i32.wrap(target.va)), 0)),
+    );
+    f.if(
+      i32.geU(index, run.firstStorageToStorage),
+      () => {
+        const host = i32.sub(x.load('i32', loadOp.i32, entry, state.TLB_ADDEND), i32.wrap(target.va));
+        f.set(
+          run.text,
+          i64.or(x.load('i64', loadOp.i64, host, state.BIAS - 8), i64.shl(i64.fromU(modifier), 48)),
+        );
+        f.set(run.index, index);
+        f.store(storeOp.i32, cpu, state.EXECUTING, k32((length << 8) | (8 + length - 6)));
+      },
+      () => {
+        run.save();
+        const { va } = target;
+        f.set(
+          run.index,
+          x.call('i32', run.parts.imports.execute, i32.wrap(va), i32.wrap(i64.shrU(va, 32)), i32.or(modifier, length << 8)),
+        );
+        f.brIfUnlikely(run.fault, i32.ltS(run.index, 0));
+        f.set(run.text, x.load('i64', loadOp.i64, cpu, state.INSTRUCTION));
+      },
+    );
+    // The target runs at a PSW address from which the next instruction is the one after EXECUTE.
+    const distance = i64.fromU(x.load('i32', loadOp.i8u, cpu, state.EXECUTING));
+    f.set(run.pc, i64.sub(i64.add(run.pc, distance), 8));
+    f.store(storeOp.i32, cpu, state.EXECUTE_RESUME, run.shadow);
+    f.set(run.shadow, i32.sub(i32.add(cpu, state.EXECUTE_SHADOW + 8), i32.wrap(run.page)));
+    f.br(run.dispatch);
+  }
+
+  millicode(work: Millicode): void {
+    const { f, run } = this;
+    let id = run.parts.millicode.indexOf(work);
+    if (id < 0) id = run.parts.millicode.push(work) - 1;
+    run.save();
+    f.store(storeOp.i64, run.cpu, state.INSTRUCTION, run.text);
+    f.ifUnlikely(x.call('i32', run.parts.imports.millicode, k32(id)), () => f.return(k32(EXIT_LEFT)));
+    f.set(run.condition, x.load('i32', loadOp.i32, run.cpu, state.CC));
+    this.changes();
+  }
+
+  routine(name: string, ...args: (I32 | I64)[]): I32 {
+    this.recognises();
+    const { f, run } = this;
+    run.save();
+    const result = f.temporary('i32');
+    f.set(result, x.call('i32', run.parts.routines.index(name), ...args, run.data));
+    f.brIfUnlikely(run.fault, i32.ltS(result, 0));
+    this.changes();
+    return result;
+  }
+}
+
+type Integer = typeof i32 | typeof i64;
+
+/** The condition code as a value, for 32-bit or 64-bit operands that are locals or constants. */
+function conditionValue(integer: Integer, kind: ConditionKind, a: Expr, b: Expr, zero: Expr): I32 {
+  // Both operand widths have the same operations; the types cannot say so together.
+  const n = integer as unknown as Record<string, (a: Expr, b: Expr) => Expr> & Record<string, (a: Expr, b: Expr) => I32>;
+  const ordered = (high: I32, low: I32): I32 => i32.or(i32.shl(high, 1), low);
+  const overflowing = (result: Expr, sign: Expr): I32 =>
+    i32.select(
+      n.ltS!(sign, zero) as I32,
+      3,
+      ordered(n.gtS!(result, zero) as I32, n.ltS!(result, zero) as I32),
+    );
+  switch (kind) {
+    case 'signed':
+      return ordered(n.gtS!(a, b) as I32, n.ltS!(a, b) as I32);
+    case 'unsigned':
+      return ordered(n.gtU!(a, b) as I32, n.ltU!(a, b) as I32);
+    case 'logical':
+      return n.ne!(a, zero) as I32;
+    case 'add': {
+      const sum = n.add!(a, b);
+      return overflowing(sum, n.and!(n.xor!(a, sum), n.xor!(b, sum)));
+    }
+    case 'subtract': {
+      const difference = n.sub!(a, b);
+      return overflowing(difference, n.and!(n.xor!(a, b), n.xor!(a, difference)));
+    }
+    case 'addLogical': {
+      const sum = n.add!(a, b);
+      return ordered(n.ltU!(sum, a) as I32, n.ne!(sum, zero) as I32);
+    }
+    case 'subtractLogical': {
+      return ordered(n.geU!(a, b) as I32, n.ne!(a, b) as I32);
+    }
+  }
+}
+
+export type { Bytes };

@@ -1,0 +1,7 @@
+/** Every instruction that lpar has, in one list. */
+
+import { branch } from './branch.ts';
+import { general } from './general.ts';
+import type { Instruction } from './insn.ts';
+
+export const instructions: readonly Instruction[] = [...general, ...branch];

@@ -1,0 +1,155 @@
+/**
+ * Layout of linear memory. One shared WebAssembly memory holds the machine: a page of machine-wide words, a block for
+ * each CPU, the frame tables, the pool of predecoded code pages and, at the top, guest storage stored backwards: guest
+ * absolute byte A is at TOP-1-A, so that a big-endian guest operand of any size is one plain little-endian access
+ * (docs/architecture.md, "Storage is reversed").
+ */
+
+/** Offsets in a CPU's block. 64-bit fields are little-endian host numbers, readable from any thread. */
+export const GR = 0x000;
+/** Vector registers, 16 bytes each, stored as little-endian 128-bit numbers: FPR n is the upper half of VR n. */
+export const VR = 0x080;
+/** Offset of floating-point register 0; register n is at FPR + 16*n. */
+export const FPR = VR + 8;
+/** Control registers, 8 bytes each. */
+export const CR = 0x280;
+/** Access registers, 4 bytes each. */
+export const AR = 0x300;
+/** PSW bits 0-63; the condition code bits 18-19 are zero here and live in CC. */
+export const PSW_MASK = 0x340;
+/** PSW bits 64-127, the instruction address. Exact whenever the CPU is outside its instruction loop. */
+export const PSW_ADDRESS = 0x348;
+export const CC = 0x350;
+/** Floating-point control register. */
+export const FPC = 0x354;
+/** Prefix: absolute address of the 8 KiB prefix area. */
+export const PREFIX = 0x358;
+/** TOD programmable register (bits 16-31). */
+export const TODPR = 0x35c;
+/** Mask applied to operand addresses: all ones, or 31 or 24 ones. */
+export const ADDRESS_MASK = 0x360;
+/** Breaking-event address. */
+export const BEA = 0x368;
+/** Nonzero when the CPU must leave its instruction loop at the next opportunity; bits PENDING_*. Set with Atomics. */
+export const PENDING = 0x370;
+/** Base addresses of the TLB contexts in force for instruction fetch and for operands. */
+export const FETCH_CONTEXT = 0x374;
+export const DATA_CONTEXT = 0x378;
+/** Instructions the counted interpreter may still execute. */
+export const FUEL = 0x37c;
+/** The instruction being interpreted, left-aligned, valid while millicode runs. */
+export const INSTRUCTION = 0x380;
+/**
+ * While a target of EXECUTE runs: in the low byte its length subtracted from EXECUTE's, plus 8, above it EXECUTE's
+ * length; otherwise 0. The PSW address is ahead of EXECUTE by the difference.
+ */
+export const EXECUTING = 0x388;
+/** Length of the instruction that caused the last program interruption; 0, 2, 4 or 6. */
+export const LENGTH = 0x38c;
+/** Address of EXECUTE's target: relative operands of the target count from here. */
+export const EXECUTE_TARGET = 0x390;
+/** Program interruption recognised inside compiled code: its code, and the data-exception code. */
+export const PROGRAM_CODE = 0x398;
+export const DXC = 0x39c;
+/** Shadow base to return to after EXECUTE's target. */
+export const EXECUTE_RESUME = 0x3a0;
+/** Running total of instructions executed in the counted interpreter. */
+export const INSTRUCTION_COUNT = 0x3a8;
+/** Bounce buffer for an operand that crosses into a page which is not adjacent in host memory: 2 x 128 bytes, reversed. */
+export const BOUNCE = 0x400;
+export const BOUNCE_SIZE = 0x400;
+/** Work area of routines and millicode. */
+export const SCRATCH = 0x800;
+/** Shadow page that holds the index of the end-of-EXECUTE handler at every halfword, and 8 bytes either side. */
+export const EXECUTE_SHADOW = 0x1000;
+/** First TLB context. */
+export const TLB = 0x4000;
+
+/** A TLB context is an array of entries for one address space as one kind of program sees it. */
+export const TLB_ENTRIES = 512;
+export const TLB_ENTRY_SIZE = 32;
+export const TLB_CONTEXT_SIZE = TLB_ENTRIES * TLB_ENTRY_SIZE;
+export const TLB_CONTEXTS = 31;
+/** Offsets in a TLB entry. Tags are virtual page addresses, or TLB_INVALID which no page address equals. */
+export const TLB_FETCH_TAG = 0;
+export const TLB_STORE_TAG = 8;
+export const TLB_CODE_TAG = 16;
+/** Host address of virtual byte v, for an access of n bytes: addend - v + (BIAS - n). */
+export const TLB_ADDEND = 24;
+/** Host address of the predecoded halfword of the instruction at v: shadow + v. */
+export const TLB_SHADOW = 28;
+export const TLB_INVALID = 1n;
+
+/** Added to constant offsets of storage accesses so that they are never negative. */
+export const BIAS = 256;
+
+/** Size of one CPU's block. */
+export const CPU_STRIDE = 0x84000;
+
+export const PENDING_STOP = 1;
+export const PENDING_INTERRUPTION = 2;
+export const PENDING_TICK = 4;
+/** Another thread asks for something: registers changed, TLB purge, quiesce. */
+export const PENDING_REQUEST = 8;
+
+/** A predecoded page: one 16-bit handler index per halfword, then guards that end the page. */
+export const CODE_PAGE_SIZE = 4096 + 16;
+export const CODE_PAGES = 6144;
+
+/** Frame flags, one byte per absolute frame beside its storage key. */
+export const FRAME_CODE = 0x01;
+
+/** Where things are in one machine's linear memory; all host addresses. */
+export interface Layout {
+  readonly cpus: number;
+  readonly storageSize: number;
+  /** Machine-wide words. */
+  readonly machine: number;
+  readonly cpuBase: number;
+  /** One byte per frame: storage key (access-control bits, F, R, C in the upper seven bits). */
+  readonly keys: number;
+  /** One byte per frame: FRAME_* flags. */
+  readonly frameFlags: number;
+  /** One 16-bit number per frame: its code page plus one, or 0. */
+  readonly codePageOf: number;
+  readonly codePages: number;
+  /** Host address one past guest absolute byte 0. */
+  readonly top: number;
+  /** Size of the WebAssembly memory in 64 KiB pages. */
+  readonly wasmPages: number;
+}
+
+const MACHINE = 0x10000;
+const align = (value: number, to: number): number => Math.ceil(value / to) * to;
+
+/** Most guest storage that fits beside the CPUs in 4 GiB of linear memory, in bytes. */
+export function largestStorage(cpus: number): number {
+  const fixed = MACHINE + 0x10000 + cpus * CPU_STRIDE + CODE_PAGES * CODE_PAGE_SIZE + 0x40000;
+  // Four bytes of tables for each frame of 4 KiB.
+  return Math.floor((2 ** 32 - fixed) / (1 + 4 / 4096) / 0x100000) * 0x100000;
+}
+
+/** @throws RangeError when the storage does not fit */
+export function planLayout(cpus: number, storageSize: number): Layout {
+  if (storageSize > largestStorage(cpus)) throw new RangeError('storage does not fit');
+  const frames = storageSize / 4096;
+  const cpuBase = MACHINE + 0x10000;
+  const keys = cpuBase + cpus * CPU_STRIDE;
+  const frameFlags = align(keys + frames, 16);
+  const codePageOf = align(frameFlags + frames, 16);
+  const codePages = align(codePageOf + frames * 2, 4096);
+  const bottom = align(codePages + CODE_PAGES * CODE_PAGE_SIZE, 4096);
+  const top = align(bottom + storageSize, 0x10000);
+  return {
+    cpus,
+    storageSize,
+    machine: MACHINE,
+    cpuBase,
+    keys,
+    frameFlags,
+    codePageOf,
+    codePages,
+    top,
+    wasmPages: top / 0x10000,
+  };
+}

@@ -1,0 +1,95 @@
+/**
+ * Absolute storage: the one door through which everything but the CPUs' own instructions reaches guest storage.
+ * Storage is kept backwards (docs/architecture.md), which nobody outside this file and the engine needs to know.
+ * All addresses are absolute; all numbers are big-endian in storage. Accesses beyond the end throw a RangeError:
+ * callers check with `contains` and answer as their interface demands.
+ */
+
+import type { Layout } from '../cpu/state.ts';
+
+export class Storage {
+  readonly size: number;
+  readonly layout: Layout;
+  readonly memory: WebAssembly.Memory;
+  readonly #top: number;
+  readonly #bytes: Uint8Array<SharedArrayBuffer>;
+  readonly #view: DataView<SharedArrayBuffer>;
+  /** Told of every range that is written, for those who keep copies of instructions. */
+  #written: (address: number, length: number) => void = () => {};
+
+  constructor(memory: WebAssembly.Memory, layout: Layout) {
+    const buffer = memory.buffer as unknown as SharedArrayBuffer;
+    this.size = layout.storageSize;
+    this.layout = layout;
+    this.memory = memory;
+    this.#top = layout.top;
+    this.#bytes = new Uint8Array(buffer);
+    this.#view = new DataView(buffer);
+  }
+
+  /** Sets who is told of writes, after they are done. */
+  onWrite(written: (address: number, length: number) => void): void {
+    this.#written = written;
+  }
+
+  contains(address: number, length: number): boolean {
+    return address >= 0 && length >= 0 && address + length <= this.size;
+  }
+
+  #at(address: number, length: number): number {
+    if (!this.contains(address, length)) {
+      throw new RangeError(`absolute address ${address.toString(16)} is beyond the end of storage`);
+    }
+    return this.#top - address - length;
+  }
+
+  read8(address: number): number {
+    return this.#bytes[this.#at(address, 1)]!;
+  }
+  read16(address: number): number {
+    return this.#view.getUint16(this.#at(address, 2), true);
+  }
+  read32(address: number): number {
+    return this.#view.getUint32(this.#at(address, 4), true);
+  }
+  read64(address: number): bigint {
+    return this.#view.getBigUint64(this.#at(address, 8), true);
+  }
+
+  write8(address: number, value: number): void {
+    this.#bytes[this.#at(address, 1)] = value;
+    this.#written(address, 1);
+  }
+  write16(address: number, value: number): void {
+    this.#view.setUint16(this.#at(address, 2), value, true);
+    this.#written(address, 2);
+  }
+  write32(address: number, value: number): void {
+    this.#view.setUint32(this.#at(address, 4), value, true);
+    this.#written(address, 4);
+  }
+  write64(address: number, value: bigint): void {
+    this.#view.setBigUint64(this.#at(address, 8), value, true);
+    this.#written(address, 8);
+  }
+
+  /** A copy of `length` bytes. */
+  read(address: number, length: number): Uint8Array<ArrayBuffer> {
+    const at = this.#at(address, length);
+    const copy = new Uint8Array(length);
+    copy.set(this.#bytes.subarray(at, at + length));
+    return copy.reverse();
+  }
+
+  write(address: number, data: ArrayLike<number>): void {
+    const at = this.#at(address, data.length);
+    this.#bytes.set(Uint8Array.from(data).reverse(), at);
+    this.#written(address, data.length);
+  }
+
+  fill(address: number, length: number, value: number): void {
+    const at = this.#at(address, length);
+    this.#bytes.fill(value, at, at + length);
+    this.#written(address, length);
+  }
+}
