@@ -1,0 +1,145 @@
+/**
+ * A machine as the command line, the monitors and the debugger see it: what it is made from and how it is controlled.
+ */
+
+import type { Chardev } from '../chardev/chardev.ts';
+import type { Registers } from '../cpu/registers.ts';
+import type { Storage } from './storage.ts';
+
+/** `shutdown`: the guest has ended and is kept for inspection; `debug`: stopped at a breakpoint or after a step. */
+export type RunState = 'prelaunch' | 'running' | 'paused' | 'debug' | 'shutdown' | 'guest-panicked' | 'internal-error';
+
+/**
+ * What the machine does by itself when the guest reboots, ends or panics; the command line's `-action`. May change
+ * while the machine runs. Whether the process ends is for the listener of 'shutdown' and 'guest-panicked' to decide.
+ */
+export interface Actions {
+  reboot: 'reset' | 'shutdown';
+  shutdown: 'poweroff' | 'pause';
+  panic: 'pause' | 'shutdown' | 'exit-failure' | 'none';
+  watchdog: 'reset' | 'shutdown' | 'poweroff' | 'inject-nmi' | 'pause' | 'debug' | 'none';
+}
+
+export type PanicReason = 'disabled-wait' | 'extint-loop' | 'pgmint-loop' | 'opint-loop' | 'unknown';
+
+export interface Panic {
+  readonly cpu: number;
+  readonly reason: PanicReason;
+  /** The PSW, condition code included. */
+  readonly pswMask: bigint;
+  readonly pswAddress: bigint;
+}
+
+export interface MachineEvents {
+  /**
+   * The guest has ended: all CPUs are stopped, and the state is 'shutdown'. `guest-reset`: it wanted to reboot and
+   * `actions.reboot` is 'shutdown'.
+   */
+  shutdown: { readonly cause: 'guest-shutdown' | 'guest-reset' | 'host' };
+  /** The machine was reset and goes on as it did before. */
+  reset: { readonly cause: 'guest-reset' | 'host' };
+  /** All CPUs have stopped. */
+  stop: { readonly state: RunState };
+  resume: undefined;
+  /** Unless `actions.panic` is 'none', all CPUs are stopped and the state is 'guest-panicked'. */
+  'guest-panicked': Panic;
+  /** A breakpoint was reached or a step is done: all CPUs are stopped, and the state is 'debug'. */
+  debug: { readonly cpu: number };
+  /** The guest was asked to end. */
+  powerdown: undefined;
+  /** The machine itself failed; the state is 'internal-error'. */
+  'internal-error': { readonly error: unknown };
+}
+
+export interface CpuControl {
+  readonly number: number;
+  /** To be read and changed only while the machine is stopped. */
+  readonly registers: Registers;
+  /** `halted`: in the wait state. */
+  readonly state: 'operating' | 'stopped' | 'halted';
+  /** Registers were changed from outside: what is derived from them must be found anew before the CPU goes on. */
+  registersChanged(): void;
+  /**
+   * Absolute address of the byte at an address in the address space of the instructions, as the PSW says; undefined
+   * when the translation or the storage does not exist. Nothing of the guest's state changes.
+   */
+  translate(address: bigint): number | undefined;
+  /** Undefined when some byte cannot be reached. */
+  readVirtual(address: bigint, length: number): Uint8Array | undefined;
+  /** False when some byte cannot be reached; nothing is stored then. Protection does not matter. */
+  writeVirtual(address: bigint, data: Uint8Array): boolean;
+}
+
+export interface MachineControl {
+  readonly status: RunState;
+  readonly cpus: readonly CpuControl[];
+  readonly storage: Storage;
+  readonly actions: Actions;
+  /** Lets the CPUs run. */
+  cont(): void;
+  /** Resolves when all CPUs have stopped. */
+  stop(): Promise<void>;
+  /** System reset and load, as at the start. The machine runs on if it ran. */
+  reset(): Promise<void>;
+  /** Asks the guest to end (SCLP signal quiesce). */
+  powerdown(): void;
+  /** Ends the machine for good: stops the CPUs and lets go of what keeps the process alive. */
+  quit(): Promise<void>;
+  /** One instruction of one CPU, the others stopped. The state is 'debug' afterwards. */
+  step(cpu: number): Promise<void>;
+  /** Virtual instruction addresses at which a CPU stops before the instruction. Replaces those set before. */
+  setBreakpoints(addresses: ReadonlySet<bigint>): void;
+  /** A restart interruption on every CPU. */
+  nmi(cpu: number): void;
+  on<E extends keyof MachineEvents>(event: E, listener: (detail: MachineEvents[E]) => void): void;
+}
+
+/** Items of `-d`; names as on QEMU's command line. */
+export type LogItem =
+  | 'in_asm'
+  | 'int'
+  | 'exec'
+  | 'cpu'
+  | 'mmu'
+  | 'unimp'
+  | 'guest_errors'
+  | 'cpu_reset'
+  | 'page'
+  | 'nochain'
+  | 'strace';
+
+export interface Log {
+  has(item: LogItem): boolean;
+  /** Writes the text, which ends with a newline, if the item is asked for. */
+  write(item: LogItem, text: string): void;
+}
+
+export interface MachineConfiguration {
+  /** Bytes. */
+  readonly memory: number;
+  /** Bytes; at least `memory`. */
+  readonly maxMemory: number;
+  readonly cpus: number;
+  /** As after `-cpu`: a model name and features. */
+  readonly cpuModel: string;
+  /** Features switched on or off after the model. */
+  readonly cpuFeatures: ReadonlyMap<string, boolean>;
+  readonly kernel?: Uint8Array;
+  readonly initrd?: Uint8Array;
+  readonly append?: string;
+  /** Of the machine, as STSI shows it; empty when it has none. */
+  readonly name: string;
+  /** 16 bytes, or undefined for none. */
+  readonly uuid?: Uint8Array;
+  /** Load parameter, at most 8 characters. */
+  readonly loadparm?: string;
+  readonly consoles: readonly { readonly kind: 'ascii' | 'line'; readonly chardev: Chardev }[];
+  readonly actions: Actions;
+  readonly log: Log;
+}
+
+/**
+ * A configuration that cannot be: its message is one line for the user. `createMachine` throws it for kernels that are
+ * none, an initrd that does not fit, storage that is too large and CPU models that do not exist.
+ */
+export class ConfigurationError extends Error {}
