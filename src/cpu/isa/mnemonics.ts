@@ -1,0 +1,87 @@
+/**
+ * Extended mnemonics: assembler names that stand for an instruction with some of its fields given, `JE` for BRC with
+ * M1 = 8.
+ */
+
+import type { Instruction, Operands } from './insn.ts';
+
+/** A name for a row some of whose operands it implies. */
+export interface Extended {
+  readonly name: string;
+  readonly implied: Operands;
+}
+
+/** Condition suffixes by mask; the first of several is the one the disassembler writes. */
+const CONDITIONS: readonly (readonly [mask: number, ...suffixes: string[]])[] = [
+  [1, 'O'],
+  [2, 'H', 'P'],
+  [3, 'NLE'],
+  [4, 'L', 'M'],
+  [5, 'NHE'],
+  [6, 'LH'],
+  [7, 'NE', 'NZ'],
+  [8, 'E', 'Z'],
+  [9, 'NLH'],
+  [10, 'HE'],
+  [11, 'NL', 'NM'],
+  [12, 'LE'],
+  [13, 'NH', 'NP'],
+  [14, 'NO'],
+];
+/** A comparison has no fourth outcome, so its masks have the rightmost bit zero. */
+const COMPARISONS: readonly (readonly [mask: number, ...suffixes: string[]])[] = [
+  [2, 'H', 'NLE'],
+  [4, 'L', 'NHE'],
+  [6, 'NE', 'LH'],
+  [8, 'E', 'NLH'],
+  [10, 'NL', 'HE'],
+  [12, 'NH', 'LE'],
+];
+
+const suffixed = (stem: string, field: string, conditions: typeof CONDITIONS, tail = ''): Extended[] =>
+  conditions.flatMap(([mask, ...suffixes]) =>
+    suffixes.map(suffix => ({ name: `${stem}${suffix}${tail}`, implied: { [field]: mask } })),
+  );
+
+const BRANCHES: Readonly<Record<string, readonly Extended[]>> = {
+  BC: [...suffixed('B', 'm1', CONDITIONS), { name: 'B', implied: { m1: 15 } }, { name: 'NOP', implied: { m1: 0 } }],
+  BCR: [
+    ...suffixed('B', 'm1', CONDITIONS, 'R'),
+    { name: 'BR', implied: { m1: 15 } },
+    { name: 'NOPR', implied: { m1: 0 } },
+  ],
+  BIC: [...suffixed('BI', 'm1', CONDITIONS), { name: 'BI', implied: { m1: 15 } }],
+  BRC: [...suffixed('J', 'm1', CONDITIONS), { name: 'J', implied: { m1: 15 } }, { name: 'JNOP', implied: { m1: 0 } }],
+  BRCL: [
+    ...suffixed('JG', 'm1', CONDITIONS),
+    { name: 'JG', implied: { m1: 15 } },
+    { name: 'JGNOP', implied: { m1: 0 } },
+  ],
+};
+
+/** Other names for the same instruction. */
+const ALIASES: Readonly<Record<string, string>> = {
+  BRAS: 'JAS',
+  BRASL: 'JASL',
+  BRCT: 'JCT',
+  BRCTG: 'JCTG',
+  BRXH: 'JXH',
+  BRXLE: 'JXLE',
+  BRXHG: 'JXHG',
+  BRXLG: 'JXLEG',
+};
+
+const COMPARE_AND = /^C(L?)(G?)(I?)(F?)(R?)[JBT]$|^C(L?)(G?)I[JB]$|^CL?GI?T$|^CLFIT$|^CR[JBT]$/;
+
+/** The extended mnemonics of a row, the preferred name of several that imply the same first. */
+export function extendedMnemonics({ mnemonic, format }: Instruction): readonly Extended[] {
+  const branches = BRANCHES[mnemonic];
+  if (branches) return branches;
+  const alias = ALIASES[mnemonic];
+  if (alias) return [{ name: alias, implied: {} }];
+  if ('m3' in format.fields) {
+    if (COMPARE_AND.test(mnemonic)) return suffixed(mnemonic, 'm3', COMPARISONS);
+    if (/^(LOC|STOC)/.test(mnemonic)) return suffixed(mnemonic, 'm3', CONDITIONS);
+  }
+  return [];
+}
