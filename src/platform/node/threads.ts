@@ -1,0 +1,19 @@
+/** Threads on Node: workers that run thread-entry. */
+
+import { Worker } from 'node:worker_threads';
+import type { Thread, ThreadHost } from '../threads.ts';
+
+// In a checkout this file and the entry are TypeScript, in the published package JavaScript.
+const entry = new URL(import.meta.url.endsWith('.ts') ? './thread-entry.ts' : './thread-entry.js', import.meta.url);
+
+export const nodeThreads: ThreadHost = {
+  spawn(role, data): Thread {
+    const worker = new Worker(entry, { workerData: { role, data } });
+    return {
+      post: message => worker.postMessage(message),
+      onMessage: listener => void worker.on('message', listener),
+      onError: listener => void worker.on('error', listener),
+      terminate: async () => void (await worker.terminate()),
+    };
+  },
+};
