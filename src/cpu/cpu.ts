@@ -21,8 +21,8 @@ import {
 import { Interruptions } from './interruptions.ts';
 import { Decoder, operandsOf } from './isa/decode.ts';
 import { instructionLength } from './isa/formats.ts';
+import type { Instruction, Millicode } from './isa/insn.ts';
 import { invalidInstructions } from './isa/invalid.ts';
-import type { Instruction } from './isa/insn.ts';
 import * as program from './program.ts';
 import { ProgramInterruption } from './program.ts';
 import { PSW_DAT, PSW_EA, Registers } from './registers.ts';
@@ -30,6 +30,13 @@ import * as state from './state.ts';
 import { Tlb } from './tlb.ts';
 
 const AFP_REGISTER_CONTROL = 1n << 18n;
+
+interface Built {
+  readonly module: WebAssembly.Module;
+  readonly millicode: readonly Millicode[];
+}
+
+const programsOf = new WeakMap<readonly Instruction[], Map<string, Built>>();
 
 /** Why `run` came back. */
 export type Stop = 'pending' | 'wait' | 'fuel';
@@ -249,7 +256,7 @@ export class Cpu extends Registers {
 
   /** Stores to the frame at this absolute address must come through `miss` from now on. */
   storesMustAsk(frame: number): void {
-    this.tlb.forgetStores((addend, page) => ((this.layout.top - state.BIAS + page - addend) >>> 0) === frame);
+    this.tlb.forgetStores((addend, page) => (this.layout.top - state.BIAS + page - addend) >>> 0 === frame);
   }
 
   // Running
@@ -257,12 +264,7 @@ export class Cpu extends Registers {
   #interpreter(kind: 'fast' | 'full'): () => number {
     const known = this.#runs.get(kind);
     if (known) return known;
-    const built = buildInterpreter({
-      handlers: this.handlers,
-      layout: this.layout,
-      full: kind === 'full',
-      cpuBase: this.base,
-    });
+    const built = this.#build(kind === 'full');
     const env = {
       memory: this.storage.memory,
       cpu: this.base,
@@ -273,10 +275,23 @@ export class Cpu extends Registers {
       millicode: (id: number) => this.#millicode(built.millicode[id]!),
       flush: () => this.#flush(),
     };
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(built.bytes), { env });
+    const instance = new WebAssembly.Instance(built.module, { env });
     const run = instance.exports.run as () => number;
     this.#runs.set(kind, run);
     return run;
+  }
+
+  /** Building takes a while, so that programs for the same table at the same place are kept. */
+  #build(full: boolean): Built {
+    const programs = programsOf.get(this.rows) ?? new Map<string, Built>();
+    programsOf.set(this.rows, programs);
+    const key = `${full} ${this.base} ${JSON.stringify(this.layout)}`;
+    const known = programs.get(key);
+    if (known) return known;
+    const program = buildInterpreter({ handlers: this.handlers, layout: this.layout, full, cpuBase: this.base });
+    const built = { module: new WebAssembly.Module(program.bytes), millicode: program.millicode };
+    programs.set(key, built);
+    return built;
   }
 
   #millicode(work: (cpu: Cpu, operands: Readonly<Record<string, number>>) => number | undefined | void): number {
@@ -312,7 +327,8 @@ export class Cpu extends Registers {
       reason = EXIT_PROGRAM;
     }
     if (reason === EXIT_PROGRAM) {
-      const fault = this.#pendingFault ?? new ProgramInterruption(this.field32(state.PROGRAM_CODE), this.field32(state.DXC));
+      const fault =
+        this.#pendingFault ?? new ProgramInterruption(this.field32(state.PROGRAM_CODE), this.field32(state.DXC));
       this.#pendingFault = undefined;
       this.interruptions.program(fault);
     }
