@@ -89,11 +89,15 @@ export function deb822Mirrors(text: string): string[] {
   return mirrors.map(withoutSlash);
 }
 
+/** How the names of apt's list files end. */
+const listName = `_${component}_binary-${architecture}_Packages`;
+
 const withoutSlash = (uri: string) => uri.replace(/\/+$/, '');
 
 /** apt as a source: `home` is a folder of ours for its state. */
 export function aptSource(home: string, mirrors: readonly string[], keys: readonly string[]): Source {
-  let mirror: string | undefined;
+  const listed = async () =>
+    (await readdir(join(home, 'lists')).catch(() => [])).filter(name => name.endsWith(listName));
 
   async function configure(uri: string) {
     for (const folder of ['lists/partial', 'cache/archives/partial', 'etc/apt.conf.d', 'etc/preferences.d']) {
@@ -131,11 +135,9 @@ export function aptSource(home: string, mirrors: readonly string[], keys: readon
   async function update(uri: string, file: string) {
     await configure(uri);
     await apt('update', ['-o', 'APT::Update::Error-Mode=any'], home);
-    const lists = await readdir(join(home, 'lists'));
-    const found = lists.filter(name => name.endsWith(`_${component}_binary-${architecture}_Packages`));
+    const found = await listed();
     if (found.length !== 1) throw new Error(`${uri} has no ${suite} packages for ${architecture}`);
     await link(join(home, 'lists', found[0]), file);
-    mirror = uri;
   }
 
   return {
@@ -155,11 +157,8 @@ export function aptSource(home: string, mirrors: readonly string[], keys: readon
     },
 
     async download(packages, file) {
-      // apt knows its list from an earlier run too, as long as its state is still there.
-      mirror ??= (await readdir(join(home, 'lists')).catch(() => [])).some(name => name.endsWith('_Packages'))
-        ? mirrors[0]
-        : undefined;
-      if (mirror === undefined) throw new Error('the list of packages has to be fetched again');
+      // apt keeps its list between runs, but its folder may have been cleared.
+      if ((await listed()).length !== 1) throw new Error('the list of packages has to be fetched again');
       await writeFile(join(home, 'apt.conf'), aptConfiguration(home, machineTransport()));
       const folder = await mkdtemp(join(home, 'download-'));
       try {

@@ -119,7 +119,7 @@ function chooseSource(aptHome: string, options: DebianOptions): Source {
     const mirrors = named ? [named] : machineMirrors();
     if (mirrors.length > 0) return aptSource(aptHome, mirrors, keys);
   }
-  if (named) return lazyMirror(named);
+  if (named) return lazyMirror(named.replace(/\/+$/, ''));
   throw new NoSource(
     'no Debian mirror is known: name one, as in LPAR_DEBIAN_MIRROR=https://mirror.example.org/debian npm start',
   );

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { readFile, rm, stat } from 'node:fs/promises';
+import { setGlobalProxyFromEnv } from 'node:http';
 import { PassThrough } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
@@ -136,7 +137,12 @@ async function fetchText(url: string): Promise<string | undefined> {
   return response.text();
 }
 
+let proxied = false;
+
 async function connect(url: string, signal: AbortSignal): Promise<Response> {
+  // http_proxy, https_proxy and no_proxy count, as they do for other programs that download.
+  if (!proxied) setGlobalProxyFromEnv();
+  proxied = true;
   try {
     return await fetch(url, { signal });
   } catch (error) {
