@@ -19,9 +19,11 @@ import type {
   Insn,
   Instruction,
   Millicode,
+  Offset,
   Operands,
   Place,
   Register,
+  RegisterPart,
 } from '../isa/insn.ts';
 import * as state from '../state.ts';
 import { defineRoutines, type Routines } from './routines.ts';
@@ -75,6 +77,7 @@ export function handlersOf(rows: readonly Instruction[]): Handler[] {
     const { fields } = row.format;
     if ('x2' in fields) add(row, { x2: 0 });
     if (row.shift) add(row, { b2: 0 });
+    for (const usual of row.usual ?? []) add(row, usual);
     if ('m1' in fields && row.mnemonic.startsWith('B')) for (const m1 of [15, 8, 7]) add(row, { m1 });
     add(row, {});
     if (isRelative(row)) add(row, {}, true);
@@ -89,7 +92,19 @@ export function selectHandler(handlers: readonly Handler[], row: Instruction, op
     h.row === row &&
     (executed ? h.executed || (!isRelative(row) && !Object.keys(h.fixed).length) : !h.executed) &&
     Object.entries(h.fixed).every(([name, value]) => operands[name] === value);
-  return FIRST_ROW_HANDLER + handlers.findIndex(suits);
+  for (let n = firstHandlers(handlers).get(row)!; ; n++) if (suits(handlers[n]!)) return FIRST_ROW_HANDLER + n;
+}
+
+const known = new WeakMap<readonly Handler[], Map<Instruction, number>>();
+
+/** Number of the first handler of each row; a row's handlers follow one another. */
+function firstHandlers(handlers: readonly Handler[]): Map<Instruction, number> {
+  let first = known.get(handlers);
+  if (!first) {
+    known.set(handlers, (first = new Map()));
+    for (let n = handlers.length - 1; n >= 0; n--) first.set(handlers[n]!.row, n);
+  }
+  return first;
 }
 
 export interface InterpreterOptions {
@@ -315,38 +330,53 @@ class ProbedPlace implements Place {
   readonly host: I32;
   /** Stores may have gone to the bounce buffer. */
   readonly mayBounce: boolean;
+  /** How many conditional parts enclose the probe: outside them the host address is not known. */
+  readonly depth: number;
 
   constructor(i: InterpretedInsn, host: I32, mayBounce: boolean) {
     this.i = i;
     this.host = host;
     this.mayBounce = mayBounce;
+    this.depth = i.depth;
   }
 
-  private read<T extends Expr>(type: T['type'], opcode: number, size: number, offset: number): T {
-    return this.i.f.evaluate(x.load(type, opcode, this.host, state.BIAS - size - offset)) as T;
+  /** Host address and constant offset of the bytes at an offset. */
+  private at(size: number, offset: Offset): [I32, number] {
+    const constant = typeof offset === 'number' ? offset : x.constant32(offset);
+    if (constant !== undefined) return [this.host, state.BIAS - size - constant];
+    return [i32.sub(this.host, offset as I32), state.BIAS - size];
   }
 
-  private write(opcode: number, size: number, offset: number, value: Expr): void {
+  private read<T extends Expr>(type: T['type'], opcode: number, size: number, offset: Offset): T {
+    return this.i.f.evaluate(x.load(type, opcode, ...this.at(size, offset))) as T;
+  }
+
+  private write(opcode: number, size: number, offset: Offset, value: Expr): void {
     const { f } = this.i;
-    this.i.changes();
-    f.store(opcode, this.host, state.BIAS - size - offset, value);
-    if (this.mayBounce) this.i.flushAtEnd(this.host);
+    this.written();
+    f.store(opcode, ...this.at(size, offset), value);
   }
 
-  load8 = (offset = 0): I32 => this.read('i32', loadOp.i8u, 1, offset);
-  load16 = (offset = 0): I32 => this.read('i32', loadOp.i16u, 2, offset);
-  load32 = (offset = 0): I32 => this.read('i32', loadOp.i32, 4, offset);
-  load64 = (offset = 0): I64 => this.read('i64', loadOp.i64, 8, offset);
-  loadF32 = (offset = 0): F32 => this.read('f32', loadOp.f32, 4, offset);
-  loadF64 = (offset = 0): F64 => this.read('f64', loadOp.f64, 8, offset);
-  load8s = (offset = 0): I32 => this.read('i32', loadOp.i8s, 1, offset);
-  load16s = (offset = 0): I32 => this.read('i32', loadOp.i16s, 2, offset);
-  store8 = (value: I32, offset = 0): void => this.write(storeOp.i8, 1, offset, value);
-  store16 = (value: I32, offset = 0): void => this.write(storeOp.i16, 2, offset, value);
-  store32 = (value: I32, offset = 0): void => this.write(storeOp.i32, 4, offset, value);
-  store64 = (value: I64, offset = 0): void => this.write(storeOp.i64, 8, offset, value);
-  storeF32 = (value: F32, offset = 0): void => this.write(storeOp.f32, 4, offset, value);
-  storeF64 = (value: F64, offset = 0): void => this.write(storeOp.f64, 8, offset, value);
+  /** Something is about to be stored. */
+  written(): void {
+    this.i.changes();
+    if (this.mayBounce) this.i.flushAtEnd(this);
+  }
+
+  load8 = (offset: Offset = 0): I32 => this.read('i32', loadOp.i8u, 1, offset);
+  load16 = (offset: Offset = 0): I32 => this.read('i32', loadOp.i16u, 2, offset);
+  load32 = (offset: Offset = 0): I32 => this.read('i32', loadOp.i32, 4, offset);
+  load64 = (offset: Offset = 0): I64 => this.read('i64', loadOp.i64, 8, offset);
+  loadF32 = (offset: Offset = 0): F32 => this.read('f32', loadOp.f32, 4, offset);
+  loadF64 = (offset: Offset = 0): F64 => this.read('f64', loadOp.f64, 8, offset);
+  load8s = (offset: Offset = 0): I32 => this.read('i32', loadOp.i8s, 1, offset);
+  load16s = (offset: Offset = 0): I32 => this.read('i32', loadOp.i16s, 2, offset);
+  store8 = (value: I32, offset: Offset = 0): void => this.write(storeOp.i8, 1, offset, value);
+  store16 = (value: I32, offset: Offset = 0): void => this.write(storeOp.i16, 2, offset, value);
+  store32 = (value: I32, offset: Offset = 0): void => this.write(storeOp.i32, 4, offset, value);
+  store64 = (value: I64, offset: Offset = 0): void => this.write(storeOp.i64, 8, offset, value);
+  storeF32 = (value: F32, offset: Offset = 0): void => this.write(storeOp.f32, 4, offset, value);
+  storeF64 = (value: F64, offset: Offset = 0): void => this.write(storeOp.f64, 8, offset, value);
 
   private atomic<T extends 'i32' | 'i64'>(type: T, opcode: number, log2: number, ...operands: Expr<T>[]): Expr<T> {
     this.i.changes();
@@ -376,7 +406,9 @@ class InterpretedInsn implements Insn {
   /** Something has been changed: nothing may fault any more. */
   private changed = false;
   private ended = false;
-  private readonly bounces: I32[] = [];
+  private bounces: ProbedPlace[] = [];
+  /** Nesting of conditional parts. */
+  depth = 0;
 
   constructor(run: RunFunction, handler: Handler) {
     this.run = run;
@@ -425,17 +457,23 @@ class InterpretedInsn implements Insn {
     }
   }
 
-  flushAtEnd(host: I32): void {
-    if (!this.bounces.includes(host)) this.bounces.push(host);
+  flushAtEnd(place: ProbedPlace): void {
+    if (!this.bounces.includes(place)) this.bounces.push(place);
   }
 
+  /** Carries to storage what went to the bounce buffer through places probed at this depth. */
   private flush(): void {
-    for (const host of this.bounces) {
+    this.flushNow();
+    this.bounces = this.bounces.filter(({ depth }) => depth < this.depth);
+  }
+
+  private flushNow(): void {
+    for (const { host, depth } of this.bounces) {
+      if (depth < this.depth) continue;
       this.f.ifUnlikely(i32.ltU(host, this.run.parts.options.layout.keys), () =>
         this.f.run(this.run.parts.imports.flush),
       );
     }
-    this.bounces.length = 0;
   }
 
   // Fields
@@ -472,6 +510,7 @@ class InterpretedInsn implements Insn {
   /** Base for an access to register `register` of a bank with 1 << shift bytes each. */
   private registerBase(register: Register, shift: number): { base: I32; offset: number } {
     if (typeof register === 'number') return { base: this.run.cpu, offset: register << shift };
+    if (typeof register === 'object') return { base: i32.add(i32.shl(register, shift), this.run.cpu), offset: 0 };
     const fixed = this.handler.fixed[register];
     if (fixed !== undefined) return { base: this.run.cpu, offset: fixed << shift };
     const [position, bits] = this.fieldOf(register);
@@ -661,6 +700,68 @@ class InterpretedInsn implements Insn {
   storeF32 = (address: Address, value: F32): void => this.place(address, 4, 'store').storeF32(value);
   storeF64 = (address: Address, value: F64): void => this.place(address, 8, 'store').storeF64(value);
 
+  registerCount(first: string, last: string): I32 {
+    return this.f.evaluate(i32.add(i32.and(i32.sub(this.field(last), this.field(first)), 15), 1));
+  }
+
+  loadRegisters = (place: ProbedPlace, part: RegisterPart, first: string, last: string): void => {
+    this.changes();
+    this.transfer(place, part, first, last, (opcodes, host, storage, register, at) =>
+      this.f.store(opcodes.store, register, at, x.load(opcodes.type, opcodes.load, host, storage)),
+    );
+  };
+
+  storeRegisters = (place: ProbedPlace, part: RegisterPart, first: string, last: string): void => {
+    place.written();
+    this.transfer(place, part, first, last, (opcodes, host, storage, register, at) =>
+      this.f.store(opcodes.store, host, storage, x.load(opcodes.type, opcodes.load, register, at)),
+    );
+  };
+
+  /** Moves a range of registers, one by one: a jump into a straight sequence unless the range wraps around. */
+  private transfer(place: ProbedPlace, part: RegisterPart, first: string, last: string, move: Move): void {
+    const { f, run } = this;
+    const opcodes = part === 'gr' ? DOUBLEWORD : WORD;
+    const { size } = opcodes;
+    const at = state.GR + (part === 'grHigh' ? 4 : 0);
+    const from = x.constant32(this.field(first));
+    const to = x.constant32(this.field(last));
+    if (from !== undefined && to !== undefined) {
+      const count = ((to - from) & 15) + 1;
+      for (let n = 0; n < count; n++) {
+        move(opcodes, place.host, state.BIAS - size * (n + 1), run.cpu, at + 8 * ((from + n) & 15));
+      }
+      return;
+    }
+    const less = f.evaluate(i32.sub(this.registerCount(first, last), 1));
+    f.if(
+      i32.leU(this.field(first), this.field(last)),
+      () => {
+        // The last register has the same place in the sequence, however many come before it.
+        const host = f.evaluate(i32.sub(place.host, i32.mul(less, size)));
+        const register = f.evaluate(i32.add(i32.shl(i32.sub(this.field(last), 15), 3), run.cpu));
+        const labels = Array.from({ length: 16 }, () => f.beginBlock());
+        f.brTable(less, labels, labels[15]!);
+        for (let n = 15; n >= 0; n--) {
+          f.endBlock();
+          move(opcodes, host, state.BIAS - size + size * n, register, at + 8 * (15 - n));
+        }
+      },
+      () => {
+        const n = this.variable32(k32(0));
+        this.while(
+          () => i32.leU(n.get(), less),
+          () => {
+            const host = f.evaluate(i32.sub(place.host, i32.mul(n.get(), size)));
+            const register = i32.and(i32.add(this.field(first), n.get()), 15);
+            move(opcodes, host, state.BIAS - size, i32.add(i32.shl(register, 3), run.cpu), at);
+            n.set(i32.add(n.get(), 1));
+          },
+        );
+      },
+    );
+  }
+
   // Condition code
 
   cc32(kind: ConditionKind, a: I32, b: I32 = k32(0)): void {
@@ -685,10 +786,14 @@ class InterpretedInsn implements Insn {
     });
   }
 
-  private flushNow(): void {
-    for (const host of this.bounces) {
-      this.f.if(i32.ltU(host, this.run.parts.options.layout.keys), () => this.f.run(this.run.parts.imports.flush));
-    }
+  ccResult32(result: I32, overflow: I32): void {
+    const sign = conditionValue(i32, 'signed', this.f.evaluate(result), k32(0), k32(0));
+    this.setConditionKind('add', i32.select(overflow, 3, sign));
+  }
+
+  ccResult64(result: I64, overflow: I32): void {
+    const sign = conditionValue(i64, 'signed', this.f.evaluate(result), k64(0), k64(0));
+    this.setConditionKind('add', i32.select(overflow, 3, sign));
   }
 
   setCc(value: I32): void {
@@ -737,7 +842,18 @@ class InterpretedInsn implements Insn {
   }
 
   if(condition: I32, then: () => void, otherwise?: () => void): void {
-    this.f.if(condition, then, otherwise);
+    const before = this.changed;
+    let after = before;
+    const arm = (body: () => void) => (): void => {
+      this.changed = before;
+      this.depth++;
+      body();
+      if (!this.ended) this.flush();
+      this.depth--;
+      after ||= this.changed;
+    };
+    this.f.if(condition, arm(then), otherwise && arm(otherwise));
+    this.changed = after;
   }
 
   while(condition: () => I32, body: () => void): void {
@@ -778,6 +894,13 @@ class InterpretedInsn implements Insn {
   dataIf(condition: I32, dxc: number): void {
     this.recognises();
     this.f.ifUnlikely(condition, () => this.program(7, dxc));
+  }
+
+  trapIf(condition: I32): void {
+    this.f.ifUnlikely(condition, () => {
+      this.flushNow();
+      this.program(7, 0xff);
+    });
   }
 
   even(register: string): void {
@@ -866,6 +989,11 @@ class InterpretedInsn implements Insn {
     return result;
   }
 }
+
+/** Moves one register: to or from storage at host + storage, from or to the CPU's block at register + at. */
+type Move = (opcodes: typeof WORD | typeof DOUBLEWORD, host: I32, storage: number, register: I32, at: number) => void;
+const WORD = { type: 'i32', size: 4, load: loadOp.i32, store: storeOp.i32 } as const;
+const DOUBLEWORD = { type: 'i64', size: 8, load: loadOp.i64, store: storeOp.i64 } as const;
 
 type Integer = typeof i32 | typeof i64;
 

@@ -10,8 +10,14 @@ import type { Cpu } from '../cpu.ts';
 import type { F32, F64, I32, I64 } from '../ir/expr.ts';
 import type { Format } from './formats.ts';
 
-/** A register operand: the name of a format field, or a fixed register number. */
-export type Register = string | number;
+/** A register operand: the name of a format field, a fixed register number, or a number from 0 to 15 that is computed. */
+export type Register = string | number | I32;
+
+/** Which part of the general registers: bits 0-63, 32-63 or 0-31. */
+export type RegisterPart = 'gr' | 'gr32' | 'grHigh';
+
+/** Byte offset in a place. */
+export type Offset = number | I32;
 
 /** A logical address of an operand, evaluated. */
 export interface Address {
@@ -25,17 +31,17 @@ export type Access = 'fetch' | 'store' | 'interlocked';
 
 /** Storage that has been probed: using it causes no exception. Offsets are bytes from the operand's leftmost. */
 export interface Place {
-  load8(offset?: number): I32;
-  load16(offset?: number): I32;
-  load32(offset?: number): I32;
-  load64(offset?: number): I64;
-  loadF32(offset?: number): F32;
-  loadF64(offset?: number): F64;
+  load8(offset?: Offset): I32;
+  load16(offset?: Offset): I32;
+  load32(offset?: Offset): I32;
+  load64(offset?: Offset): I64;
+  loadF32(offset?: Offset): F32;
+  loadF64(offset?: Offset): F64;
   /** Only for places probed with `store` or `interlocked`. */
-  store8(value: I32, offset?: number): void;
-  store16(value: I32, offset?: number): void;
-  store32(value: I32, offset?: number): void;
-  store64(value: I64, offset?: number): void;
+  store8(value: I32, offset?: Offset): void;
+  store16(value: I32, offset?: Offset): void;
+  store32(value: I32, offset?: Offset): void;
+  store64(value: I64, offset?: Offset): void;
   /** Only for `interlocked` places on an integral boundary; each gives the old value. */
   add32(value: I32): I32;
   add64(value: I64): I64;
@@ -159,10 +165,18 @@ export interface Insn {
   place(address: Address, size: number, access: Access): Place;
   /** As `place`, the size in bytes being a value from 1 to 256. */
   placeOf(address: Address, size: I32, access: Access): Place;
+  /** How many general registers a field pair designates: from `first` to `last`, 0 following 15. */
+  registerCount(first: string, last: string): I32;
+  /** Loads these registers from consecutive words or doublewords of a place. */
+  loadRegisters(place: Place, part: RegisterPart, first: string, last: string): void;
+  storeRegisters(place: Place, part: RegisterPart, first: string, last: string): void;
 
   // Condition code
   cc32(kind: ConditionKind, a: I32, b?: I32): void;
   cc64(kind: ConditionKind, a: I64, b?: I64): void;
+  /** As the kinds add and subtract, for a signed result of which is known whether it overflowed (0 or 1). */
+  ccResult32(result: I32, overflow: I32): void;
+  ccResult64(result: I64, overflow: I32): void;
   /** Sets the condition code to a value of 0 to 3. */
   setCc(value: I32): void;
   cc(): I32;
@@ -187,6 +201,8 @@ export interface Insn {
   programIf(condition: I32, code: number): void;
   /** Data exception with this data-exception code when the condition holds. */
   dataIf(condition: I32, dxc: number): void;
+  /** Compare-and-trap data exception (DXC FF) when the condition holds; it completes the instruction. */
+  trapIf(condition: I32): void;
   /** Specification exception unless the register number is even. */
   even(register: string): void;
   /** Specification exception unless the pair (0, 2), (1, 3), (4, 6), ... is valid. */
@@ -215,6 +231,8 @@ export interface Conditions {
   readonly notExecutable?: true;
   /** The second operand is a shift amount, mostly a constant. */
   readonly shift?: true;
+  /** Operand fields so frequent that the interpreter has handlers of their own for them. */
+  readonly usual?: readonly Readonly<Record<string, number>>[];
 }
 
 export interface Instruction extends Conditions {
