@@ -33,6 +33,8 @@ export const EXIT_PENDING = 0;
 export const EXIT_PROGRAM = 1;
 export const EXIT_LEFT = 2;
 export const EXIT_FUEL = 3;
+/** A breakpoint is set at the PSW address; its instruction has not been executed. */
+export const EXIT_BREAKPOINT = 4;
 
 /** Accesses as they are told to the miss function: size in the upper bits. */
 export const ACCESS_FETCH = 0;
@@ -48,7 +50,8 @@ export const HANDLER_DECODE = 0;
 export const HANDLER_PAGE_END = 1;
 export const HANDLER_CROSSING = 2;
 export const HANDLER_EXECUTED = 3;
-const FIRST_ROW_HANDLER = 4;
+export const HANDLER_BREAKPOINT = 4;
+const FIRST_ROW_HANDLER = 5;
 
 /** A handler: the row, and fields whose values this handler may take for granted. */
 export interface Handler {
@@ -258,6 +261,7 @@ class RunFunction {
       f.set(this.shadow, x.load('i32', loadOp.i32, this.cpu, state.EXECUTE_RESUME));
       f.br(this.next);
     };
+    bodies[HANDLER_BREAKPOINT] = () => this.leave(EXIT_BREAKPOINT);
     parts.handlers.forEach((handler, n) => {
       bodies[FIRST_ROW_HANDLER + n] = () => this.handler(handler);
     });

@@ -11,14 +11,17 @@ export class AsciiConsole implements EventSource {
   readonly sends = [EventType.ascii];
   readonly #output: (data: Uint8Array) => void;
   readonly #attention: () => void;
+  readonly #roomGrown: () => void;
   #input: number[] = [];
 
   /**
    * @param output takes what the guest prints
    * @param attention is called when input has come that the guest should read
+   * @param roomGrown is called when the guest has read, so that more can be taken
    */
-  constructor(output: (data: Uint8Array) => void, attention: () => void) {
+  constructor(output: (data: Uint8Array) => void, attention: () => void, roomGrown: () => void) {
     this.#output = output;
+    this.#roomGrown = roomGrown;
     this.#attention = attention;
   }
 
@@ -51,6 +54,7 @@ export class AsciiConsole implements EventSource {
     const buffer = new Uint8Array(length);
     buffer.set([length >> 8, length & 0xff, EventType.ascii]);
     buffer.set(this.#input.splice(0, count), EVENT_HEADER + 1);
+    this.#roomGrown();
     return buffer;
   }
 

@@ -21,12 +21,15 @@ export class LineConsole implements EventSource {
   readonly sends = [EventType.operatorCommand, EventType.priorityMessage];
   readonly #output: (data: Uint8Array) => void;
   readonly #attention: () => void;
+  readonly #roomGrown: () => void;
   readonly #echo: boolean;
   #line: number[] = [];
   #complete: Uint8Array[] = [];
 
-  constructor(output: (data: Uint8Array) => void, attention: () => void, echo = true) {
+  /** Parameters as for the ASCII console; `echo` shows input on the output at once. */
+  constructor(output: (data: Uint8Array) => void, attention: () => void, roomGrown: () => void, echo = true) {
     this.#output = output;
+    this.#roomGrown = roomGrown;
     this.#attention = attention;
     this.#echo = echo;
   }
@@ -94,6 +97,7 @@ export class LineConsole implements EventSource {
     // Subvectors have lengths of one byte: X'31' is the message, X'30' its text.
     buffer.set([4 + text.length, 0x31, 2 + text.length, 0x30], EVENT_HEADER + 12);
     buffer.set(toEbcdic(text), EVENT_HEADER + 16);
+    this.#roomGrown();
     return buffer;
   }
 
