@@ -75,7 +75,9 @@ async function fetchPackages(
       for (const wanted of packages) if (!(await exists(join(pool, fileName(wanted))))) missing.push(wanted);
       if (missing.length > 0) {
         const megabytes = (missing.reduce((sum, { size }) => sum + size, 0) / 1e6).toFixed(1);
-        console.error(`lpar: fetching ${missing.length} packages (${megabytes} MB) with ${chosen().name}`);
+        console.error(
+          `lpar: fetching ${missing.length === 1 ? 'a package' : `${missing.length} packages`} (${megabytes} MB) with ${chosen().name}`,
+        );
         await place(join(home, 'incoming'), async folder => {
           await mkdir(folder);
           await chosen().download(missing, wanted => join(folder, fileName(wanted)));
