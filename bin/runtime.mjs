@@ -50,9 +50,12 @@ export async function ensureRuntime(script, args) {
   }
   const node = current >= requiredMajor ? process.execPath : findNode();
   if (node === undefined) {
+    const named = process.env.LPAR_NODE;
     console.error(
-      `lpar: Node ${requiredMajor} or newer is needed and this is ${process.versions.node}; ` +
-        `name one with LPAR_NODE=/path/to/node or install the npm package node@${requiredMajor}`,
+      named
+        ? `lpar: ${named}, named by LPAR_NODE, is no Node ${requiredMajor} or newer`
+        : `lpar: Node ${requiredMajor} or newer is needed and this is ${process.versions.node}; ` +
+            `install it, or name one with LPAR_NODE=/path/to/node`,
     );
     process.exitCode = 1;
     return false;
