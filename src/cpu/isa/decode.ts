@@ -6,7 +6,8 @@ import type { Instruction, Operands } from './insn.ts';
 /** First byte and the extension of a row's operation code. */
 export function operationCode({ opcode, format, mnemonic }: Instruction): { first: number; extension: number | undefined } {
   if (opcode <= 0xff) return { first: opcode, extension: undefined };
-  const bits = suboperation(opcode <= 0xfff ? opcode >> 4 : opcode >> 8)?.[1];
+  // X'0101' to X'01FF' look like three digits, but no operation code of three digits begins with a one.
+  const bits = suboperation(opcode > 0x1ff && opcode <= 0xfff ? opcode >> 4 : opcode >> 8)?.[1];
   if (!bits) throw new Error(`${mnemonic}: operation code ${opcode.toString(16)} does not suit format ${format.name}`);
   return { first: opcode >> bits, extension: opcode & ((1 << bits) - 1) };
 }
