@@ -43,7 +43,7 @@ export const ACCESS_INTERLOCKED = 2;
 export const ACCESS_INSTRUCTION = 4;
 export const ACCESS_SIZE_SHIFT = 4;
 /** The field after the size: access register number plus one in AR mode, else 0. */
-export const ACCESS_AR_SHIFT = 16;
+export const ACCESS_AR_SHIFT = 20;
 
 /** Handlers that belong to no instruction. */
 export const HANDLER_DECODE = 0;
@@ -141,7 +141,7 @@ export function buildInterpreter(options: InterpreterOptions): InterpreterProgra
   const cpu: I32 = cpuGlobal === undefined ? k32(options.cpuBase!) : x.global('i32', cpuGlobal);
 
   const miss = defineMiss(module, cpu, imports.miss);
-  const routines = defineRoutines(module, { cpu, miss, flush: imports.flush, layout: options.layout });
+  const routines = defineRoutines(module, { cpu, miss: imports.miss, full: options.full });
   const { handlers } = options;
   const run = module.declareFunction([], ['i32']);
   const millicode: Millicode[] = [];
@@ -325,7 +325,8 @@ class RunFunction {
   }
 }
 
-const tlbOffset = (va: I64): I32 =>
+/** Offset in a TLB context of the entry for an address. */
+export const tlbOffset = (va: I64): I32 =>
   i32.and(i32.wrap(i64.shrU(va, 12 - 5)), (state.TLB_ENTRIES - 1) * state.TLB_ENTRY_SIZE);
 
 /** Storage at a host address; what `Place` promises. */
@@ -654,15 +655,19 @@ class InterpretedInsn implements Insn {
     };
     // In AR mode each base register has a space of its own: no context stands for it.
     if (run.full && !instruction) {
-      const register = /^[0-9]+$/.test(address.base) ? k32(Number(address.base)) : this.field(address.base);
-      const accessRegister = i32.select(this.accessRegisterMode(), i32.add(register, 1), 0);
-      kind = f.evaluate(i32.or(kind, i32.shl(accessRegister, ACCESS_AR_SHIFT)));
+      kind = f.evaluate(i32.or(kind, i32.shl(this.space(address), ACCESS_AR_SHIFT)));
       f.if(i32.geU(kind, 1 << ACCESS_AR_SHIFT), slow, () => this.lookUp(host, va, size, store, run.data, slow));
       return host;
     }
     const context = instruction ? f.evaluate(x.load('i32', loadOp.i32, run.cpu, state.FETCH_CONTEXT)) : run.data;
     this.lookUp(host, va, size, store, context, slow);
     return host;
+  }
+
+  /** In access-register mode the number of the operand's access register plus one, else 0. */
+  private space({ base }: Address): I32 {
+    const register = /^[0-9]+$/.test(base) ? k32(Number(base)) : this.field(base);
+    return i32.select(this.accessRegisterMode(), i32.add(register, 1), 0);
   }
 
   /** PSW bits 16-17 are 01 with DAT on (bit 5). */
@@ -982,15 +987,32 @@ class InterpretedInsn implements Insn {
     this.changes();
   }
 
-  routine(name: string, ...args: (I32 | I64)[]): I32 {
+  routine(name: string, ...args: (I32 | I64 | Address)[]): I32 {
     this.recognises();
     const { f, run } = this;
     run.save();
+    const isAddress = (arg: I32 | I64 | Address): arg is Address => 'va' in arg;
+    const spaces = run.full
+      ? args.filter(isAddress).reduce<I32>((all, arg, n) => i32.or(all, i32.shl(this.space(arg), 8 * n)), k32(0))
+      : k32(0);
+    const values = args.map(arg => (isAddress(arg) ? arg.va : arg));
     const result = f.temporary('i32');
-    f.set(result, x.call('i32', run.parts.routines.index(name), ...args, run.data));
+    f.set(result, x.call('i32', run.parts.routines.index(name), ...values, spaces));
     f.brIfUnlikely(run.fault, i32.ltS(result, 0));
     this.changes();
     return result;
+  }
+
+  repeatIf(condition: I32): void {
+    const { f, run } = this;
+    f.ifUnlikely(condition, () => {
+      // EXECUTE and its target are repeated together.
+      const ahead = f.evaluate(x.load('i32', loadOp.i8u, run.cpu, state.EXECUTING));
+      f.if(ahead, () => f.set(run.pc, i64.sub(run.pc, i64.fromS(i32.sub(ahead, 8)))));
+      f.ifUnlikely(x.load('i32', loadOp.i32, run.cpu, state.PENDING), () => run.leave(EXIT_PENDING));
+      run.refill();
+      f.br(run.next);
+    });
   }
 }
 

@@ -197,6 +197,8 @@ const as64 = (e: I64 | number | bigint): I64 => (typeof e === 'object' ? e : k64
 
 const names = Object.keys(rules) as Operation[];
 
+const ones = (value: number): number => (value ? 1 + ones(value & (value - 1)) : 0);
+
 /** 32-bit integer operations. Comparisons give 0 or 1. Shift counts are taken modulo 32. */
 export const i32 = {
   ...(Object.fromEntries(
@@ -205,7 +207,7 @@ export const i32 = {
   eqz: (a: I32): I32 => i32.eq(a, 0),
   clz: (a: I32): I32 => unary('i32', 0x67, a),
   ctz: (a: I32): I32 => unary('i32', 0x68, a),
-  popcnt: (a: I32): I32 => unary('i32', 0x69, a),
+  popcnt: (a: I32): I32 => (a.kind === 'const' ? k32(ones(a.value as number)) : unary('i32', 0x69, a)),
   /** Sign extension of the low 8 or 16 bits. */
   extend8: (a: I32): I32 =>
     a.kind === 'const' ? k32(((a.value as number) << 24) >> 24) : unary('i32', 0xc0, a),
@@ -275,6 +277,20 @@ export const f32 = {
   gt: (a: F32, b: F32): I32 => binary('i32', 0x5e, a, b),
   demote: (a: F64): F32 => unary('f32', 0xb6, a),
   fromBits: (a: I32): F32 => unary('f32', 0xbe, a),
+};
+
+/** 128-bit vectors: bytes and doublewords side by side. Comparisons give all ones or zeros in each byte. */
+export const v128 = {
+  and: (a: V128, b: V128): V128 => binary('v128', 0x14e, a, b),
+  or: (a: V128, b: V128): V128 => binary('v128', 0x150, a, b),
+  xor: (a: V128, b: V128): V128 => binary('v128', 0x151, a, b),
+  eq8: (a: V128, b: V128): V128 => binary('v128', 0x123, a, b),
+  ne8: (a: V128, b: V128): V128 => binary('v128', 0x124, a, b),
+  /** The byte, or the doubleword, everywhere. */
+  splat8: (a: I32): V128 => unary('v128', 0x10f, a),
+  splat64: (a: I64): V128 => unary('v128', 0x112, a),
+  /** The leftmost bit of each byte; that of byte 15 leftmost. */
+  bitmask8: (a: V128): I32 => unary('i32', 0x164, a),
 };
 
 /** `condition` ? a : b. Both are evaluated. */

@@ -3,5 +3,6 @@
 import { branch } from './branch.ts';
 import { general } from './general.ts';
 import type { Instruction } from './insn.ts';
+import { storage } from './storage.ts';
 
-export const instructions: readonly Instruction[] = [...general, ...branch];
+export const instructions: readonly Instruction[] = [...general, ...branch, ...storage];

@@ -216,7 +216,9 @@ export interface Insn {
   /** Carries the instruction out in millicode. Operands are the row's fields. */
   millicode(work: Millicode): void;
   /** Runs a routine of engine/routines.ts: it probes for itself, may fault, and gives a value. */
-  routine(name: string, ...args: (I32 | I64)[]): I32;
+  routine(name: string, ...args: (I32 | I64 | Address)[]): I32;
+  /** When the condition holds, the instruction is executed again, pending interruptions first (interruptible ones). */
+  repeatIf(condition: I32): void;
 }
 
 export type Semantics = (i: Insn) => void;

@@ -1,0 +1,30 @@
+/** Branches that set the addressing mode (PoP ch. 7): BASSM, BSM. */
+
+import type { Cpu } from '../cpu.ts';
+import { LEAVE, type Operands, type Outcome } from '../isa/insn.ts';
+import { PSW_BA, PSW_EA } from '../registers.ts';
+import * as state from '../state.ts';
+
+const BASSM = 0x0c;
+
+/** R1 takes the link information or only the mode, R2 has the branch address and, in bit 63 or 32, the new mode. */
+export function branchAndSetMode(cpu: Cpu, { r1, r2 }: Operands): Outcome {
+  const mask = cpu.pswMaskWithCc;
+  const target = cpu.gr(r2!);
+  const { address, length } = cpu.currentInstruction();
+  const next = (address + BigInt(length)) & cpu.addressMask;
+  const wide = (mask & PSW_EA) !== 0n;
+  if (cpu.field64(state.INSTRUCTION) >> 56n === BigInt(BASSM)) {
+    if (wide) cpu.setGr(r1!, next | 1n);
+    else cpu.setGr32(r1!, Number(next | (mask & PSW_BA)));
+  } else if (r1) {
+    if (wide) cpu.setGr(r1, cpu.gr(r1) | 1n);
+    else cpu.setGr32(r1, Number((cpu.gr(r1) & 0x7fff_ffffn) | (mask & PSW_BA)));
+  }
+  if (!r2) return undefined;
+  const mode = target & 1n ? PSW_EA | PSW_BA : target & PSW_BA;
+  cpu.setPsw((mask & ~(PSW_EA | PSW_BA)) | mode, 0n);
+  cpu.pswAddress = target & ~(target & 1n) & cpu.addressMask;
+  cpu.breakingEventAddress = address;
+  return LEAVE;
+}
