@@ -82,7 +82,7 @@ export class CodePages {
     this.#u16[this.#layout.codePageOf / 2 + frame] = 0;
     this.#u8[this.#layout.frameFlags + frame]! &= ~state.FRAME_CODE;
     this.#frameOf[page] = -1;
-    this.#cpu.tlb.forgetCode((shadow, va) => ((shadow + va) >>> 0) === at);
+    this.#cpu.tlb.forgetCode(at);
     this.#free.push(page);
   }
 

@@ -5,8 +5,10 @@
  */
 
 import type { Storage } from '../machine/storage.ts';
+import { LogicalAccess } from './access.ts';
+import { Timers } from './clock.ts';
 import { CodePages } from './code-pages.ts';
-import { AccessFault, Translator } from './dat.ts';
+import { AccessFault, Translator, withRegister } from './dat.ts';
 import {
   ACCESS_AR_SHIFT,
   ACCESS_INSTRUCTION,
@@ -38,8 +40,16 @@ interface Built {
 
 const programsOf = new WeakMap<readonly Instruction[], Map<string, Built>>();
 
-/** Why `run` came back. */
-export type Stop = 'pending' | 'wait' | 'fuel';
+/**
+ * Why `run` came back: asked to; the CPU is stopped; a wait PSW with all interruptions disabled; a program-new PSW that
+ * is invalid, so that program interruptions would follow one another for ever.
+ */
+export type StopReason = 'request' | 'stopped' | 'disabled-wait' | 'program-loop';
+
+/** PSW bits 6, 7, 13 (I/O, external, machine check) and 14 (wait), in the upper half. */
+const PSW_ENABLED_HIGH = 0x0304_0000;
+const PSW_WAIT_HIGH = 0x0002_0000;
+const PSW_EXTERNAL_HIGH = 0x0100_0000;
 
 export class Cpu extends Registers {
   readonly storage: Storage;
@@ -49,6 +59,8 @@ export class Cpu extends Registers {
   readonly tlb: Tlb;
   readonly code: CodePages;
   readonly dat: Translator;
+  readonly access: LogicalAccess;
+  readonly timers: Timers;
   readonly interruptions: Interruptions;
   /** Absolute frame number of the page from which instructions are being fetched. */
   executingFrame = -1;
@@ -65,9 +77,11 @@ export class Cpu extends Registers {
     this.rows = rows;
     this.handlers = handlersOf([...rows, ...invalidInstructions]);
     this.decoder = new Decoder(rows);
-    this.tlb = new Tlb(storage.memory.buffer, this.base + state.TLB);
+    this.tlb = new Tlb(storage.memory.buffer, this.base);
     this.code = new CodePages(this);
     this.dat = new Translator(this);
+    this.access = new LogicalAccess(this);
+    this.timers = new Timers(storage.memory, storage.layout, this.base);
     this.interruptions = new Interruptions(this);
   }
 
@@ -96,6 +110,13 @@ export class Cpu extends Registers {
     return { address, length: this.#lengthAt(address) };
   }
 
+  /** Makes the PSW designate the next instruction, for millicode that returns LEAVE. */
+  advance(): void {
+    const { address, length } = this.currentInstruction();
+    this.pswAddress = (address + BigInt(length)) & this.addressMask;
+    this.setField32(state.EXECUTING, 0);
+  }
+
   #lengthAt(address: bigint): number {
     const frame = this.dat.quietly(address);
     return frame === undefined ? 0 : instructionLength(this.storage.read8(frame));
@@ -105,21 +126,28 @@ export class Cpu extends Registers {
 
   /** Import `miss` of the interpreter: host address of an operand, or 0 when a program interruption is pending. */
   #miss(low: number, high: number, kind: number): number {
-    const size = (kind >>> ACCESS_SIZE_SHIFT) & 0xfff;
+    const size = (kind >>> ACCESS_SIZE_SHIFT) & 0xffff;
     const store = (kind & (ACCESS_STORE | ACCESS_INTERLOCKED)) !== 0;
-    const offset = low & 0xfff;
-    try {
-      const context = this.dat.contextOf((kind & ACCESS_INSTRUCTION) !== 0, (kind >>> ACCESS_AR_SHIFT) - 1);
-      if (offset + size > 4096) return this.#bounce(low, high, size, store, context);
-      const absolute = this.dat.fill(context, low, high, size, store);
-      if (store && this.code.isCode(absolute & ~0xfff)) {
-        if (kind & ACCESS_INTERLOCKED) this.code.changed(absolute, size);
-        else return this.#bounceTo(size, store, [absolute], [size]);
-      }
-      return this.#host(absolute);
-    } catch (fault) {
-      return this.#caught(fault);
+    const register = (kind >>> ACCESS_AR_SHIFT) - 1;
+    const { dat } = this;
+    const context = dat.contextOf((kind & ACCESS_INSTRUCTION) !== 0, register);
+    if (context < 0) return this.#faulted();
+    let how = (kind & ACCESS_INSTRUCTION) | (store ? ACCESS_STORE : 0);
+    if (register > 0) how |= withRegister(register);
+    if ((low & 0xfff) + size > 4096) return this.#bounce(low, high, size, how, context);
+    const absolute = dat.fill(context, low, high, how);
+    if (absolute < 0) return this.#faulted();
+    if (store && this.code.isCode(absolute - (absolute & 0xfff))) {
+      if (kind & ACCESS_INTERLOCKED) this.code.changed(absolute, size);
+      else return this.#bounceTo(size, store, [absolute], [size]);
     }
+    return this.#host(absolute);
+  }
+
+  /** Leaves the translator's exception for `run` to deliver; gives what `miss` answers then. */
+  #faulted(): 0 {
+    this.#pendingFault = this.dat.fault();
+    return 0;
   }
 
   /** Host pointer for an absolute address, as the engine wants it: BIAS below the address past the operand's first byte. */
@@ -128,14 +156,15 @@ export class Cpu extends Registers {
   }
 
   /** An operand on two pages: collected in the bounce buffer. */
-  #bounce(low: number, high: number, size: number, store: boolean, context: number): number {
+  #bounce(low: number, high: number, size: number, how: number, context: number): number {
     const first = 4096 - (low & 0xfff);
-    const at = this.dat.fill(context, low, high, first, store);
+    const at = this.dat.fill(context, low, high, how);
+    if (at < 0) return this.#faulted();
     const next = (low >>> 0) + first;
-    const nextHigh = next > 0xffff_ffff ? high + 1 : high;
-    const { nextLow, nextHigh: wrapped } = this.#wrap(next | 0, nextHigh | 0);
-    const second = this.dat.fill(context, nextLow, wrapped, size - first, store);
-    return this.#bounceTo(size, store, [at, second], [first, size - first]);
+    const { nextLow, nextHigh } = this.#wrap(next | 0, next > 0xffff_ffff ? (high + 1) | 0 : high);
+    const second = this.dat.fill(context, nextLow, nextHigh, how);
+    if (second < 0) return this.#faulted();
+    return this.#bounceTo(size, (how & ACCESS_STORE) !== 0, [at, second], [first, size - first]);
   }
 
   #wrap(low: number, high: number): { nextLow: number; nextHigh: number } {
@@ -179,28 +208,26 @@ export class Cpu extends Registers {
     const word = (this.base + state.PSW_ADDRESS) >>> 2;
     const low = this.i32[word]!;
     const high = this.i32[word + 1]!;
-    try {
-      this.dat.fillCode(low, high);
-      return 1;
-    } catch (fault) {
-      return this.#caught(fault);
-    }
+    if (this.dat.fillCode(low, high) < 0) return this.#faulted();
+    return 1;
   }
 
   /** Import `decode`: handler of the instruction at the PSW address; -1 after an exception. */
   #decode(): number {
     const word = (this.base + state.PSW_ADDRESS) >>> 2;
-    try {
-      return this.#decodeAt(this.i32[word]!, this.i32[word + 1]!, false);
-    } catch (fault) {
-      this.#caught(fault);
-      return -1;
-    }
+    return this.#decodeAt(this.i32[word]!, this.i32[word + 1]!, false);
   }
 
-  /** Decodes at a virtual address, gathering an instruction that continues on the next page in INSTRUCTION. */
+  /**
+   * Decodes at a virtual address, gathering an instruction that continues on the next page in INSTRUCTION; -1 after an
+   * exception.
+   */
   #decodeAt(low: number, high: number, executed: boolean, modifier = 0): number {
     const absolute = this.dat.fillCode(low, high);
+    if (absolute < 0) {
+      this.#faulted();
+      return -1;
+    }
     const offset = low & 0xfff;
     const frame = absolute - offset;
     const length = instructionLength(this.storage.read8(absolute));
@@ -214,7 +241,14 @@ export class Cpu extends Registers {
       this.code.decodeAt(frame, offset);
       const next = (low >>> 0) + here;
       const { nextLow, nextHigh } = this.#wrap(next | 0, (next > 0xffff_ffff ? high + 1 : high) | 0);
-      text.set(this.storage.read(this.dat.fillCode(nextLow, nextHigh), length - here), here);
+      const rest = this.dat.fillCode(nextLow, nextHigh);
+      if (rest < 0) {
+        this.#faulted();
+        return -1;
+      }
+      // The page that is being executed remains the first one.
+      this.executingFrame = frame / 4096;
+      text.set(this.storage.read(rest, length - here), here);
     }
     text[1]! |= modifier;
     const upper = (text[0]! << 8) | text[1]!;
@@ -225,38 +259,28 @@ export class Cpu extends Registers {
 
   /** Import `execute`: handler of EXECUTE's target, the text in INSTRUCTION; -1 after an exception. */
   #execute(low: number, high: number, modifierAndLength: number): number {
-    try {
-      const handler = this.#decodeAt(low, high, true, modifierAndLength & 0xff);
-      const first = Number(this.field64(state.INSTRUCTION) >> 56n);
-      const row = this.decoder.decode(
-        Number(this.field64(state.INSTRUCTION) >> 48n),
-        Number((this.field64(state.INSTRUCTION) >> 16n) & 0xffff_ffffn),
-      );
-      if (row?.notExecutable) throw new ProgramInterruption(program.EXECUTE);
-      const length = modifierAndLength >>> 8;
-      this.setField64(state.EXECUTE_TARGET, (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0));
-      this.setField32(state.EXECUTING, (length << 8) | (8 + length - instructionLength(first)));
-      return handler;
-    } catch (fault) {
-      this.#caught(fault);
+    const handler = this.#decodeAt(low, high, true, modifierAndLength & 0xff);
+    if (handler < 0) return -1;
+    const first = Number(this.field64(state.INSTRUCTION) >> 56n);
+    const row = this.decoder.decode(
+      Number(this.field64(state.INSTRUCTION) >> 48n),
+      Number((this.field64(state.INSTRUCTION) >> 16n) & 0xffff_ffffn),
+    );
+    if (row?.notExecutable) {
+      this.#pendingFault = new ProgramInterruption(program.EXECUTE);
       return -1;
     }
+    const length = modifierAndLength >>> 8;
+    this.setField64(state.EXECUTE_TARGET, (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0));
+    this.setField32(state.EXECUTING, (length << 8) | (8 + length - instructionLength(first)));
+    return handler;
   }
 
-  /** Turns what a translation threw into the state that `run` delivers; anything else goes on up. */
-  #caught(fault: unknown): number {
-    if (fault instanceof AccessFault || fault instanceof ProgramInterruption) {
-      this.setField32(state.PROGRAM_CODE, fault.code);
-      this.#pendingFault = fault;
-      return 0;
-    }
-    throw fault;
-  }
   #pendingFault: AccessFault | ProgramInterruption | undefined;
 
   /** Stores to the frame at this absolute address must come through `miss` from now on. */
   storesMustAsk(frame: number): void {
-    this.tlb.forgetStores((addend, page) => (this.layout.top - state.BIAS + page - addend) >>> 0 === frame);
+    this.tlb.forgetStores(frame, this.layout.top);
   }
 
   // Running
@@ -334,5 +358,54 @@ export class Cpu extends Registers {
     }
     this.setField32(state.EXECUTING, 0);
     return reason;
+  }
+
+  /** Executes instructions and takes interruptions until something ends it. Sleeps while the CPU waits. */
+  run(): StopReason {
+    const { i32, interruptions, timers } = this;
+    const pending = (this.base + state.PENDING) >>> 2;
+    const mask = (this.base + state.PSW_MASK + 4) >>> 2;
+    timers.start();
+    for (;;) {
+      // What comes after this is seen at the next round; what came before is in the conditions.
+      const asked = Atomics.exchange(i32, pending, 0);
+      if (asked & state.PENDING_STOP) return this.#halt('request');
+      while (interruptions.take());
+      if (interruptions.looping) {
+        interruptions.looping = false;
+        return this.#halt('program-loop');
+      }
+      if (this.#stopped) {
+        this.#stopped = false;
+        return this.#halt('stopped');
+      }
+      if (!(i32[mask]! & PSW_WAIT_HIGH)) this.step();
+      else if (!(i32[mask]! & PSW_ENABLED_HIGH)) return this.#halt('disabled-wait');
+      else this.#sleep(pending, (i32[mask]! & PSW_EXTERNAL_HIGH) !== 0);
+    }
+  }
+
+  #stopped = false;
+
+  /** Ends `run` with 'stopped' after the current instruction (SIGP stop and the like). */
+  stopCpu(): void {
+    this.#stopped = true;
+  }
+
+  #halt(reason: StopReason): StopReason {
+    this.timers.stop();
+    return reason;
+  }
+
+  /** An enabled wait: until something is pending or a timer is due. */
+  #sleep(pending: number, timersEnabled: boolean): void {
+    // CR0 bits 52 and 53: clock comparator and CPU timer.
+    const subclasses = timersEnabled ? (this.field32(state.CR) >>> 10) & 3 : 0;
+    const deadline = this.timers.publishDeadline(subclasses);
+    if (deadline === Number.POSITIVE_INFINITY) Atomics.wait(this.i32, pending, 0);
+    else {
+      const rest = deadline - this.timers.now();
+      if (rest > 0) Atomics.wait(this.i32, pending, 0, rest);
+    }
   }
 }

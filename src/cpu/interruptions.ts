@@ -1,12 +1,319 @@
+/**
+ * Interruptions (PoP ch. 6): storing the old PSW and the parameters in the prefix area, loading the new PSW, and which
+ * pending condition comes next.
+ */
+
 import type { Cpu } from './cpu.ts';
-import type { AccessFault } from './dat.ts';
-import type { ProgramInterruption } from './program.ts';
+import { AccessFault } from './dat.ts';
+import * as program from './program.ts';
+import { nullifies, ProgramInterruption } from './program.ts';
+import * as state from './state.ts';
+import { storeRegisters } from './status.ts';
+
+// Assigned storage locations: real addresses.
+const EXTERNAL_PARAMETER = 0x80;
+const EXTERNAL_CODE = 0x84;
+const SVC_CODE = 0x88;
+const PROGRAM_CODE = 0x8c;
+const DATA_EXCEPTION_CODE = 0x90;
+const EXCEPTION_ACCESS_ID = 0xa0;
+const TRANSLATION_EXCEPTION = 0xa8;
+const SUBCHANNEL_ID = 0xb8;
+const IO_PARAMETER = 0xbc;
+const IO_IDENTIFICATION = 0xc0;
+const MACHINE_CHECK_CODE = 0xe8;
+const BREAKING_EVENT = 0x110;
+/** Old PSWs; the new PSW of each kind is 0x80 further on. */
+const RESTART = 0x120;
+const EXTERNAL = 0x130;
+const SVC = 0x140;
+const PROGRAM = 0x150;
+const MACHINE_CHECK = 0x160;
+const IO = 0x170;
+
+// External-interruption codes.
+const INTERRUPT_KEY = 0x0040;
+const CLOCK_COMPARATOR = 0x1004;
+const CPU_TIMER = 0x1005;
+const MALFUNCTION_ALERT = 0x1200;
+const EMERGENCY_SIGNAL = 0x1201;
+const EXTERNAL_CALL = 0x1202;
+const SERVICE_SIGNAL = 0x2401;
+
+// Masks: PSW bits 6, 7, 13 in the upper half; CR0 and CR14 in their lower halves.
+const PSW_IO = 0x0200_0000;
+const PSW_EXTERNAL = 0x0100_0000;
+const PSW_MACHINE_CHECK = 0x0004_0000;
+const CR0_MALFUNCTION_ALERT = 0x8000;
+const CR0_EMERGENCY_SIGNAL = 0x4000;
+const CR0_EXTERNAL_CALL = 0x2000;
+const CR0_CLOCK_COMPARATOR = 0x0800;
+const CR0_CPU_TIMER = 0x0400;
+const CR0_SERVICE_SIGNAL = 0x0200;
+const CR0_INTERRUPT_KEY = 0x0040;
+const CR14_CHANNEL_REPORT = 0x1000_0000;
+const AFP_REGISTER_CONTROL = 0x0004_0000;
+
+/** What a channel subsystem stores for an I/O interruption (PoP ch. 16). */
+export interface IoInterruption {
+  /** Subsystem-identification word. */
+  readonly subchannelId: number;
+  readonly parameter: number;
+  /** I/O-interruption-identification word. */
+  readonly identification: number;
+}
+
+/** PSW bits that decide which TLB contexts are in force: DAT, key, address-space control. */
+const MAPPING = 0x04f0_c000;
+/** PSW bits that must be zero: 0, 2-4, 12 and 24-30; in the lower half all but bit 32. */
+const RESERVED_HIGH = 0xb808_00fe | 0;
+
+/** Whether a PSW of four words is one that z/Architecture allows (PoP ch. 4, "Program-Status-Word Format"). */
+export function isValidPsw(high: number, low: number, addressHigh: number, addressLow: number): boolean {
+  if (high & RESERVED_HIGH || low & 0x7fff_ffff) return false;
+  if (high & 1) return low < 0 || low >= 0x8000_0000;
+  const limit = low ? 0x7fff_ffff : 0xff_ffff;
+  return addressHigh === 0 && addressLow >>> 0 <= limit;
+}
+
 export class Interruptions {
-  readonly cpu: Cpu;
+  readonly #cpu: Cpu;
+  readonly #i32: Int32Array;
+  readonly #word: number;
+  readonly #machine: number;
+  /** Gives the I/O interruption of highest priority among these subclasses (bit 0x80 >> ISC) and takes it off the queue. */
+  takeIo: (subclasses: number) => IoInterruption | undefined = () => undefined;
+  /** Program interruptions lead nowhere: the new PSW for them is invalid. */
+  looping = false;
+
   constructor(cpu: Cpu) {
-    this.cpu = cpu;
+    this.#cpu = cpu;
+    this.#i32 = cpu.i32;
+    this.#word = cpu.base >>> 2;
+    this.#machine = cpu.layout.machine >>> 2;
   }
+
+  // The prefix area
+
+  /** Index of the word at a real address in the prefix area. */
+  #at(real: number): number {
+    return (this.#cpu.layout.top - this.#i32[this.#word + state.PREFIX / 4]! - real - 4) >>> 2;
+  }
+
+  store32(real: number, value: number): void {
+    this.#i32[this.#at(real)] = value;
+  }
+  store16(real: number, value: number): void {
+    const at = this.#at(real & ~3);
+    const word = this.#i32[at]!;
+    this.#i32[at] = real & 2 ? (word & ~0xffff) | (value & 0xffff) : (word & 0xffff) | (value << 16);
+  }
+  store8(real: number, value: number): void {
+    this.#cpu.u8[this.#cpu.layout.top - this.#cpu.prefix - real - 1] = value;
+  }
+  store64(real: number, high: number, low: number): void {
+    const at = this.#at(real);
+    this.#i32[at] = high;
+    this.#i32[at - 1] = low;
+  }
+
+  // PSWs
+
+  /** PSW bits 0-31 with the condition code. */
+  #pswHigh(): number {
+    return this.#i32[this.#word + state.PSW_MASK / 4 + 1]! | (this.#i32[this.#word + state.CC / 4]! << 12);
+  }
+
+  /** Loads a PSW without looking whether it is valid. */
+  loadPsw(high: number, low: number, addressHigh: number, addressLow: number): void {
+    const word = this.#word;
+    const changed = this.#i32[word + state.PSW_MASK / 4 + 1]! ^ high;
+    this.#cpu.setPswMask(high, low);
+    this.#i32[word + state.PSW_ADDRESS / 4] = addressLow;
+    this.#i32[word + state.PSW_ADDRESS / 4 + 1] = addressHigh;
+    if (changed & MAPPING) this.#cpu.mappingChanged();
+  }
+
+  /** Stores the old PSW, the address being as it stands, and loads the new one. */
+  #swap(old: number): void {
+    const i32 = this.#i32;
+    const word = this.#word;
+    this.store64(old, this.#pswHigh(), i32[word + state.PSW_MASK / 4]!);
+    this.store64(old + 8, i32[word + state.PSW_ADDRESS / 4 + 1]!, i32[word + state.PSW_ADDRESS / 4]!);
+    this.#changedLowcore();
+    const at = this.#at(old + 0x80);
+    const [high, low, addressHigh, addressLow] = [i32[at]!, i32[at - 1]!, i32[at - 2]!, i32[at - 3]!];
+    this.loadPsw(high, low, addressHigh, addressLow);
+    i32[word + state.EXECUTING / 4] = 0;
+    if (isValidPsw(high, low, addressHigh, addressLow)) return;
+    if (old === PROGRAM) this.looping = true;
+    else this.program(new ProgramInterruption(program.SPECIFICATION, 0, false, 0));
+  }
+
+  /** The first 512 bytes have been stored to behind the back of the code pages. */
+  #changedLowcore(): void {
+    const { prefix, code } = this.#cpu;
+    if (code.isCode(prefix)) code.changed(prefix, 512);
+  }
+
+  /** A PSW that an instruction has loaded: program interruption if it is invalid (early exception recognition). */
+  checkPsw(length = 0): void {
+    const word = this.#word;
+    const i32 = this.#i32;
+    const high = i32[word + state.PSW_MASK / 4 + 1]!;
+    const low = i32[word + state.PSW_MASK / 4]!;
+    if (isValidPsw(high, low, i32[word + state.PSW_ADDRESS / 4 + 1]!, i32[word + state.PSW_ADDRESS / 4]!)) return;
+    throw new ProgramInterruption(program.SPECIFICATION, 0, false, length);
+  }
+
+  // Program and supervisor-call interruptions
+
+  /** The instruction at the PSW address ends with this exception. */
   program(fault: AccessFault | ProgramInterruption): void {
-    throw new Error(`program interruption ${fault.code}`);
+    const cpu = this.#cpu;
+    const { code } = fault;
+    let length: number;
+    if (fault instanceof ProgramInterruption && fault.length >= 0) length = fault.length;
+    else {
+      const instruction = cpu.currentInstruction();
+      // An instruction that could not be fetched has no length; two stands for it.
+      length = (fault instanceof AccessFault && fault.fetching) || !instruction.length ? 2 : instruction.length;
+      const nullified = nullifies(code) && !(fault instanceof ProgramInterruption && fault.completed);
+      cpu.pswAddress = (instruction.address + (nullified ? 0n : BigInt(length))) & cpu.addressMask;
+    }
+    this.store32(PROGRAM_CODE, (length << 16) | code);
+    if (fault instanceof AccessFault) {
+      this.store64(TRANSLATION_EXCEPTION, fault.teidHigh, fault.teidLow);
+      this.store8(EXCEPTION_ACCESS_ID, fault.accessId);
+    } else if (code === program.DATA) {
+      this.store32(DATA_EXCEPTION_CODE, fault.dxc);
+      if (this.#i32[this.#word + state.CR / 4]! & AFP_REGISTER_CONTROL) {
+        cpu.fpc = (cpu.fpc & ~0xff00) | (fault.dxc << 8);
+      }
+    }
+    const bear = this.#word + state.BEA / 4;
+    this.store64(BREAKING_EVENT, this.#i32[bear + 1]!, this.#i32[bear]!);
+    this.#swap(PROGRAM);
+  }
+
+  /** SUPERVISOR CALL of the given length (EXECUTE's own if it was executed); the PSW address is already past it. */
+  supervisorCall(number: number, length: number): void {
+    this.store32(SVC_CODE, (length << 16) | number);
+    this.#swap(SVC);
+  }
+
+  // Conditions that wait
+
+  /** Takes the pending and enabled interruption of highest priority, if any (PoP ch. 6, "Priority of Interruptions"). */
+  take(): boolean {
+    const i32 = this.#i32;
+    const mask = i32[this.#word + state.PSW_MASK / 4 + 1]!;
+    const conditions = Atomics.load(i32, this.#word + state.CONDITIONS / 4);
+    if (mask & (PSW_IO | PSW_EXTERNAL | PSW_MACHINE_CHECK)) {
+      const floating = Atomics.load(i32, this.#machine + state.FLOATING / 4);
+      if (mask & PSW_MACHINE_CHECK && floating && this.#takeMachineCheck(floating)) return true;
+      if (mask & PSW_EXTERNAL && this.#takeExternal(conditions, floating)) return true;
+      if (mask & PSW_IO && this.#takeIo()) return true;
+    }
+    if (conditions & state.CONDITION_RESTART) {
+      this.#clear(this.#word + state.CONDITIONS / 4, state.CONDITION_RESTART);
+      this.#swap(RESTART);
+      return true;
+    }
+    return false;
+  }
+
+  /** Turns a condition off; false when another CPU was quicker. */
+  #clear(word: number, bit: number): boolean {
+    return (Atomics.and(this.#i32, word, ~bit) & bit) !== 0;
+  }
+
+  #takeMachineCheck(floating: number): boolean {
+    const enabled = this.#i32[this.#word + (state.CR + 8 * 14) / 4]! & CR14_CHANNEL_REPORT;
+    if (!(floating & state.FLOATING_CHANNEL_REPORT) || !enabled) return false;
+    if (!this.#clear(this.#machine + state.FLOATING / 4, state.FLOATING_CHANNEL_REPORT)) return false;
+    // Channel report pending; everything that was stored is valid.
+    storeRegisters(this.#cpu, this.#cpu.prefix);
+    this.store64(MACHINE_CHECK_CODE, 0x0040_0f1d, 0x403b_0000);
+    this.#swap(MACHINE_CHECK);
+    return true;
+  }
+
+  #takeExternal(conditions: number, floating: number): boolean {
+    const enabled = this.#i32[this.#word + state.CR / 4]!;
+    if (floating & state.FLOATING_INTERRUPT_KEY && enabled & CR0_INTERRUPT_KEY) {
+      if (this.#clear(this.#machine + state.FLOATING / 4, state.FLOATING_INTERRUPT_KEY)) {
+        return this.#external(INTERRUPT_KEY);
+      }
+    }
+    if (conditions & state.CONDITION_MALFUNCTION_ALERT && enabled & CR0_MALFUNCTION_ALERT) {
+      const source = this.#source(state.MALFUNCTION_ALERTS, state.CONDITION_MALFUNCTION_ALERT);
+      if (source >= 0) return this.#external(MALFUNCTION_ALERT, source);
+    }
+    if (conditions & state.CONDITION_EMERGENCY_SIGNAL && enabled & CR0_EMERGENCY_SIGNAL) {
+      const source = this.#source(state.EMERGENCY_SIGNALS, state.CONDITION_EMERGENCY_SIGNAL);
+      if (source >= 0) return this.#external(EMERGENCY_SIGNAL, source);
+    }
+    if (conditions & state.CONDITION_EXTERNAL_CALL && enabled & CR0_EXTERNAL_CALL) {
+      const source = this.#i32[this.#word + state.EXTERNAL_CALL_SOURCE / 4]!;
+      this.#clear(this.#word + state.CONDITIONS / 4, state.CONDITION_EXTERNAL_CALL);
+      return this.#external(EXTERNAL_CALL, source);
+    }
+    if (enabled & (CR0_CLOCK_COMPARATOR | CR0_CPU_TIMER)) {
+      const { timers } = this.#cpu;
+      const now = timers.now();
+      if (enabled & CR0_CLOCK_COMPARATOR && now >= timers.clockComparatorDue) return this.#external(CLOCK_COMPARATOR);
+      if (enabled & CR0_CPU_TIMER && now >= timers.cpuTimerDue) return this.#external(CPU_TIMER);
+    }
+    if (floating & state.FLOATING_SERVICE_SIGNAL && enabled & CR0_SERVICE_SIGNAL) {
+      if (this.#clear(this.#machine + state.FLOATING / 4, state.FLOATING_SERVICE_SIGNAL)) {
+        this.store32(EXTERNAL_PARAMETER, Atomics.exchange(this.#i32, this.#machine + state.SERVICE_PARAMETER / 4, 0));
+        return this.#external(SERVICE_SIGNAL);
+      }
+    }
+    return false;
+  }
+
+  /** Takes the lowest CPU address off a set of signals, the condition with the last one; -1: there is none. */
+  #source(set: number, condition: number): number {
+    const first = this.#word + set / 4;
+    // The condition goes first: a signal that comes now turns it on again.
+    this.#clear(this.#word + state.CONDITIONS / 4, condition);
+    let source = -1;
+    for (let n = 0; n < 8; n++) {
+      const bits = Atomics.load(this.#i32, first + n);
+      if (!bits) continue;
+      if (source >= 0) {
+        Atomics.or(this.#i32, this.#word + state.CONDITIONS / 4, condition);
+        break;
+      }
+      const bit = 31 - Math.clz32(bits & -bits);
+      source = n * 32 + bit;
+      if (Atomics.and(this.#i32, first + n, ~(1 << bit)) & ~(1 << bit)) {
+        Atomics.or(this.#i32, this.#word + state.CONDITIONS / 4, condition);
+        break;
+      }
+    }
+    return source;
+  }
+
+  #external(code: number, source = 0): true {
+    this.store32(EXTERNAL_CODE, (source << 16) | code);
+    this.#swap(EXTERNAL);
+    return true;
+  }
+
+  #takeIo(): boolean {
+    const pending = Atomics.load(this.#i32, this.#machine + state.IO_PENDING / 4);
+    // CR6 bits 32-39 are the subclass masks.
+    const enabled = pending & (this.#i32[this.#word + (state.CR + 8 * 6) / 4]! >>> 24);
+    if (!enabled) return false;
+    const interruption = this.takeIo(enabled);
+    if (!interruption) return false;
+    this.store32(SUBCHANNEL_ID, interruption.subchannelId);
+    this.store32(IO_PARAMETER, interruption.parameter);
+    this.store32(IO_IDENTIFICATION, interruption.identification);
+    this.#swap(IO);
+    return true;
   }
 }

@@ -128,10 +128,18 @@ export class Registers {
 
   /** Replaces the PSW. Whether it is valid is for whoever loads it to check. */
   setPsw(mask: bigint, address: bigint): void {
-    this.cc = Number((mask >> 44n) & 3n);
-    this.setField64(state.PSW_MASK, mask & ~(3n << 44n));
-    const wide = (mask & PSW_EA) !== 0n;
-    this.setField64(state.ADDRESS_MASK, wide ? 0xffff_ffff_ffff_ffffn : (mask & PSW_BA) !== 0n ? 0x7fff_ffffn : 0xff_ffffn);
+    this.setPswMask(Number(mask >> 32n), Number(mask & 0xffff_ffffn));
     this.pswAddress = address;
+  }
+
+  /** Replaces PSW bits 0-63, condition code included, given as two halves. */
+  setPswMask(high: number, low: number): void {
+    const word = this.base >>> 2;
+    this.i32[word + state.CC / 4] = (high >>> 12) & 3;
+    this.i32[word + state.PSW_MASK / 4] = low;
+    this.i32[word + state.PSW_MASK / 4 + 1] = high & ~0x3000;
+    const wide = (high & 1) !== 0;
+    this.i32[word + state.ADDRESS_MASK / 4] = wide ? -1 : low < 0 || low >= 0x8000_0000 ? 0x7fff_ffff : 0xff_ffff;
+    this.i32[word + state.ADDRESS_MASK / 4 + 1] = wide ? -1 : 0;
   }
 }

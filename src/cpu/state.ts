@@ -62,8 +62,35 @@ export const BOUNCE_SIZE = 0x400;
 export const SCRATCH = 0x800;
 /** Shadow page that holds the index of the end-of-EXECUTE handler at every halfword, and 8 bytes either side. */
 export const EXECUTE_SHADOW = 0x1000;
+/** Interruption conditions of this CPU: bits CONDITION_*. Set with Atomics, then PENDING_INTERRUPTION. */
+export const CONDITIONS = 0x3000;
+/** Address of the CPU that sent the pending external call. */
+export const EXTERNAL_CALL_SOURCE = 0x3004;
+/** Bits by CPU address: who has sent an emergency signal, who a malfunction alert. 32 bytes each. */
+export const EMERGENCY_SIGNALS = 0x3010;
+export const MALFUNCTION_ALERTS = 0x3030;
+/** Clock comparator, a TOD-clock value. */
+export const CLOCK_COMPARATOR = 0x3050;
+/** The CPU timer as the TOD-clock value at which it reaches zero. */
+export const CPU_TIMER_END = 0x3058;
+/** When the CPU must be interrupted by a timer, in milliseconds of the machine's clock (clock.ts), as a double. */
+export const DEADLINE = 0x3060;
+/** CPU_* */
+export const CPU_STATE = 0x3068;
+/** Tags of the TLB contexts, 16 bytes each: ASCE, controls, last use. */
+export const TLB_TAGS = 0x3200;
 /** First TLB context. */
 export const TLB = 0x4000;
+
+export const CPU_STOPPED = 0;
+export const CPU_OPERATING = 1;
+export const CPU_LOAD = 2;
+export const CPU_CHECK_STOP = 3;
+
+export const CONDITION_EXTERNAL_CALL = 0x01;
+export const CONDITION_EMERGENCY_SIGNAL = 0x02;
+export const CONDITION_MALFUNCTION_ALERT = 0x04;
+export const CONDITION_RESTART = 0x08;
 
 /** A TLB context is an array of entries for one address space as one kind of program sees it. */
 export const TLB_ENTRIES = 512;
@@ -91,6 +118,24 @@ export const PENDING_INTERRUPTION = 2;
 export const PENDING_TICK = 4;
 /** Another thread asks for something: registers changed, TLB purge, quiesce. */
 export const PENDING_REQUEST = 8;
+
+/** Offsets in the machine-wide page at `Layout.machine`. */
+/** Floating interruption conditions: bits FLOATING_*. */
+export const FLOATING = 0x00;
+/** Parameter of the pending service signal. */
+export const SERVICE_PARAMETER = 0x04;
+/** I/O-interruption subclasses with a pending interruption: bit 0x80 >> ISC. */
+export const IO_PENDING = 0x08;
+/** TOD clock at the origin of the machine's clock, a 64-bit number; the last value that STORE CLOCK gave. */
+export const TOD_EPOCH = 0x10;
+export const TOD_LAST = 0x18;
+/** Origin of the machine's clock, in milliseconds of the host's absolute time, as a double. */
+export const CLOCK_ORIGIN = 0x20;
+
+export const FLOATING_SERVICE_SIGNAL = 0x01;
+export const FLOATING_INTERRUPT_KEY = 0x02;
+/** A channel report is pending: machine check. */
+export const FLOATING_CHANNEL_REPORT = 0x04;
 
 /** A predecoded page: one 16-bit handler index per halfword, then guards that end the page. */
 export const CODE_PAGE_SIZE = 4096 + 16;

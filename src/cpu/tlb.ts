@@ -7,110 +7,135 @@
 
 import * as state from './state.ts';
 
-interface Context {
-  asce: bigint;
-  controls: number;
-  lastUse: number;
-}
+/** Both halves of what stands for an ASCE where addresses are real: no ASCE has bits 58 and 59 on. */
+export const REAL = -1;
 
-/** Words (64 bits) in a context's array. */
-const WORDS = state.TLB_CONTEXT_SIZE / 8;
-/** Stands for real addresses: no ASCE has this value, bits 58 and 59 being zero in all of them. */
-export const REAL_SPACE = -1n;
+/** Words (32 bits) of a context, of an entry and of a tag: ASCE low, ASCE high, controls, last use. */
+const CONTEXT = state.TLB_CONTEXT_SIZE / 4;
+const ENTRY = state.TLB_ENTRY_SIZE / 4;
+const TAG = 4;
+const UNUSED = -1;
+const INVALID = Number(state.TLB_INVALID);
 
 export class Tlb {
-  readonly #base: number;
+  readonly #i32: Int32Array;
   readonly #u64: BigUint64Array;
-  readonly #u32: Uint32Array;
-  readonly #contexts: Context[];
+  /** Host address of the first context, and index of its first tag word. */
+  readonly #base: number;
+  readonly #tags: number;
+  /** Index of the words FETCH_CONTEXT and DATA_CONTEXT. */
+  readonly #inForce: number;
+  /** Contexts that have ever been used: the first so many. */
+  #used = 0;
   #uses = 0;
 
-  /** @param base host address of the first context */
-  constructor(buffer: ArrayBufferLike, base: number) {
-    this.#base = base;
+  /** @param cpu host address of the CPU's block */
+  constructor(buffer: ArrayBufferLike, cpu: number) {
+    this.#i32 = new Int32Array(buffer);
     this.#u64 = new BigUint64Array(buffer);
-    this.#u32 = new Uint32Array(buffer);
-    this.#contexts = Array.from({ length: state.TLB_CONTEXTS }, () => ({ asce: 0n, controls: -1, lastUse: 0 }));
+    this.#base = cpu + state.TLB;
+    this.#tags = (cpu + state.TLB_TAGS) >>> 2;
+    this.#inForce = (cpu + state.FETCH_CONTEXT) >>> 2;
+    for (let n = 0; n < state.TLB_CONTEXTS; n++) this.#i32[this.#tags + n * TAG + 2] = UNUSED;
   }
 
   /**
-   * Host address of the array for an address space.
-   * @param asce address-space-control element, or REAL_SPACE
-   * @param controls any number that tells apart what may differ for the same ASCE, at least 0
+   * Host address of the context for an address space, made if need be.
+   * @param controls any number of at least 0 that tells apart what may differ for the same ASCE
    */
-  select(asce: bigint, controls: number): number {
-    let oldest = 0;
-    for (let n = 0; n < this.#contexts.length; n++) {
-      const context = this.#contexts[n]!;
-      if (context.controls === controls && context.asce === asce) {
-        context.lastUse = ++this.#uses;
-        return this.#address(n);
+  select(asceLow: number, asceHigh: number, controls: number): number {
+    const i32 = this.#i32;
+    const used = this.#used;
+    let tag = this.#tags;
+    for (let n = 0; n < used; n++, tag += TAG) {
+      if (i32[tag] === asceLow && i32[tag + 2] === controls && i32[tag + 1] === asceHigh) {
+        i32[tag + 3] = this.#uses = (this.#uses + 1) | 0;
+        return this.#base + n * state.TLB_CONTEXT_SIZE;
       }
-      if (context.lastUse < this.#contexts[oldest]!.lastUse) oldest = n;
     }
-    this.#contexts[oldest] = { asce, controls, lastUse: ++this.#uses };
-    this.#clear(oldest);
-    return this.#address(oldest);
-  }
-
-  #address(n: number): number {
+    const n = used < state.TLB_CONTEXTS ? this.#used++ : this.#oldest();
+    tag = this.#tags + n * TAG;
+    i32[tag] = asceLow;
+    i32[tag + 1] = asceHigh;
+    i32[tag + 2] = controls;
+    i32[tag + 3] = this.#uses = (this.#uses + 1) | 0;
+    this.#clear(n);
     return this.#base + n * state.TLB_CONTEXT_SIZE;
   }
 
+  /** The context that has not been selected for longest; never one that is in force. */
+  #oldest(): number {
+    const fetch = this.#i32[this.#inForce]!;
+    const data = this.#i32[this.#inForce + 1]!;
+    let oldest = -1;
+    let age = -1;
+    for (let n = 0; n < state.TLB_CONTEXTS; n++) {
+      const context = (this.#base + n * state.TLB_CONTEXT_SIZE) | 0;
+      const since = (this.#uses - this.#i32[this.#tags + n * TAG + 3]!) >>> 0;
+      if (since > age && context !== fetch && context !== data) {
+        oldest = n;
+        age = since;
+      }
+    }
+    return oldest;
+  }
+
+  /** Index of the first 32-bit word of a context's tag: ASCE low, ASCE high, controls. */
+  tagOf(context: number): number {
+    return this.#tags + ((context - this.#base) / state.TLB_CONTEXT_SIZE) * TAG;
+  }
+
   #clear(n: number): void {
-    const word = this.#address(n) / 8;
-    this.#u64.fill(state.TLB_INVALID, word, word + WORDS);
+    const word = (this.#base + n * state.TLB_CONTEXT_SIZE) / 8;
+    this.#u64.fill(state.TLB_INVALID, word, word + CONTEXT / 2);
   }
 
   /** PURGE TLB. */
   purge(): void {
-    this.#contexts.forEach((context, n) => {
-      if (context.controls >= 0) this.#clear(n);
-    });
+    for (let n = 0; n < this.#used; n++) this.#clear(n);
   }
 
-  /** Forgets the address spaces for which `matches` holds. */
-  purgeSpaces(matches: (asce: bigint) => boolean): void {
-    this.#contexts.forEach((context, n) => {
-      if (context.controls >= 0 && matches(context.asce)) this.#clear(n);
-    });
+  /** Forgets the spaces with this ASCE as far as `mask` compares: table origin, designation type. */
+  purgeSpace(asceLow: number, asceHigh: number, mask: number): void {
+    for (let n = 0; n < this.#used; n++) {
+      const tag = this.#tags + n * TAG;
+      if (this.#i32[tag] === REAL) continue;
+      if (((this.#i32[tag]! ^ asceLow) & mask) === 0 && this.#i32[tag + 1] === asceHigh) this.#clear(n);
+    }
   }
 
-  /** Forgets the pages with this page index (bits 44-51 of the virtual address) in all spaces. */
-  purgePageIndex(pageIndex: number): void {
-    this.#contexts.forEach((context, n) => {
-      if (context.controls < 0) return;
-      for (let entry = pageIndex; entry < state.TLB_ENTRIES; entry += 256) {
-        const word = (this.#address(n) + entry * state.TLB_ENTRY_SIZE) / 8;
-        this.#u64.fill(state.TLB_INVALID, word, word + 4);
+  /** Forgets the page with this address (low half) in all spaces, as far as bits 44-51 of the address tell. */
+  purgePage(low: number): void {
+    const i32 = this.#i32;
+    const first = (this.#base >>> 2) + ((low >>> 12) & 0xff) * ENTRY;
+    for (let n = 0; n < this.#used; n++) {
+      for (let at = first + n * CONTEXT; at < first + (n + 1) * CONTEXT; at += 256 * ENTRY) {
+        i32[at] = i32[at + 2] = i32[at + 4] = INVALID;
       }
-    });
+    }
   }
 
-  /** Makes stores to these pages ask again: all entries whose addend leads to the frame lose their store tag. */
-  forgetStores(isFrame: (addend: number, entry: number) => boolean): void {
-    this.#forEachEntry((word) => {
-      if (this.#u64[word + 1] !== state.TLB_INVALID && isFrame(this.#u32[word * 2 + 6]!, Number(this.#u64[word + 1]))) {
-        this.#u64[word + 1] = state.TLB_INVALID;
-      }
-    });
+  /** Makes stores to a frame ask again. */
+  forgetStores(frame: number, top: number): void {
+    const i32 = this.#i32;
+    const first = this.#base >>> 2;
+    const end = first + this.#used * CONTEXT;
+    // The addend leads from the virtual page to the frame's host address.
+    const host = (top - state.BIAS - frame) | 0;
+    for (let at = first; at < end; at += ENTRY) {
+      const tag = i32[at + 2]!;
+      if (tag !== INVALID && ((i32[at + 6]! - (tag & ~0xfff)) | 0) === host) i32[at + 2] = INVALID;
+    }
   }
 
-  /** Forgets that code is at hand where the shadow satisfies `isPage`. */
-  forgetCode(isPage: (shadow: number, page: number) => boolean): void {
-    this.#forEachEntry((word) => {
-      const tag = this.#u64[word + 2]!;
-      if (tag !== state.TLB_INVALID && isPage(this.#u32[word * 2 + 7]!, Number(tag & 0xfffff000n))) {
-        this.#u64[word + 2] = state.TLB_INVALID;
-      }
-    });
-  }
-
-  #forEachEntry(visit: (word: number) => void): void {
-    this.#contexts.forEach((context, n) => {
-      if (context.controls < 0) return;
-      const first = this.#address(n) / 8;
-      for (let word = first; word < first + WORDS; word += 4) visit(word);
-    });
+  /** Forgets that code is at hand where the predecoded page at this host address would be used. */
+  forgetCode(page: number): void {
+    const i32 = this.#i32;
+    const first = this.#base >>> 2;
+    const end = first + this.#used * CONTEXT;
+    for (let at = first; at < end; at += ENTRY) {
+      const tag = i32[at + 4]!;
+      if (tag !== INVALID && ((i32[at + 7]! + tag) | 0) === (page | 0)) i32[at + 4] = INVALID;
+    }
   }
 }

@@ -1,0 +1,171 @@
+/**
+ * Storage as an instruction in millicode sees it: logical addresses, in the space that the PSW and the operand's base
+ * register select, cut to the addressing mode, with all the checks that DAT and protection bring. Every function throws
+ * an AccessFault where the access causes an interruption. A write that spans pages is checked on all of them before it
+ * begins.
+ */
+
+import type { Cpu } from './cpu.ts';
+import { ACCESS_REGISTER, type AccessFault, withRegister } from './dat.ts';
+import { ACCESS_STORE } from './engine/interpreter.ts';
+import * as state from './state.ts';
+
+const low32 = (value: bigint): number => Number(BigInt.asIntN(32, value));
+const high32 = (value: bigint): number => Number(BigInt.asIntN(32, value >> 32n));
+
+/** A space for accesses: the TLB context and what a fault in it is to report. */
+export interface Space {
+  readonly context: number;
+  /** ACCESS_* bits that go with each access: accessTo(space), withRegister(n). */
+  readonly how: number;
+}
+
+export class LogicalAccess {
+  readonly #cpu: Cpu;
+  readonly #i32: Int32Array;
+  readonly #u8: Uint8Array;
+  readonly #top: number;
+
+  constructor(cpu: Cpu) {
+    this.#cpu = cpu;
+    this.#i32 = cpu.i32;
+    this.#u8 = cpu.u8;
+    this.#top = cpu.layout.top;
+  }
+
+  #fault(): AccessFault {
+    return this.#cpu.dat.fault();
+  }
+
+  /** The space of an operand with this base register. */
+  space(base: number): Space {
+    const { dat } = this.#cpu;
+    if (!dat.dat || dat.addressSpaceControl !== ACCESS_REGISTER) {
+      return { context: this.#cpu.field32(state.DATA_CONTEXT), how: 0 };
+    }
+    const context = dat.accessRegisterContext(base);
+    if (context < 0) throw this.#fault();
+    return { context, how: withRegister(base) };
+  }
+
+  /** Real storage. */
+  real(): Space {
+    return { context: this.#cpu.dat.realContext(), how: 0 };
+  }
+
+  /** Absolute address for an access of one page at most. */
+  locate(space: Space, low: number, high: number, store: boolean): number {
+    const { context } = space;
+    const i32 = this.#i32;
+    const entry = (context + ((low >>> 12) & (state.TLB_ENTRIES - 1)) * state.TLB_ENTRY_SIZE) >>> 2;
+    const tag = store ? entry + 2 : entry;
+    if (i32[tag] === (low & ~0xfff) && i32[tag + 1] === high) {
+      return (this.#top - state.BIAS - i32[entry + 6]! + low) >>> 0;
+    }
+    const absolute = this.#cpu.dat.fill(context, low, high, store ? space.how | ACCESS_STORE : space.how);
+    if (absolute < 0) throw this.#fault();
+    return absolute;
+  }
+
+  #absolute(space: Space, address: bigint, store: boolean): number {
+    const cut = address & this.#cpu.addressMask;
+    return this.locate(space, low32(cut), high32(cut), store);
+  }
+
+  /** Calls `visit` for each part of a range that lies on one page, after all of them have been checked. */
+  #parts(
+    space: Space,
+    address: bigint,
+    length: number,
+    store: boolean,
+    visit: (absolute: number, done: number, part: number) => void,
+  ): void {
+    const found: number[] = [];
+    for (let done = 0; done < length; ) {
+      const at = address + BigInt(done);
+      const part = Math.min(length - done, 4096 - Number(at & 0xfffn));
+      found.push(this.#absolute(space, at, store), done, part);
+      done += part;
+    }
+    for (let n = 0; n < found.length; n += 3) visit(found[n]!, found[n + 1]!, found[n + 2]!);
+  }
+
+  /** Whether `length` bytes can be accessed; throws if not. */
+  probe(address: bigint, length: number, base: number, store: boolean): void {
+    this.#parts(this.space(base), address, length, store, () => {});
+  }
+
+  /** Bytes in the order of their addresses. */
+  readBytes(address: bigint, length: number, base: number): Uint8Array<ArrayBuffer> {
+    return this.readBytesIn(this.space(base), address, length);
+  }
+  readBytesIn(space: Space, address: bigint, length: number): Uint8Array<ArrayBuffer> {
+    const bytes = new Uint8Array(length);
+    this.#parts(space, address, length, false, (absolute, done, part) => {
+      for (let n = 0, at = this.#top - absolute - 1; n < part; n++) bytes[done + n] = this.#u8[at - n]!;
+    });
+    return bytes;
+  }
+
+  writeBytes(address: bigint, bytes: ArrayLike<number>, base: number): void {
+    this.writeBytesIn(this.space(base), address, bytes);
+  }
+  writeBytesIn(space: Space, address: bigint, bytes: ArrayLike<number>): void {
+    this.#parts(space, address, bytes.length, true, (absolute, done, part) => {
+      for (let n = 0, at = this.#top - absolute - 1; n < part; n++) this.#u8[at - n] = bytes[done + n]!;
+      this.stored(absolute, part);
+    });
+  }
+
+  /** To be told after a store to absolute storage within one frame. */
+  stored(absolute: number, length: number): void {
+    const { code } = this.#cpu;
+    if (code.isCode(absolute - (absolute & 0xfff))) code.changed(absolute, length);
+  }
+
+  read8(address: bigint, base: number): number {
+    return this.#u8[this.#top - 1 - this.#absolute(this.space(base), address, false)]!;
+  }
+  read16(address: bigint, base: number): number {
+    return Number(this.#read(address, 2, base));
+  }
+  read32(address: bigint, base: number): number {
+    return Number(this.#read(address, 4, base));
+  }
+  read64(address: bigint, base: number): bigint {
+    return this.#read(address, 8, base);
+  }
+
+  #read(address: bigint, size: 2 | 4 | 8, base: number): bigint {
+    if ((Number(address & 0xfffn) & (size - 1)) === 0) {
+      const at = this.#top - size - this.#absolute(this.space(base), address, false);
+      if (size === 8) return this.#cpu.u64[at / 8]!;
+      if (size === 4) return BigInt(this.#cpu.u32[at / 4]!);
+    }
+    return this.readBytes(address, size, base).reduce((value, byte) => (value << 8n) | BigInt(byte), 0n);
+  }
+
+  write8(address: bigint, value: number, base: number): void {
+    const absolute = this.#absolute(this.space(base), address, true);
+    this.#u8[this.#top - 1 - absolute] = value;
+    this.stored(absolute, 1);
+  }
+  write16(address: bigint, value: number, base: number): void {
+    this.writeBytes(address, [value >>> 8, value], base);
+  }
+  write32(address: bigint, value: number, base: number): void {
+    if (address & 3n) return this.writeBytes(address, [value >>> 24, value >>> 16, value >>> 8, value], base);
+    const absolute = this.#absolute(this.space(base), address, true);
+    this.#cpu.u32[(this.#top - 4 - absolute) / 4] = value;
+    this.stored(absolute, 4);
+  }
+  write64(address: bigint, value: bigint, base: number): void {
+    if (address & 7n) {
+      const bytes = Array.from({ length: 8 }, (_, n) => Number((value >> BigInt(56 - 8 * n)) & 0xffn));
+      return this.writeBytes(address, bytes, base);
+    }
+    const absolute = this.#absolute(this.space(base), address, true);
+    this.#cpu.u64[(this.#top - 8 - absolute) / 8] = value;
+    this.stored(absolute, 8);
+  }
+}

@@ -1,0 +1,89 @@
+/** Instructions that replace the PSW or parts of it (PoP ch. 10). */
+
+import type { Cpu } from '../cpu.ts';
+import { LEAVE, type Operands } from '../isa/insn.ts';
+import * as program from '../program.ts';
+import { ProgramInterruption } from '../program.ts';
+import * as state from '../state.ts';
+import { operandAddress } from './operands.ts';
+
+const specification = (): ProgramInterruption => new ProgramInterruption(program.SPECIFICATION);
+
+/** Where the breaking event was: at this instruction. */
+function breakingEvent(cpu: Cpu): void {
+  cpu.breakingEventAddress = cpu.currentInstruction().address;
+}
+
+export function loadPsw(cpu: Cpu, operands: Operands): number {
+  const address = operandAddress(cpu, operands);
+  if (address & 7n) throw specification();
+  const psw = cpu.access.read64(address, operands.b2!);
+  const high = Number(psw >> 32n);
+  const low = Number(psw & 0xffff_ffffn);
+  breakingEvent(cpu);
+  // Bit 12 is one in the short format; the address has bit 32, the addressing mode, to its left.
+  cpu.interruptions.loadPsw(high ^ 0x0008_0000, low & 0x8000_0000, 0, low & 0x7fff_ffff);
+  cpu.interruptions.checkPsw();
+  return LEAVE;
+}
+
+export function loadPswExtended(cpu: Cpu, operands: Operands): number {
+  const address = operandAddress(cpu, operands);
+  if (address & 7n) throw specification();
+  const { i32, access, layout } = cpu;
+  const space = access.space(operands.b2!);
+  const low = Number(address & 0xffff_ffffn) | 0;
+  const high = Number(BigInt.asIntN(32, address >> 32n));
+  breakingEvent(cpu);
+  if ((low & 0xfff) <= 0xff0) {
+    const at = (layout.top - access.locate(space, low, high, false) - 4) >>> 2;
+    cpu.interruptions.loadPsw(i32[at]!, i32[at - 1]!, i32[at - 2]!, i32[at - 3]!);
+  } else {
+    const mask = access.read64(address, operands.b2!);
+    const target = access.read64(address + 8n, operands.b2!);
+    cpu.interruptions.loadPsw(
+      Number(mask >> 32n),
+      Number(mask & 0xffff_ffffn),
+      Number(target >> 32n),
+      Number(target & 0xffff_ffffn),
+    );
+  }
+  cpu.interruptions.checkPsw();
+  return LEAVE;
+}
+
+export function supervisorCall(cpu: Cpu, operands: Operands): number {
+  const { address, length } = cpu.currentInstruction();
+  cpu.pswAddress = (address + BigInt(length)) & cpu.addressMask;
+  cpu.interruptions.supervisorCall(operands.i1!, length);
+  return LEAVE;
+}
+
+/** Sets PSW bits 0-7 and goes on behind the instruction. */
+function setSystemMask(cpu: Cpu, mask: number): number {
+  const { length } = cpu.currentInstruction();
+  cpu.advance();
+  const high = cpu.field32(state.PSW_MASK + 4);
+  const changed = (high >>> 24) ^ mask;
+  cpu.setField32(state.PSW_MASK + 4, ((high & 0xff_ffff) | (mask << 24)) >>> 0);
+  // DAT.
+  if (changed & 0x04) cpu.mappingChanged();
+  cpu.interruptions.checkPsw(length);
+  return LEAVE;
+}
+
+export function setSystemMaskFrom(cpu: Cpu, operands: Operands): number {
+  return setSystemMask(cpu, cpu.access.read8(operandAddress(cpu, operands), operands.b2!));
+}
+
+export function storeThenAndSystemMask(cpu: Cpu, operands: Operands): number {
+  const old = cpu.field32(state.PSW_MASK + 4) >>> 24;
+  cpu.access.write8(operandAddress(cpu, operands, 1), old, operands.b1!);
+  return setSystemMask(cpu, old & operands.i2!);
+}
+
+export function storeThenOrSystemMask(cpu: Cpu, operands: Operands): number {
+  const old = cpu.field32(state.PSW_MASK + 4) >>> 24;
+  cpu.access.write8(operandAddress(cpu, operands, 1), old, operands.b1!);
+  return setSystemMask(cpu, old | operands.i2!);
+}

@@ -1,0 +1,31 @@
+/** STORE STATUS and the register save areas of a machine-check interruption (PoP ch. 4 and 11). */
+
+import type { Cpu } from './cpu.ts';
+import * as state from './state.ts';
+
+/**
+ * Stores the registers where the architecture assigns them, 0x1200 to 0x1400 bytes behind an absolute address: the
+ * prefix area, or absolute zero.
+ */
+export function storeRegisters(cpu: Cpu, at: number): void {
+  const { storage } = cpu;
+  for (let n = 0; n < 16; n++) {
+    storage.write64(at + 0x1200 + 8 * n, cpu.fpr(n));
+    storage.write64(at + 0x1280 + 8 * n, cpu.gr(n));
+    storage.write32(at + 0x1340 + 4 * n, cpu.ar(n));
+    storage.write64(at + 0x1380 + 8 * n, cpu.cr(n));
+  }
+  storage.write32(at + 0x1318, cpu.prefix);
+  storage.write32(at + 0x131c, cpu.fpc);
+  storage.write32(at + 0x1324, cpu.field32(state.TODPR));
+  storage.write64(at + 0x1328, BigInt.asUintN(64, cpu.timers.cpuTimer));
+  storage.write64(at + 0x1330, cpu.timers.clockComparator >> 8n);
+  cpu.access.stored(at + 0x1200, 0x200);
+}
+
+/** Everything that STORE STATUS stores. */
+export function storeStatus(cpu: Cpu, at: number): void {
+  storeRegisters(cpu, at);
+  cpu.storage.write64(at + 0x1300, cpu.pswMaskWithCc);
+  cpu.storage.write64(at + 0x1308, cpu.pswAddress);
+}
