@@ -20,8 +20,11 @@ export interface Chardev {
   inputWanted(): void;
 }
 
-/** `break` is the break condition of a serial line. */
-export type ChardevEvent = 'open' | 'close' | 'break';
+/**
+ * `break` is the break condition of a serial line. `focus` and `blur` come only from a multiplexed device: input goes to
+ * this front end from now on, or no longer.
+ */
+export type ChardevEvent = 'open' | 'close' | 'break' | 'focus' | 'blur';
 
 export interface FrontEnd {
   /** The number of bytes that it can take now; it gets no more than that. */
@@ -72,7 +75,7 @@ export abstract class Backend implements Chardev {
     } finally {
       this.#delivering = false;
     }
-    this.hold(this.#held.length > 0);
+    this.hold(this.#held.reduce((sum, data) => sum + data.length, 0));
   }
 
   /** Input has come from the world. */
@@ -81,8 +84,8 @@ export abstract class Backend implements Chardev {
     this.inputWanted();
   }
 
-  /** The backend should ask the world for more input, or not. */
-  protected hold(_on: boolean): void {}
+  /** So many bytes wait for the front end: unless it is 0, the backend should take no more from the world. */
+  protected hold(_waiting: number): void {}
 
   protected event(event: ChardevEvent): void {
     if (event === 'open') this.#open = true;

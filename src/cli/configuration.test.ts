@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { configure } from './configuration.ts';
+import { help, parseOptions } from './options.ts';
+
+const MIB = 0x100000;
+const from = (line: string) => configure(parseOptions(line === '' ? [] : line.split(' ')));
+const refuses = (line: string, message: string | RegExp) =>
+  assert.throws(() => from(line), typeof message === 'string' ? { message } : { message });
+
+/** Where consoles and monitors are, as `id=backend`. */
+function fronts(line: string): string {
+  const { chardevs, consoles, monitors } = from(line);
+  const show = ({ chardev, kind }: { chardev: string; kind: string }) => {
+    const { backend, mux } = chardevs.find(({ id }) => id === chardev)!;
+    return `${kind}@${chardev}=${backend.kind}${mux ? '+mux' : ''}`;
+  };
+  return [...monitors, ...consoles].map(show).join(' ');
+}
+
+test('defaults', () => {
+  const { memory, maxMemory, cpus, actions, paused, name, escapeCode } = from('');
+  assert.deepEqual([memory, maxMemory, cpus, paused, name, escapeCode], [128 * MIB, 128 * MIB, 1, false, '', 1]);
+  assert.deepEqual(actions, { reboot: 'reset', shutdown: 'poweroff', panic: 'shutdown', watchdog: 'reset' });
+});
+
+test('one or two dashes', () => {
+  assert.equal(from('--m 1G').memory, 1024 * MIB);
+  refuses('---m 1G', '---m: invalid option');
+  refuses('-', '-: invalid option');
+  refuses('-foo', '-foo: invalid option');
+  refuses('--kernel', '--kernel: requires an argument');
+});
+
+test('storage', () => {
+  assert.equal(from('-m 512').memory, 512 * MIB);
+  assert.equal(from('-m 0').memory, 128 * MIB);
+  assert.equal(from('-m size=1G,slots=2,maxmem=2G').maxMemory, 2048 * MIB);
+  assert.equal(from('-m 512 -m maxmem=1G').memory, 512 * MIB);
+  refuses('-m foo', /^-m foo: Parameter 'size' expects a size/);
+  refuses('-m 1G,slots=3', '-m 1G,slots=3: slots specified but no max-size');
+  refuses('-m 2052k', '-m 2052k: ram size must be multiples of 1 MiB');
+  refuses('-m 1G,maxmem=512M', /^-m 1G,maxmem=512M: invalid value of maxmem/);
+  refuses('-m 1G,foo=1', "-m 1G,foo=1: Invalid parameter 'foo'");
+  refuses('-m 64G', /^-m 64G: no more than \d+M of storage is possible$/);
+});
+
+test('machine, accelerator, CPU', () => {
+  const { loadparm, cpuModel, cpuFeatures } = from(
+    '-M s390-ccw-virtio-7.2,accel=kvm:tcg,loadparm=abc -cpu z14,-vx,te=off,+dfp',
+  );
+  assert.equal(loadparm, 'ABC');
+  assert.equal(cpuModel, 'z14');
+  assert.deepEqual(Object.fromEntries(cpuFeatures), { vx: false, te: false, dfp: true });
+  refuses('-M pc', /^-M pc: unsupported machine type/);
+  refuses('-machine foo=1', /^-machine foo=1: unsupported|Property/);
+  refuses('-M s390-ccw-virtio,foo=1', /Property 's390-ccw-virtio-machine.foo' not found/);
+  refuses('-accel kvm', /^-accel kvm: invalid accelerator kvm/);
+  refuses('-cpu max,vx=maybe', "-cpu max,vx=maybe: Parameter 'vx' expects 'on' or 'off'");
+  assert.equal(from('-smp 1,sockets=1,cores=1').cpus, 1);
+  refuses('-smp 2', "-smp 2: Invalid SMP CPUs 2. The max CPUs supported by machine 's390-ccw-virtio' is 1");
+  refuses('-smp 0', /greater than zero/);
+  refuses('-uuid foo', /^-uuid foo: not a UUID/);
+  assert.equal(from('-name guest=a,debug-threads=on').name, 'a');
+});
+
+test('where console and monitor are', () => {
+  assert.equal(fronts(''), 'readline@serial0=stdio+mux ascii@serial0=stdio+mux');
+  assert.equal(fronts('-nographic'), 'readline@serial0=stdio+mux ascii@serial0=stdio+mux');
+  assert.equal(fronts('-display none'), 'readline@compat_monitor0=vc ascii@serial0=vc');
+  assert.equal(fronts('-serial stdio'), 'readline@compat_monitor0=vc ascii@serial0=stdio');
+  assert.equal(fronts('-monitor stdio'), 'readline@compat_monitor0=stdio ascii@serial0=vc');
+  assert.equal(fronts('-nographic -serial null'), 'readline@compat_monitor0=stdio ascii@serial0=null');
+  assert.equal(fronts('-nographic -monitor none'), 'ascii@serial0=stdio');
+  assert.equal(fronts('-display none -serial mon:stdio'), 'readline@serial0=stdio+mux ascii@serial0=stdio+mux');
+  assert.equal(fronts('-nographic -nodefaults'), '');
+  assert.equal(fronts('-nodefaults -serial none -monitor none'), '');
+  assert.equal(fronts('-nodefaults -serial null -serial file:x'), 'ascii@serial0=null line@serial1=file');
+  assert.equal(
+    fronts('-nodefaults -chardev stdio,mux=on,id=c -device sclplmconsole,chardev=c -mon chardev=c'),
+    'readline@c=stdio+mux line@c=stdio+mux',
+  );
+  refuses('-nographic -serial stdio', '-serial stdio: cannot use stdio by multiple character devices');
+  refuses('-chardev null,id=a -device sclpconsole,chardev=a', /Multiple VT220 operator consoles/);
+  refuses('-nodefaults -chardev null,id=a -serial chardev:a -monitor chardev:a', /Device 'a' is in use/);
+  refuses('-serial foo', "-serial foo: 'foo' is not a valid char driver");
+  refuses('-serial chardev:x', '-serial chardev:x: chardev "x" not found');
+  refuses('-device foo', "-device foo: 'foo' is not a valid device model name");
+});
+
+test('character devices', () => {
+  const device = (line: string) => from(`-nodefaults ${line}`).chardevs[0]!.backend;
+  const socket = { kind: 'socket', server: true, wait: false, telnet: false, nodelay: false, reconnect: 0 };
+  const tcp = (host: string, port: number) => ({ kind: 'tcp', host, port });
+  assert.deepEqual(device('-serial tcp::4444,server,nowait'), { ...socket, address: tcp('', 4444) });
+  assert.deepEqual(device('-serial tcp:[::1]:4444,server=on,wait=off'), { ...socket, address: tcp('::1', 4444) });
+  assert.deepEqual(device('-serial telnet:h:1,server=on'), {
+    ...socket,
+    wait: true,
+    telnet: true,
+    address: tcp('h', 1),
+  });
+  assert.deepEqual(device('-chardev socket,id=a,path=/x,server=on,wait=off'), {
+    ...socket,
+    address: { kind: 'unix', path: '/x' },
+  });
+  assert.deepEqual(device('-gdb tcp::1234'), { ...socket, nodelay: true, address: tcp('', 1234) });
+  assert.deepEqual(device('-chardev file,id=a,path=x,append=on'), { kind: 'file', path: 'x', append: true });
+  assert.deepEqual(device('-serial mon:stdio'), { kind: 'stdio', signals: false });
+  assert.deepEqual(device('-serial stdio'), { kind: 'stdio', signals: true });
+  refuses('-chardev null', '-chardev null: chardev: no id specified');
+  refuses('-chardev foo,id=a', "-chardev foo,id=a: 'foo' is not a valid char driver name");
+  refuses('-chardev file,id=a', '-chardev file,id=a: chardev: file: no filename given');
+  refuses('-chardev null,id=a -chardev null,id=a', "-chardev null,id=a: Duplicate ID 'a' for chardev");
+  refuses('-chardev null,id=a,foo=1', "-chardev null,id=a,foo=1: Invalid parameter 'foo'");
+  refuses('-chardev socket,id=a,host=x', '-chardev socket,id=a,host=x: chardev: socket: no port given');
+  refuses('-gdb foo', "-gdb foo: 'foo' is not a valid char driver");
+  refuses('-monitor tcp:foo', "-monitor tcp:foo: 'foo' is not HOST:PORT");
+});
+
+test('actions', () => {
+  const { actions } = from('-no-reboot -no-shutdown -action panic=exit-failure,watchdog=none');
+  assert.deepEqual(actions, { reboot: 'shutdown', shutdown: 'pause', panic: 'exit-failure', watchdog: 'none' });
+  refuses('-action reboot=foo', /^-action reboot=foo: Parameter 'reboot' does not accept value 'foo'/);
+  refuses('-action foo=x', "-action foo=x: Invalid parameter 'foo'");
+});
+
+test('what to load', () => {
+  const { kernel, initrd, append } = from('-kernel k -initrd i -append root=/dev/ram0');
+  assert.deepEqual([kernel, initrd, append], ['k', 'i', 'root=/dev/ram0']);
+  refuses('-append x', '-append only allowed with -kernel option');
+  refuses('-initrd x', '-initrd only allowed with -kernel option');
+  refuses('disk.img', /^disk.img: /);
+});
+
+test('log items', () => {
+  assert.deepEqual([...from('-d int,nochain -d unimp').log], ['int', 'unimp']);
+  refuses('-d foo', /^-d foo: there is no log item 'foo'/);
+});
+
+test('the help is narrow', () => {
+  for (const line of help().split('\n')) assert.ok(line.length <= 80 || !line.includes(' '.repeat(16)), line);
+});

@@ -1,0 +1,422 @@
+/** From options to what is to be built, with QEMU's defaults. Looks at no file and opens nothing. */
+
+import { largestStorage } from '../cpu/state.ts';
+import { type Actions, ConfigurationError, type LogItem } from '../machine/control.ts';
+import { type ChardevOptions, parseChardev, parseShortChardev } from './chardev-options.ts';
+import { parseLogItems } from './log.ts';
+import { type Given, located } from './options.ts';
+import { allowOnly, parseList, parseNumber, parseSize, parseSwitch, parseUuid, parseWord } from './values.ts';
+
+const MEBIBYTE = 0x100000;
+const CPUS = 1;
+
+export const machineName = 's390-ccw-virtio';
+
+/** What the command line asks for. */
+export interface Configuration {
+  memory: number;
+  maxMemory: number;
+  cpus: number;
+  cpuModel?: string;
+  cpuFeatures: Map<string, boolean>;
+  loadparm?: string;
+  name: string;
+  uuid?: Uint8Array;
+  /** Path. */
+  kernel?: string;
+  /** Path. */
+  initrd?: string;
+  append?: string;
+  actions: Actions;
+  paused: boolean;
+  log: ReadonlySet<LogItem>;
+  logFile?: string;
+  pidFile?: string;
+  /** Of the character that the terminal's own keys begin with. */
+  escapeCode: number;
+  chardevs: ChardevOptions[];
+  consoles: Front<'ascii' | 'line'>[];
+  monitors: Front<'readline'>[];
+  /** Identifier of the debugger's character device. */
+  gdb?: string;
+}
+
+/** Something on a character device. */
+export interface Front<Kind> {
+  readonly kind: Kind;
+  /** Identifier of the character device. */
+  readonly chardev: string;
+  /** The option that asked for it, for messages. */
+  readonly text: string;
+}
+
+/** @throws ConfigurationError */
+export function configure(options: readonly Given[]): Configuration {
+  const builder = new Builder(options);
+  return builder.configuration;
+}
+
+const deviceKinds: Readonly<Record<string, 'ascii' | 'line'>> = { sclpconsole: 'ascii', sclplmconsole: 'line' };
+
+export function deviceHelp(driver?: string): string {
+  if (driver === undefined)
+    return 'name "sclpconsole", desc "ASCII console"\nname "sclplmconsole", desc "line-mode console"\n';
+  if (!(driver in deviceKinds)) throw new ConfigurationError(`'${driver}' is not a valid device model name`);
+  return `${driver} options:\n  chardev=<str>          - the character device behind it\n`;
+}
+
+/** Machine properties that change nothing here; all are switches. */
+const inertProperties = [
+  'aes-key-wrap',
+  'dea-key-wrap',
+  'dump-guest-core',
+  'mem-merge',
+  'graphics',
+  'usb',
+  'suppress-vmdesc',
+];
+
+class Builder {
+  readonly configuration: Configuration = {
+    memory: 128 * MEBIBYTE,
+    maxMemory: 0,
+    cpus: 1,
+    cpuFeatures: new Map(),
+    name: '',
+    actions: { reboot: 'reset', shutdown: 'poweroff', panic: 'shutdown', watchdog: 'reset' },
+    paused: false,
+    log: new Set(),
+    escapeCode: 1,
+    chardevs: [],
+    consoles: [],
+    monitors: [],
+  };
+  readonly #options: readonly Given[];
+
+  constructor(options: readonly Given[]) {
+    this.#options = options;
+    this.#each(['chardev'], value => void this.configuration.chardevs.push(this.#chardev(value)));
+    this.#memory();
+    this.#machine();
+    this.#rest();
+    this.#consoles();
+    this.#load();
+  }
+
+  #has(name: string): boolean {
+    return this.#options.some(option => option.name === name);
+  }
+
+  #each(names: readonly string[], work: (value: string, given: Given) => void): void {
+    for (const given of this.#options) {
+      if (names.includes(given.name)) located(given, () => work(given.value, given));
+    }
+  }
+
+  // Machine
+
+  #memory(): void {
+    const values = new Map<string, string>();
+    let last: Given | undefined;
+    this.#each(['m'], (value, given) => {
+      last = given;
+      for (const [key, item] of parseList(value, 'size')) values.set(key, item);
+    });
+    const { configuration } = this;
+    if (last) {
+      located(last, () => {
+        allowOnly(values, ['size', 'maxmem', 'slots']);
+        const size = values.has('size') ? parseSize(values.get('size')!, 'size', MEBIBYTE) : 0;
+        if (size > 0) configuration.memory = size;
+        const slots = values.has('slots') ? parseNumber(values.get('slots')!, 'slots') : 0;
+        if (values.has('maxmem')) configuration.maxMemory = parseSize(values.get('maxmem')!, 'maxmem');
+        else if (slots > 0) throw new ConfigurationError('slots specified but no max-size');
+        const hex = (bytes: number) => `0x${bytes.toString(16)}`;
+        const { memory, maxMemory } = configuration;
+        if (memory % MEBIBYTE !== 0) throw new ConfigurationError('ram size must be multiples of 1 MiB');
+        if (values.has('maxmem') && maxMemory < memory) {
+          throw new ConfigurationError(
+            `invalid value of maxmem: maximum memory size (${hex(maxMemory)}) must be at least the initial memory size (${hex(memory)})`,
+          );
+        }
+        const limit = largestStorage(CPUS);
+        if (memory > limit) {
+          throw new ConfigurationError(`no more than ${limit / MEBIBYTE}M of storage is possible`);
+        }
+      });
+    }
+    // Storage does not grow yet: what it might grow to need not fit.
+    configuration.maxMemory = Math.max(configuration.maxMemory, configuration.memory);
+  }
+
+  #machine(): void {
+    const { configuration } = this;
+    this.#each(['machine', 'M'], value => {
+      for (const [key, item] of parseList(value, 'type')) this.#machineProperty(key, item);
+    });
+    this.#each(['accel'], value => {
+      const values = parseList(value, 'accel');
+      accelerators([values.get('accel')!]);
+      for (const key of values.keys()) {
+        if (!['accel', 'thread', 'tb-size', 'split-wx', 'one-insn-per-tb'].includes(key)) {
+          throw new ConfigurationError(`Property 'tcg-accel.${key}' not found`);
+        }
+      }
+    });
+    this.#each(['cpu'], value => {
+      const [model, ...features] = value.split(',');
+      configuration.cpuModel = model!;
+      for (const feature of features) {
+        const [name, state] = feature.split('=');
+        if (state !== undefined) configuration.cpuFeatures.set(name!, parseSwitch(state, name!));
+        else if (/^[+-]/.test(name!)) configuration.cpuFeatures.set(name!.slice(1), name!.startsWith('+'));
+        else configuration.cpuFeatures.set(name!, true);
+      }
+    });
+    this.#each(['smp'], value => {
+      const values = parseList(value, 'cpus');
+      allowOnly(values, [
+        'cpus',
+        'maxcpus',
+        'sockets',
+        'dies',
+        'clusters',
+        'cores',
+        'threads',
+        'drawers',
+        'books',
+        'modules',
+      ]);
+      const numbers = new Map([...values].map(([key, item]) => [key, parseNumber(item, key)]));
+      const levels = [...numbers].filter(([key]) => key !== 'cpus' && key !== 'maxcpus').map(([, number]) => number);
+      const product = levels.reduce((a, b) => a * b, 1);
+      const cpus = numbers.get('cpus') ?? numbers.get('maxcpus') ?? product;
+      if ([...numbers.values()].includes(0))
+        throw new ConfigurationError('CPU topology parameters must be greater than zero');
+      const most = Math.max(cpus, numbers.get('maxcpus') ?? 0, product);
+      if (most > CPUS) {
+        throw new ConfigurationError(
+          `Invalid SMP CPUs ${most}. The max CPUs supported by machine '${machineName}' is ${CPUS}`,
+        );
+      }
+    });
+    this.#each(['name'], value => {
+      const values = parseList(value, 'guest');
+      allowOnly(values, ['guest', 'process', 'debug-threads']);
+      configuration.name = values.get('guest') ?? '';
+    });
+    this.#each(['uuid'], value => {
+      configuration.uuid = parseUuid(value);
+    });
+  }
+
+  #machineProperty(key: string, value: string): void {
+    const { configuration } = this;
+    switch (key) {
+      case 'type':
+        if (!/^s390-ccw-virtio(-\d+\.\d+)?$/.test(value)) {
+          throw new ConfigurationError(`unsupported machine type '${value}' (-machine help lists them)`);
+        }
+        break;
+      case 'accel':
+        accelerators(value.split(':'));
+        break;
+      case 'loadparm':
+        if (!/^[A-Za-z0-9. ]{0,8}$/.test(value)) {
+          throw new ConfigurationError('LOADPARM: at most 8 characters, each a letter, a digit, a period or a blank');
+        }
+        configuration.loadparm = value.toUpperCase();
+        break;
+      case 'kernel':
+      case 'initrd':
+      case 'append':
+        configuration[key] = value;
+        break;
+      default:
+        if (!inertProperties.includes(key)) {
+          throw new ConfigurationError(`Property '${machineName}-machine.${key}' not found`);
+        }
+        parseSwitch(value, key);
+    }
+  }
+
+  #rest(): void {
+    const { configuration } = this;
+    const { actions } = configuration;
+    for (const { name } of this.#options) {
+      if (name === 'no-reboot') actions.reboot = 'shutdown';
+      if (name === 'no-shutdown') actions.shutdown = 'pause';
+      if (name === 'S') configuration.paused = true;
+    }
+    this.#each(['action'], value => {
+      const values = parseList(value);
+      const word = <W extends string>(key: string, ...words: W[]): W | undefined =>
+        values.has(key) ? parseWord(values.get(key)!, key, words) : undefined;
+      allowOnly(values, ['reboot', 'shutdown', 'panic', 'watchdog']);
+      actions.reboot = word('reboot', 'reset', 'shutdown') ?? actions.reboot;
+      actions.shutdown = word('shutdown', 'poweroff', 'pause') ?? actions.shutdown;
+      actions.panic = word('panic', 'pause', 'shutdown', 'exit-failure', 'none') ?? actions.panic;
+      actions.watchdog =
+        word('watchdog', 'reset', 'shutdown', 'poweroff', 'inject-nmi', 'pause', 'debug', 'none') ?? actions.watchdog;
+    });
+    this.#each(['d'], value => {
+      configuration.log = new Set([...configuration.log, ...parseLogItems(value)]);
+    });
+    this.#each(['D'], value => {
+      configuration.logFile = value;
+    });
+    this.#each(['pidfile'], value => {
+      configuration.pidFile = value;
+    });
+    this.#each(['echr'], value => {
+      const code = /^(0x[0-9a-f]+|\d+)$/i.test(value) ? Number(value) : Number.NaN;
+      if (!(code <= 255)) throw new ConfigurationError('the code of a character is expected');
+      configuration.escapeCode = code;
+    });
+    this.#each(['vga', 'parallel', 'net', 'nic'], value => {
+      if (value !== 'none') throw new ConfigurationError('not supported');
+    });
+    this.#each(['display'], value => {
+      if (value.split(',')[0] !== 'none') throw new ConfigurationError('there is no display (only none)');
+    });
+  }
+
+  // Character devices and what is on them
+
+  #chardev(value: string): ChardevOptions {
+    const options = parseChardev(value);
+    if (this.configuration.chardevs.some(({ id }) => id === options.id)) {
+      throw new ConfigurationError(`Duplicate ID '${options.id}' for chardev`);
+    }
+    return { ...options, text: `-chardev ${value}` };
+  }
+
+  /** The identifier of the device that a value of -serial, -monitor or -gdb stands for; makes one if need be. */
+  #device(value: string, label: string, given: Given): string {
+    const { chardevs, monitors } = this.configuration;
+    if (value.startsWith('chardev:')) return this.#find(value.slice('chardev:'.length));
+    const { backend, withMonitor } = parseShortChardev(value);
+    chardevs.push({ id: label, backend, mux: withMonitor, text: given.text });
+    if (withMonitor) monitors.push({ kind: 'readline', chardev: label, text: given.text });
+    return label;
+  }
+
+  #find(id: string): string {
+    if (!this.configuration.chardevs.some(chardev => chardev.id === id)) {
+      throw new ConfigurationError(`chardev "${id}" not found`);
+    }
+    return id;
+  }
+
+  #consoles(): void {
+    const { configuration } = this;
+    const serials: { value: string; given: Given }[] = [];
+    const monitors: { value: string; given: Given }[] = [];
+    for (const given of this.#options) {
+      if (given.name === 'serial') serials.push({ value: given.value, given });
+      if (given.name === 'monitor') monitors.push({ value: given.value, given });
+    }
+    const defaults = !this.#has('nodefaults');
+    const defaultSerial = defaults && serials.length === 0;
+    const defaultMonitor =
+      defaults && monitors.length === 0 && !this.#has('mon') && !serials.some(({ value }) => value.startsWith('mon:'));
+    // Without a display the terminal is the only place where either can be; but only -nographic insists on it.
+    const terminal = !this.#has('display') && (this.#has('nographic') || (defaultSerial && defaultMonitor));
+    const byDefault = (value: string) => ({ value, given: { name: '', value, text: '-nographic' } });
+    const here = terminal || this.#has('nographic');
+    if (defaultSerial) serials.push(byDefault(!here ? 'vc' : defaultMonitor ? 'mon:stdio' : 'stdio'));
+    if (defaultMonitor && !(here && defaultSerial)) monitors.push(byDefault(here ? 'stdio' : 'vc'));
+
+    for (const [n, { value, given }] of monitors.entries()) {
+      if (value === 'none') continue;
+      const chardev = located(given, () => this.#device(value, `compat_monitor${n}`, given));
+      configuration.monitors.push({ kind: 'readline', chardev, text: given.text });
+    }
+    this.#each(['mon'], (value, { text }) => {
+      const values = parseList(value, 'chardev');
+      allowOnly(values, ['chardev', 'mode', 'pretty', 'id']);
+      const chardev = values.get('chardev');
+      if (chardev === undefined) throw new ConfigurationError("Parameter 'chardev' is missing");
+      const mode = values.get('mode') ?? 'readline';
+      if (mode !== 'readline') throw new ConfigurationError(`mode '${mode}' is not supported (only readline)`);
+      configuration.monitors.push({ kind: 'readline', chardev: this.#find(chardev), text });
+    });
+    for (const [n, { value, given }] of serials.entries()) {
+      if (value === 'none') continue;
+      if (n > 1) throw new ConfigurationError(`${given.text}: at most two -serial are possible`);
+      const chardev = located(given, () => this.#device(value, `serial${n}`, given));
+      this.#addConsole(n === 0 ? 'ascii' : 'line', chardev, given);
+    }
+    this.#each(['device'], (value, given) => {
+      const values = parseList(value, 'driver');
+      const driver = values.get('driver')!;
+      const kind = deviceKinds[driver];
+      if (!kind) throw new ConfigurationError(`'${driver}' is not a valid device model name`);
+      for (const key of values.keys()) {
+        if (!['driver', 'id', 'chardev'].includes(key))
+          throw new ConfigurationError(`Property '${driver}.${key}' not found`);
+      }
+      const id = values.get('chardev');
+      if (id === undefined) return this.#addConsole(kind, this.#device('null', `${driver}-null`, given), given);
+      if (!configuration.chardevs.some(chardev => chardev.id === id)) {
+        throw new ConfigurationError(`Property '${driver}.chardev' can't find value '${id}'`);
+      }
+      return this.#addConsole(kind, id, given);
+    });
+    this.#each(['gdb', 's'], (value, given) => {
+      const device = given.name === 's' ? 'tcp::1234' : value;
+      if (device === 'none') {
+        configuration.gdb = undefined;
+        return;
+      }
+      if (configuration.gdb !== undefined) throw new ConfigurationError('only one debugger is possible');
+      const socket = /^(tcp|unix):/.test(device) ? `${device},wait=off,nodelay=on,server=on` : device;
+      configuration.gdb = this.#device(socket, 'gdb', given);
+    });
+    this.#checkSharing();
+  }
+
+  #addConsole(kind: 'ascii' | 'line', chardev: string, { text }: Given): void {
+    const { consoles } = this.configuration;
+    if (consoles.some(console => console.kind === kind)) {
+      const name = kind === 'ascii' ? 'VT220 operator' : 'line-mode operator';
+      throw new ConfigurationError(`Multiple ${name} consoles are not supported`);
+    }
+    consoles.push({ kind, chardev, text });
+  }
+
+  /** One terminal, and one front end on each device that is not multiplexed. */
+  #checkSharing(): void {
+    const { chardevs, consoles, monitors, gdb } = this.configuration;
+    const terminals = chardevs.filter(({ backend }) => backend.kind === 'stdio');
+    if (terminals.length > 1) {
+      throw new ConfigurationError(`${terminals.at(-1)!.text}: cannot use stdio by multiple character devices`);
+    }
+    const used = new Set<string>();
+    const fronts = [...monitors, ...consoles, ...(gdb === undefined ? [] : [{ chardev: gdb, text: '-gdb' }])];
+    for (const { chardev, text } of fronts) {
+      if (used.has(chardev) && !chardevs.some(({ id, mux }) => id === chardev && mux)) {
+        throw new ConfigurationError(`${text}: Device '${chardev}' is in use`);
+      }
+      used.add(chardev);
+    }
+  }
+
+  // Load
+
+  #load(): void {
+    const { configuration } = this;
+    this.#each(['kernel', 'initrd', 'append'], (value, { name }) => {
+      configuration[name as 'kernel' | 'initrd' | 'append'] = value;
+    });
+    if (configuration.kernel !== undefined) return;
+    for (const name of ['append', 'initrd'] as const) {
+      if (configuration[name] !== undefined) throw new ConfigurationError(`-${name} only allowed with -kernel option`);
+    }
+  }
+}
+
+/** @throws ConfigurationError unless one of the names is the one that there is */
+function accelerators(names: readonly string[]): void {
+  if (!names.includes('tcg')) throw new ConfigurationError(`invalid accelerator ${names[0]} (only tcg)`);
+}
