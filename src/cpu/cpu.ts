@@ -20,6 +20,7 @@ import {
   type Handler,
   handlersOf,
 } from './engine/interpreter.ts';
+import { type Environment, standalone } from './environment.ts';
 import { Interruptions } from './interruptions.ts';
 import { Decoder, operandsOf } from './isa/decode.ts';
 import { instructionLength } from './isa/formats.ts';
@@ -61,6 +62,8 @@ export class Cpu extends Registers {
   readonly dat: Translator;
   readonly access: LogicalAccess;
   readonly timers: Timers;
+  /** What is outside: devices, other CPUs, the machine's names. The machine fills it in before the CPU runs. */
+  environment: Environment = standalone;
   readonly interruptions: Interruptions;
   /** Absolute frame number of the page from which instructions are being fetched. */
   executingFrame = -1;
@@ -366,6 +369,7 @@ export class Cpu extends Registers {
     const pending = (this.base + state.PENDING) >>> 2;
     const mask = (this.base + state.PSW_MASK + 4) >>> 2;
     timers.start();
+    this.#executing(1);
     for (;;) {
       // What comes after this is seen at the next round; what came before is in the conditions.
       const asked = Atomics.exchange(i32, pending, 0);
@@ -393,8 +397,15 @@ export class Cpu extends Registers {
   }
 
   #halt(reason: StopReason): StopReason {
+    this.#executing(-1);
     this.timers.stop();
     return reason;
+  }
+
+  /** Counts this CPU among those that execute instructions, or no more: the ticker sleeps when there are none. */
+  #executing(change: 1 | -1): void {
+    const word = (this.layout.machine + state.EXECUTING_CPUS) >>> 2;
+    if (Atomics.add(this.i32, word, change) === 0) Atomics.notify(this.i32, word);
   }
 
   /** An enabled wait: until something is pending or a timer is due. */
@@ -402,10 +413,10 @@ export class Cpu extends Registers {
     // CR0 bits 52 and 53: clock comparator and CPU timer.
     const subclasses = timersEnabled ? (this.field32(state.CR) >>> 10) & 3 : 0;
     const deadline = this.timers.publishDeadline(subclasses);
-    if (deadline === Number.POSITIVE_INFINITY) Atomics.wait(this.i32, pending, 0);
-    else {
-      const rest = deadline - this.timers.now();
-      if (rest > 0) Atomics.wait(this.i32, pending, 0, rest);
-    }
+    const rest = deadline - this.timers.now();
+    if (rest <= 0) return;
+    this.#executing(-1);
+    Atomics.wait(this.i32, pending, 0, rest);
+    this.#executing(1);
   }
 }

@@ -131,6 +131,10 @@ export const TOD_EPOCH = 0x10;
 export const TOD_LAST = 0x18;
 /** Origin of the machine's clock, in milliseconds of the host's absolute time, as a double. */
 export const CLOCK_ORIGIN = 0x20;
+/** How many CPUs execute instructions, neither stopped nor waiting; waiters are notified when it leaves 0. */
+export const EXECUTING_CPUS = 0x28;
+/** Always 0: to sleep on. */
+export const NEVER = 0x2c;
 
 export const FLOATING_SERVICE_SIGNAL = 0x01;
 export const FLOATING_INTERRUPT_KEY = 0x02;

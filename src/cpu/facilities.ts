@@ -1,0 +1,49 @@
+/**
+ * The facilities that lpar knows of, by STFLE bit (PoP ch. 4, "Facility Indications"), with the names that QEMU's -cpu
+ * option gives them. Only what is implemented is announced.
+ */
+
+export interface Facility {
+  readonly bit: number;
+  readonly name: string;
+}
+
+export const facilities: readonly Facility[] = [
+  { bit: 0, name: 'esan3' },
+  { bit: 1, name: 'zarch' },
+  { bit: 2, name: 'zarchm' },
+  { bit: 3, name: 'dateh' },
+  { bit: 4, name: 'idtes' },
+  { bit: 6, name: 'asnlxr' },
+  { bit: 7, name: 'stfle' },
+  { bit: 8, name: 'edat' },
+  { bit: 9, name: 'srs' },
+  { bit: 10, name: 'sskecd' },
+  { bit: 13, name: 'ipter' },
+  { bit: 14, name: 'nonqks' },
+  { bit: 18, name: 'ldisp' },
+  { bit: 19, name: 'ldisphp' },
+  { bit: 21, name: 'eimm' },
+  { bit: 22, name: 'etf2enh' },
+  { bit: 25, name: 'stckf' },
+  { bit: 26, name: 'parseh' },
+  { bit: 27, name: 'mvcos' },
+  { bit: 28, name: 'tods' },
+  { bit: 31, name: 'etoken' },
+  { bit: 32, name: 'csst' },
+  { bit: 34, name: 'ginste' },
+  { bit: 35, name: 'exrl' },
+  { bit: 40, name: 'sprogp' },
+  { bit: 41, name: 'fpseh' },
+  { bit: 45, name: 'stfle45' },
+  { bit: 49, name: 'stfle49' },
+  { bit: 51, name: 'ltlbc' },
+  { bit: 53, name: 'stfle53' },
+  { bit: 58, name: 'minste2' },
+  { bit: 75, name: 'aefsi' },
+  { bit: 78, name: 'edat2' },
+  { bit: 130, name: 'iep' },
+  { bit: 131, name: 'sea_esop2' },
+  { bit: 139, name: 'msch' },
+];
+export const announced: ReadonlySet<number> = new Set(facilities.map(({ bit }) => bit));
