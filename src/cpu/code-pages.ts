@@ -6,6 +6,7 @@
 
 import type { Cpu } from './cpu.ts';
 import {
+  HANDLER_BREAKPOINT,
   HANDLER_CROSSING,
   HANDLER_DECODE,
   HANDLER_EXECUTED,
@@ -21,6 +22,27 @@ import * as state from './state.ts';
 /** Stores to a code page between two decodings in it after which it is given up. */
 const PATIENCE = 64;
 
+/**
+ * Forgets what has been decoded of a range of absolute storage that has been changed, from any thread: the CPUs decode
+ * it anew when they come there.
+ */
+export function forgetDecoded(memory: WebAssembly.Memory, layout: state.Layout, address: number, length: number): void {
+  const u16 = new Uint16Array(memory.buffer);
+  for (let at = address; at < address + length; ) {
+    const frame = Math.floor(at / 4096);
+    const end = Math.min((frame + 1) * 4096, address + length);
+    const page = u16[layout.codePageOf / 2 + frame]!;
+    if (page) forgetInPage(u16, layout, page - 1, at % 4096, end - at);
+    at = end;
+  }
+}
+
+function forgetInPage(u16: Uint16Array, layout: state.Layout, page: number, offset: number, length: number): void {
+  const first = (layout.codePages + page * state.CODE_PAGE_SIZE) / 2;
+  // An instruction that begins up to four bytes earlier may reach into the range.
+  u16.fill(HANDLER_DECODE, first + (Math.max(offset - 4, 0) >> 1), first + ((offset + length - 1) >> 1) + 1);
+}
+
 export class CodePages {
   readonly #cpu: Cpu;
   readonly #layout: state.Layout;
@@ -31,6 +53,7 @@ export class CodePages {
   readonly #free: number[] = [];
   #next = 0;
   #victim = 0;
+  #breakpoints: ReadonlySet<bigint> = new Set();
 
   constructor(cpu: Cpu) {
     this.#cpu = cpu;
@@ -97,12 +120,7 @@ export class CodePages {
     if (!known) return;
     const page = known - 1;
     if (frame !== this.#cpu.executingFrame && ++this.#storesSinceDecode[page]! > PATIENCE) return this.#drop(page);
-    const at = this.#address(page);
-    const offset = address % 4096;
-    // An instruction that begins up to four bytes earlier may reach into the range.
-    const first = Math.max(offset - 4, 0) >> 1;
-    const last = (offset + length - 1) >> 1;
-    this.#u16.fill(HANDLER_DECODE, at / 2 + first, at / 2 + last + 1);
+    forgetInPage(this.#u16, this.#layout, page, address % 4096, length);
     // One that begins on the page before is looked up anew each time.
   }
 
@@ -126,6 +144,23 @@ export class CodePages {
     this.#u16[at] = handler;
     this.#storesSinceDecode[this.#u16[this.#layout.codePageOf / 2 + frame / 4096]! - 1] = 0;
     return handler;
+  }
+
+  /** Virtual addresses of instructions before which the CPU is to leave its loop. */
+  get breakpoints(): ReadonlySet<bigint> {
+    return this.#breakpoints;
+  }
+  set breakpoints(addresses: ReadonlySet<bigint>) {
+    this.#breakpoints = addresses;
+    for (let page = 0; page < this.#next; page++) {
+      if (this.#frameOf[page]! >= 0) forgetInPage(this.#u16, this.#layout, page, 0, 4096);
+    }
+  }
+
+  /** Makes the instruction at an offset in a frame a breakpoint until it is forgotten. */
+  breakAt(frame: number, offset: number): number {
+    this.#u16[(this.pageOf(frame) + offset) / 2] = HANDLER_BREAKPOINT;
+    return HANDLER_BREAKPOINT;
   }
 
   /** The handler's number for an instruction, left-aligned in 48 bits. */

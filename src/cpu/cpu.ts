@@ -16,6 +16,7 @@ import {
   ACCESS_SIZE_SHIFT,
   ACCESS_STORE,
   buildInterpreter,
+  EXIT_BREAKPOINT,
   EXIT_PROGRAM,
   type Handler,
   handlersOf,
@@ -28,7 +29,7 @@ import type { Instruction, Millicode } from './isa/insn.ts';
 import { invalidInstructions } from './isa/invalid.ts';
 import * as program from './program.ts';
 import { ProgramInterruption } from './program.ts';
-import { PSW_DAT, PSW_EA, Registers } from './registers.ts';
+import { PSW_DAT, PSW_EA, PSW_WAIT, Registers } from './registers.ts';
 import * as state from './state.ts';
 import { Tlb } from './tlb.ts';
 
@@ -42,10 +43,10 @@ interface Built {
 const programsOf = new WeakMap<readonly Instruction[], Map<string, Built>>();
 
 /**
- * Why `run` came back: asked to; the CPU is stopped; a wait PSW with all interruptions disabled; a program-new PSW that
+ * Why `run` came back: asked to; the CPU is stopped; a breakpoint was reached; a wait PSW with all interruptions disabled; a program-new PSW that
  * is invalid, so that program interruptions would follow one another for ever.
  */
-export type StopReason = 'request' | 'stopped' | 'disabled-wait' | 'program-loop';
+export type StopReason = 'request' | 'stopped' | 'breakpoint' | 'disabled-wait' | 'program-loop';
 
 /** PSW bits 6, 7, 13 (I/O, external, machine check) and 14 (wait), in the upper half. */
 const PSW_ENABLED_HIGH = 0x0304_0000;
@@ -235,6 +236,9 @@ export class Cpu extends Registers {
     const frame = absolute - offset;
     const length = instructionLength(this.storage.read8(absolute));
     const crossing = offset + length > 4096;
+    if (!executed && this.code.breakpoints.size && this.code.breakpoints.has(this.pswAddress)) {
+      return this.code.breakAt(frame, offset);
+    }
     if (!crossing && !executed) return this.code.decodeAt(frame, offset);
     this.code.pageOf(frame);
     const text = new Uint8Array(6);
@@ -370,6 +374,7 @@ export class Cpu extends Registers {
     const mask = (this.base + state.PSW_MASK + 4) >>> 2;
     timers.start();
     this.#executing(1);
+    if (this.code.breakpoints.has(this.pswAddress)) this.single();
     for (;;) {
       // What comes after this is seen at the next round; what came before is in the conditions.
       const asked = Atomics.exchange(i32, pending, 0);
@@ -383,10 +388,35 @@ export class Cpu extends Registers {
         this.#stopped = false;
         return this.#halt('stopped');
       }
-      if (!(i32[mask]! & PSW_WAIT_HIGH)) this.step();
+      if (!(i32[mask]! & PSW_WAIT_HIGH)) {
+        if (this.step() !== EXIT_BREAKPOINT) continue;
+        if (this.code.breakpoints.has(this.pswAddress)) return this.#halt('breakpoint');
+        // The same code is mapped at another address, too.
+        this.single();
+      }
       else if (!(i32[mask]! & PSW_ENABLED_HIGH)) return this.#halt('disabled-wait');
       else this.#sleep(pending, (i32[mask]! & PSW_EXTERNAL_HIGH) !== 0);
     }
+  }
+
+  /** Executes one instruction, whether there is a breakpoint or not, and takes no interruption but its own. */
+  single(): void {
+    if (this.pswMask & PSW_WAIT) return;
+    const { breakpoints } = this.code;
+    const { counted } = this;
+    this.code.breakpoints = new Set();
+    this.counted = true;
+    this.setField32(state.FUEL, 1);
+    this.step();
+    this.counted = counted;
+    this.code.breakpoints = breakpoints;
+  }
+
+  /** Registers were changed from outside: what follows from them is found anew. */
+  changedFromOutside(): void {
+    this.tlb.purge();
+    this.mappingChanged();
+    this.timers.recompute();
   }
 
   #stopped = false;

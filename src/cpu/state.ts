@@ -136,11 +136,6 @@ export const EXECUTING_CPUS = 0x28;
 /** Always 0: to sleep on. */
 export const NEVER = 0x2c;
 
-/** How many CPUs execute instructions, as opposed to sleeping or standing still: while any does, the ticker beats. */
-export const EXECUTING_CPUS = 0x28;
-/** A word that nobody writes to: waiting for it is sleeping. */
-export const NEVER = 0x2c;
-
 export const FLOATING_SERVICE_SIGNAL = 0x01;
 export const FLOATING_INTERRUPT_KEY = 0x02;
 /** A channel report is pending: machine check. */
