@@ -1,9 +1,30 @@
 /** Every instruction that lpar has, in one list. */
 
+import { arithmetic } from './arithmetic.ts';
 import { branch } from './branch.ts';
+import { compare } from './compare.ts';
 import { control } from './control.ts';
-import { general } from './general.ts';
+import { hints } from './hints.ts';
 import type { Instruction } from './insn.ts';
+import { interlocked } from './interlocked.ts';
+import { load } from './load.ts';
+import { logic } from './logic.ts';
+import { multiply } from './multiply.ts';
+import { shift } from './shift.ts';
 import { storage } from './storage.ts';
+import { store } from './store.ts';
 
-export const instructions: readonly Instruction[] = [...general, ...branch, ...control, ...storage];
+export const instructions: readonly Instruction[] = [
+  ...load,
+  ...store,
+  ...arithmetic,
+  ...multiply,
+  ...compare,
+  ...logic,
+  ...shift,
+  ...interlocked,
+  ...hints,
+  ...branch,
+  ...control,
+  ...storage,
+];
