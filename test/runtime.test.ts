@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const runner = join(root, 'tools', 'run.mjs');
+const runner = join(root, 'tools', 'run.cjs');
 const fixture = 'test/fixtures/runtime.ts';
 const posix = process.platform !== 'win32';
 

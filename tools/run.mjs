@@ -1,4 +1,4 @@
-// Runs a TypeScript file of this checkout for an npm script: `node tools/run.mjs guest/start.ts …`. First installs the
+// Runs a TypeScript file of this checkout for an npm script: `node tools/run.cjs guest/start.ts …`. First installs the
 // npm packages if they are missing, and continues in Node 26 if this one is older.
 //
 // Plain JavaScript without dependencies, because it runs before anything is installed and on older Nodes.
@@ -6,16 +6,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { ensureRuntime, npm } from '../bin/runtime.mjs';
 
 const self = fileURLToPath(import.meta.url);
 const root = dirname(dirname(self));
 
-if (Number.parseInt(process.versions.node, 10) < 20) {
-  console.error(`lpar: Node ${process.versions.node} is too old: Node 26 runs lpar (Node 20 can fetch it)`);
-  process.exit(1);
-}
-
-const { ensureRuntime, npm } = await import('../bin/runtime.mjs');
 const [script, ...args] = process.argv.slice(2);
 
 if (!packagesAreInstalled()) {
