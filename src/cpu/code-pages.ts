@@ -11,8 +11,8 @@ import {
   HANDLER_DECODE,
   HANDLER_EXECUTED,
   HANDLER_PAGE_END,
-  selectHandler,
   type Handler,
+  selectHandler,
 } from './engine/interpreter.ts';
 import { operandsOf } from './isa/decode.ts';
 import { instructionLength } from './isa/formats.ts';
@@ -139,7 +139,11 @@ export class CodePages {
     }
     const upper = storage.read16(frame + offset);
     const lower =
-      length === 2 ? 0 : length === 4 ? storage.read16(frame + offset + 2) * 0x10000 : storage.read32(frame + offset + 2);
+      length === 2
+        ? 0
+        : length === 4
+          ? storage.read16(frame + offset + 2) * 0x10000
+          : storage.read32(frame + offset + 2);
     const handler = this.handlerOf(upper, lower >>> 0, false);
     this.#u16[at] = handler;
     this.#storesSinceDecode[this.#u16[this.#layout.codePageOf / 2 + frame / 4096]! - 1] = 0;
@@ -151,6 +155,7 @@ export class CodePages {
     return this.#breakpoints;
   }
   set breakpoints(addresses: ReadonlySet<bigint>) {
+    if (!addresses.size && !this.#breakpoints.size) return;
     this.#breakpoints = addresses;
     for (let page = 0; page < this.#next; page++) {
       if (this.#frameOf[page]! >= 0) forgetInPage(this.#u16, this.#layout, page, 0, 4096);

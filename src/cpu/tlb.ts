@@ -29,14 +29,17 @@ export class Tlb {
   #used = 0;
   #uses = 0;
 
-  /** @param cpu host address of the CPU's block */
-  constructor(buffer: ArrayBufferLike, cpu: number) {
+  /**
+   * @param cpu host address of the CPU's block
+   * @param fresh false to look at the TLB that another thread has made
+   */
+  constructor(buffer: ArrayBufferLike, cpu: number, fresh = true) {
     this.#i32 = new Int32Array(buffer);
     this.#u64 = new BigUint64Array(buffer);
     this.#base = cpu + state.TLB;
     this.#tags = (cpu + state.TLB_TAGS) >>> 2;
     this.#inForce = (cpu + state.FETCH_CONTEXT) >>> 2;
-    for (let n = 0; n < state.TLB_CONTEXTS; n++) this.#i32[this.#tags + n * TAG + 2] = UNUSED;
+    if (fresh) for (let n = 0; n < state.TLB_CONTEXTS; n++) this.#i32[this.#tags + n * TAG + 2] = UNUSED;
   }
 
   /**

@@ -89,25 +89,15 @@ export interface MachineControl {
   step(cpu: number): Promise<void>;
   /** Virtual instruction addresses at which a CPU stops before the instruction. Replaces those set before. */
   setBreakpoints(addresses: ReadonlySet<bigint>): void;
-  /** A restart interruption on every CPU. */
+  /** A restart interruption on one CPU. */
   nmi(cpu: number): void;
   on<E extends keyof MachineEvents>(event: E, listener: (detail: MachineEvents[E]) => void): void;
 }
 
-/** Items of `-d`; names as on QEMU's command line. */
-export type LogItem =
-  | 'in_asm'
-  | 'int'
-  | 'exec'
-  | 'cpu'
-  | 'mmu'
-  | 'unimp'
-  | 'guest_errors'
-  | 'cpu_reset'
-  | 'page'
-  | 'nochain'
-  | 'strace';
+/** What can be logged; the names are those of `-d`. `fpu` only adds to `cpu`. */
+export type LogItem = 'in_asm' | 'int' | 'exec' | 'cpu' | 'fpu' | 'mmu' | 'cpu_reset' | 'unimp' | 'guest_errors';
 
+/** The items that are asked for may change while the machine runs. */
 export interface Log {
   has(item: LogItem): boolean;
   /** Writes the text, which ends with a newline, if the item is asked for. */
@@ -120,8 +110,8 @@ export interface MachineConfiguration {
   /** Bytes; at least `memory`. */
   readonly maxMemory: number;
   readonly cpus: number;
-  /** As after `-cpu`: a model name and features. */
-  readonly cpuModel: string;
+  /** As after `-cpu`; undefined for the default model. */
+  readonly cpuModel?: string;
   /** Features switched on or off after the model. */
   readonly cpuFeatures: ReadonlyMap<string, boolean>;
   readonly kernel?: Uint8Array;

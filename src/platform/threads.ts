@@ -6,7 +6,7 @@ export type ThreadRole = 'cpu' | 'ticker';
 /** One end of a message channel. Messages are structured clones; shared memory stays shared. */
 export interface Port {
   post(message: unknown): void;
-  onMessage(listener: (message: never) => void): void;
+  onMessage<Message>(listener: (message: Message) => void): void;
 }
 
 export interface Thread extends Port {

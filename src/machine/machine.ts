@@ -1,0 +1,371 @@
+/**
+ * The machine: builds it from its configuration, owns what is on the I/O side, and starts, stops and resets its CPUs,
+ * each of which runs in a thread of its own.
+ */
+
+import type { Chardev } from '../chardev/chardev.ts';
+import { startClock } from '../cpu/clock.ts';
+import { forgetDecoded } from '../cpu/code-pages.ts';
+import { clearConditions, raiseRestart, raiseServiceSignal, requestStop } from '../cpu/pending.ts';
+import { PSW_WAIT, Registers } from '../cpu/registers.ts';
+import { resetCpu } from '../cpu/reset.ts';
+import { largestStorage, planLayout } from '../cpu/state.ts';
+import { AsciiConsole } from '../devices/sclp/ascii-console.ts';
+import { ControlProgramIdentification } from '../devices/sclp/identification.ts';
+import { LineConsole } from '../devices/sclp/line-console.ts';
+import { Quiesce } from '../devices/sclp/quiesce.ts';
+import { Sclp } from '../devices/sclp/sclp.ts';
+import { LoadError, type LoadPlan, load, planKernel } from '../ipl/kernel.ts';
+import type { Thread, ThreadHost } from '../platform/threads.ts';
+import {
+  ConfigurationError,
+  type CpuControl,
+  type MachineConfiguration,
+  type MachineControl,
+  type MachineEvents,
+  type PanicReason,
+  type RunState,
+} from './control.ts';
+import type { CpuStart, FromCpu, ToCpu } from './cpu-thread.ts';
+import { CpuView } from './cpu-view.ts';
+import { Doorbell } from './doorbell.ts';
+import { Storage } from './storage.ts';
+
+const MEBIBYTE = 0x100000;
+/** PSW with which a kernel is entered: 64-bit addressing, everything disabled. */
+const KERNEL_PSW = 0x1_8000_0000n;
+
+/** @throws ConfigurationError */
+export async function createMachine(configuration: MachineConfiguration, threads: ThreadHost): Promise<Machine> {
+  const { memory, maxMemory, cpus, kernel, initrd, append } = configuration;
+  if (cpus !== 1) throw new ConfigurationError(`-smp ${cpus}: this machine has one CPU`);
+  const limit = largestStorage(cpus);
+  if (maxMemory > limit) {
+    throw new ConfigurationError(
+      `-m ${maxMemory / MEBIBYTE}M: guest storage of more than ${limit / MEBIBYTE} MiB does not fit this machine`,
+    );
+  }
+  let plan: LoadPlan | undefined;
+  if (kernel) {
+    try {
+      plan = planKernel(kernel, initrd, append ?? '', memory);
+    } catch (error) {
+      if (error instanceof LoadError) throw new ConfigurationError(error.message);
+      throw error;
+    }
+  }
+  const machine = new Machine(configuration, plan, threads);
+  await machine.ready();
+  return machine;
+}
+
+type Listeners = { [E in keyof MachineEvents]?: ((detail: MachineEvents[E]) => void)[] };
+
+export class Machine implements MachineControl {
+  readonly storage: Storage;
+  readonly cpus: readonly CpuControl[];
+  readonly actions: MachineConfiguration['actions'];
+  status: RunState = 'prelaunch';
+  readonly #plan: LoadPlan | undefined;
+  readonly #sclp: Sclp;
+  readonly #quiesce: Quiesce;
+  readonly #doorbell: Doorbell;
+  readonly #cpuThreads: CpuThread[];
+  readonly #ticker: Thread;
+  readonly #listeners: Listeners = {};
+  readonly #stopListening: () => void;
+  #log: MachineConfiguration['log'];
+
+  constructor(configuration: MachineConfiguration, plan: LoadPlan | undefined, threads: ThreadHost) {
+    const layout = planLayout(configuration.cpus, configuration.memory);
+    const memory = new WebAssembly.Memory({
+      initial: layout.wasmPages,
+      maximum: layout.wasmPages,
+      shared: true,
+    });
+    this.#plan = plan;
+    this.#log = configuration.log;
+    this.actions = configuration.actions;
+    this.storage = new Storage(memory, layout);
+    this.storage.onWrite((address, length) => forgetDecoded(memory, layout, address, length));
+    this.#doorbell = new Doorbell(memory, layout);
+    startClock(memory, layout);
+    const attention = (): void => this.#sclp.attention();
+    this.#sclp = new Sclp(
+      this.storage,
+      {
+        storageSize: configuration.memory,
+        cpus: configuration.cpus,
+        maximumCpus: configuration.cpus,
+        loadParameter: configuration.loadparm ?? '',
+        featureBytes: [],
+      },
+      parameter => raiseServiceSignal(memory, layout, parameter),
+      what => this.#log.write('unimp', `${what} is not implemented\n`),
+    );
+    this.#quiesce = new Quiesce(attention);
+    this.#sclp.events.add(this.#quiesce);
+    this.#sclp.events.add(new ControlProgramIdentification());
+    for (const { kind, chardev } of configuration.consoles) this.#addConsole(kind, chardev, attention);
+    this.#stopListening = this.#doorbell.listen(() => this.#answerServiceCall());
+    const start: Omit<CpuStart, 'number'> = {
+      memory,
+      layout,
+      name: configuration.name,
+      uuid: configuration.uuid,
+    };
+    this.#cpuThreads = Array.from(
+      { length: configuration.cpus },
+      (_, number) => new CpuThread(this, threads, { ...start, number }),
+    );
+    this.cpus = this.#cpuThreads;
+    this.#ticker = threads.spawn('ticker', { memory, layout });
+    this.#resetAndLoad();
+  }
+
+  on<E extends keyof MachineEvents>(event: E, listener: (detail: MachineEvents[E]) => void): void {
+    (this.#listeners[event] ??= [] as never).push(listener as never);
+  }
+
+  #emit<E extends keyof MachineEvents>(event: E, detail: MachineEvents[E]): void {
+    for (const listener of this.#listeners[event] ?? []) (listener as (detail: MachineEvents[E]) => void)(detail);
+  }
+
+  /** Resolves when every CPU's thread is there. */
+  async ready(): Promise<void> {
+    await Promise.all(this.#cpuThreads.map(thread => thread.ready));
+  }
+
+  // Running and stopping
+
+  cont(): void {
+    if (this.status === 'running') return;
+    this.status = 'running';
+    this.#emit('resume', undefined);
+    for (const thread of this.#cpuThreads) thread.run();
+  }
+
+  async stop(): Promise<void> {
+    if (this.status === 'running') await this.#stopAs('paused');
+  }
+
+  async #stopAs(state: RunState): Promise<void> {
+    this.status = state;
+    await this.#halt();
+    this.#emit('stop', { state });
+  }
+
+  /** Brings all CPUs to a halt. */
+  async #halt(): Promise<void> {
+    await Promise.all(this.#cpuThreads.map(thread => thread.stop()));
+  }
+
+  async step(cpu: number): Promise<void> {
+    await this.stop();
+    await this.#cpuThreads[cpu]!.step();
+    this.status = 'debug';
+    this.#emit('debug', { cpu });
+  }
+
+  setBreakpoints(addresses: ReadonlySet<bigint>): void {
+    for (const thread of this.#cpuThreads) thread.setBreakpoints(addresses);
+  }
+
+  async reset(): Promise<void> {
+    await this.#reset('host');
+  }
+
+  async #reset(cause: 'guest-reset' | 'host'): Promise<void> {
+    const wasRunning = this.status === 'running';
+    await this.#halt();
+    this.#resetAndLoad();
+    this.#emit('reset', { cause });
+    if (wasRunning) for (const thread of this.#cpuThreads) thread.run();
+  }
+
+  /** System reset normal and load. */
+  #resetAndLoad(): void {
+    const { memory, layout } = this.storage;
+    this.#doorbell.reset();
+    clearConditions(memory, layout);
+    this.#sclp.reset();
+    for (const thread of this.#cpuThreads) {
+      resetCpu(memory, thread.registers, 'clear');
+      thread.registersChanged();
+    }
+    if (!this.#plan) return;
+    load(this.storage, this.#plan);
+    this.#cpuThreads[0]!.registers.setPsw(KERNEL_PSW, this.#plan.entry);
+  }
+
+  powerdown(): void {
+    this.#quiesce.signal();
+    this.#emit('powerdown', undefined);
+  }
+
+  nmi(cpu: number): void {
+    raiseRestart(this.storage.memory, this.storage.layout, cpu);
+  }
+
+  async quit(): Promise<void> {
+    this.#stopListening();
+    await Promise.all([this.#ticker.terminate(), ...this.#cpuThreads.map(thread => thread.terminate())]);
+  }
+
+  // What CPUs report
+
+  /** A CPU has stopped by itself. */
+  async cpuStopped(thread: CpuThread, report: FromCpu & { kind: 'stopped' }): Promise<void> {
+    const cpu = thread.number;
+    switch (report.reason) {
+      case 'breakpoint':
+        await this.#stopAs('debug');
+        return this.#emit('debug', { cpu });
+      case 'shutdown':
+        return this.#end('guest-shutdown');
+      case 'reset':
+        if (this.actions.reboot === 'shutdown') return this.#end('guest-reset');
+        return this.#reset('guest-reset');
+      case 'request':
+        return;
+      default:
+        return this.#panic(thread, report.reason);
+    }
+  }
+
+  async #end(cause: 'guest-shutdown' | 'guest-reset'): Promise<void> {
+    await this.#stopAs('shutdown');
+    this.#emit('shutdown', { cause });
+  }
+
+  async #panic(thread: CpuThread, reason: PanicReason): Promise<void> {
+    const { registers, number } = thread;
+    const detail = {
+      cpu: number,
+      reason,
+      pswMask: registers.pswMaskWithCc,
+      pswAddress: registers.pswAddress,
+    };
+    if (this.actions.panic !== 'none') await this.#stopAs('guest-panicked');
+    this.#emit('guest-panicked', detail);
+  }
+
+  async failed(error: unknown): Promise<void> {
+    this.status = 'internal-error';
+    this.#emit('internal-error', { error });
+  }
+
+  log(item: FromCpu & { kind: 'log' }): void {
+    this.#log.write(item.item, item.text);
+  }
+
+  // Devices
+
+  #addConsole(kind: 'ascii' | 'line', chardev: Chardev, attention: () => void): void {
+    const output = (data: Uint8Array): void => void chardev.write(data);
+    const roomGrown = (): void => chardev.inputWanted();
+    const console =
+      kind === 'ascii' ? new AsciiConsole(output, attention, roomGrown) : new LineConsole(output, attention, roomGrown);
+    this.#sclp.events.add(console);
+    chardev.attach({ room: () => console.room, receive: data => console.type(data) });
+  }
+
+  #answerServiceCall(): void {
+    const call = this.#doorbell.takeServiceCall();
+    if (!call) return;
+    // Ready for the next one before the interruption tells the guest so.
+    call.done();
+    this.#sclp.serviceCall(call.command, call.address);
+  }
+}
+
+/** One CPU and its thread, from outside. */
+class CpuThread implements CpuControl {
+  readonly number: number;
+  readonly registers: Registers;
+  readonly ready: Promise<void>;
+  readonly #machine: Machine;
+  readonly #thread: Thread;
+  readonly #view: CpuView;
+  #running = false;
+  #stopped: (() => void)[] = [];
+
+  constructor(machine: Machine, threads: ThreadHost, start: CpuStart) {
+    this.number = start.number;
+    this.#machine = machine;
+    this.registers = new Registers(start.memory, start.layout, start.number);
+    this.#view = new CpuView(this.registers, machine.storage);
+    this.#thread = threads.spawn('cpu', start);
+    this.ready = new Promise(resolve => {
+      this.#thread.onMessage((message: FromCpu) => {
+        if (message.kind === 'ready') resolve();
+        else if (message.kind === 'log') machine.log(message);
+        else this.#hasStopped(message);
+      });
+    });
+    this.#thread.onError(error => {
+      this.#hasStopped({ kind: 'stopped', reason: 'request' });
+      void machine.failed(error);
+    });
+  }
+
+  #hasStopped(report: FromCpu & { kind: 'stopped' }): void {
+    this.#running = false;
+    const waiting = this.#stopped;
+    this.#stopped = [];
+    for (const resolve of waiting) resolve();
+    void this.#machine.cpuStopped(this, report);
+  }
+
+  #post(message: ToCpu): void {
+    this.#thread.post(message);
+  }
+
+  run(): void {
+    if (this.#running) return;
+    this.#running = true;
+    this.#post({ kind: 'run' });
+  }
+
+  /** Resolves when the CPU stands still. */
+  stop(): Promise<void> {
+    if (!this.#running) return Promise.resolve();
+    requestStop(this.#machine.storage.memory, this.registers.layout, this.number);
+    return new Promise(resolve => void this.#stopped.push(resolve));
+  }
+
+  step(): Promise<void> {
+    this.#running = true;
+    this.#post({ kind: 'step' });
+    return new Promise(resolve => void this.#stopped.push(resolve));
+  }
+
+  setBreakpoints(addresses: ReadonlySet<bigint>): void {
+    this.#post({ kind: 'breakpoints', addresses: [...addresses] });
+  }
+
+  registersChanged(): void {
+    this.#post({ kind: 'changed' });
+  }
+
+  terminate(): Promise<void> {
+    return this.#thread.terminate();
+  }
+
+  get state(): 'operating' | 'stopped' | 'halted' {
+    if ((this.registers.pswMask & PSW_WAIT) !== 0n) return 'halted';
+    return this.#running ? 'operating' : 'stopped';
+  }
+
+  translate(address: bigint): number | undefined {
+    return this.#view.translate(address);
+  }
+
+  readVirtual(address: bigint, length: number): Uint8Array | undefined {
+    return this.#view.read(address, length);
+  }
+
+  writeVirtual(address: bigint, data: Uint8Array): boolean {
+    return this.#view.write(address, data);
+  }
+}
