@@ -1,32 +1,9 @@
 /** Character devices as the command line names them, brought into one form. */
 
+import type { BackendOptions } from '../chardev/backends.ts';
+import type { SocketOptions } from '../chardev/socket.ts';
 import { ConfigurationError } from '../machine/control.ts';
 import { allowOnly, parseList, parseNumber, parseSwitch } from './values.ts';
-
-/** Where a socket is. */
-export type SocketAddress =
-  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
-  | { readonly kind: 'unix'; readonly path: string };
-
-export type BackendOptions =
-  | { readonly kind: 'null' }
-  /** A window of a display, which lpar does not have: nobody sees what is written. */
-  | { readonly kind: 'vc' }
-  | { readonly kind: 'stdio'; readonly signals: boolean }
-  | { readonly kind: 'file'; readonly path: string; readonly append: boolean }
-  | SocketOptions;
-
-export interface SocketOptions {
-  readonly kind: 'socket';
-  readonly address: SocketAddress;
-  readonly server: boolean;
-  /** The machine does not start before somebody has connected. */
-  readonly wait: boolean;
-  readonly telnet: boolean;
-  readonly nodelay: boolean;
-  /** Seconds until a lost connection is tried again; 0 for never. */
-  readonly reconnect: number;
-}
 
 export interface ChardevOptions {
   readonly id: string;

@@ -1,0 +1,110 @@
+/** Files, sockets and signals on Node. */
+
+import { closeSync, lstatSync, openSync, readFileSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
+import { connect, createServer, type Socket } from 'node:net';
+import { constants } from 'node:os';
+import { getSystemErrorMessage } from 'node:util';
+import { type ByteStream, type Host, HostError } from '../host.ts';
+import { NodeTerminal } from './terminal.ts';
+
+export const nodeHost: Host = {
+  processId: process.pid,
+  terminal: new NodeTerminal(),
+  print: text => void writeSync(1, text),
+  complain: text => void writeSync(2, text),
+  readFile: path => translated(() => readFileSync(path)),
+  writeFile: (path, data) => translated(() => writeFileSync(path, data)),
+  openFile(path, append) {
+    const file = translated(() => openSync(path, append ? 'a' : 'w'));
+    return {
+      write(data) {
+        for (let at = 0; at < data.length; ) at += writeSync(file, data, at);
+      },
+      close: () => closeSync(file),
+    };
+  },
+  async listen(address, { nodelay }, accept) {
+    const server = createServer({ noDelay: nodelay }, socket => accept(streamOf(socket)));
+    const where =
+      address.kind === 'unix' ? { path: address.path } : { port: address.port, host: address.host || undefined };
+    if (address.kind === 'unix') translated(() => removeStaleSocket(address.path));
+    return new Promise((resolve, reject) => {
+      server.once('error', error => reject(hostError(error)));
+      server.listen(where, () => {
+        const bound = server.address();
+        const port = typeof bound === 'object' && bound ? bound.port : 0;
+        resolve({
+          address: address.kind === 'unix' ? address : { ...address, port },
+          close: () => void server.close(),
+        });
+      });
+    });
+  },
+  connect(address, { nodelay }) {
+    const where =
+      address.kind === 'unix'
+        ? { path: address.path }
+        : { port: address.port, host: address.host || 'localhost', noDelay: nodelay };
+    return new Promise((resolve, reject) => {
+      const socket = connect(where);
+      socket.once('error', error => reject(hostError(error)));
+      socket.once('connect', () => resolve(streamOf(socket)));
+    });
+  },
+  onSignal(listener) {
+    const names = (['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const).filter(name => name in constants.signals);
+    const handlers = names.map(name => [name, () => listener(constants.signals[name])] as const);
+    for (const [name, handler] of handlers) process.on(name, handler);
+    return {
+      close() {
+        for (const [name, handler] of handlers) process.removeListener(name, handler);
+      },
+    };
+  },
+};
+
+/** A socket is usually left over from a process that died. */
+function removeStaleSocket(path: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket()) unlinkSync(path);
+}
+
+function hostError(error: unknown): HostError {
+  const { errno, message } = error as NodeJS.ErrnoException;
+  const words = typeof errno === 'number' ? getSystemErrorMessage(errno) : message;
+  return new HostError(words.charAt(0).toUpperCase() + words.slice(1));
+}
+
+function translated<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw hostError(error);
+  }
+}
+
+function streamOf(socket: Socket): ByteStream {
+  const host = socket.remoteFamily === 'IPv6' ? `[${socket.remoteAddress}]` : socket.remoteAddress;
+  let ended = false;
+  socket.pause();
+  return {
+    peer: host === undefined ? '' : `${host}:${socket.remotePort}`,
+    write: data => ended || socket.write(data.slice()),
+    listen(listener) {
+      const end = (): void => {
+        if (!ended) listener.end();
+        ended = true;
+      };
+      socket.on('data', (data: Buffer) => listener.data(data));
+      socket.on('drain', () => listener.drained());
+      socket.on('error', () => socket.destroy());
+      socket.on('end', () => socket.end());
+      socket.on('close', end);
+      socket.resume();
+    },
+    flow: on => void (on ? socket.resume() : socket.pause()),
+    close() {
+      ended = true;
+      socket.destroySoon();
+    },
+  };
+}
