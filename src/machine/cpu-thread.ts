@@ -1,12 +1,13 @@
 /** The thread of one CPU: makes the CPU over the shared memory, and runs it when told to. */
 
 import { forgetDecoded } from '../cpu/code-pages.ts';
-import { Cpu } from '../cpu/cpu.ts';
-import { standalone } from '../cpu/environment.ts';
+import { Cpu, type StopReason } from '../cpu/cpu.ts';
+import { type SystemInformation, standalone } from '../cpu/environment.ts';
 import { instructions } from '../cpu/isa/index.ts';
 import type { Layout } from '../cpu/state.ts';
 import type { Port } from '../platform/threads.ts';
 import type { LogItem, PanicReason } from './control.ts';
+import { LoadParameters, type ResetRequest } from './diagnose.ts';
 import { Doorbell } from './doorbell.ts';
 import { Storage } from './storage.ts';
 
@@ -21,18 +22,16 @@ export interface CpuStart {
 
 /** Messages to the thread; it takes them only while the CPU stands still. */
 export type ToCpu =
-  | { readonly kind: 'run' }
-  | { readonly kind: 'step' }
-  | { readonly kind: 'breakpoints'; readonly addresses: readonly bigint[] }
-  /** Registers or storage were changed from outside. */
-  | { readonly kind: 'changed' };
+  /** `changed`: registers were changed from outside since the CPU last ran. */
+  | { readonly kind: 'run' | 'step'; readonly changed: boolean }
+  | { readonly kind: 'breakpoints'; readonly addresses: readonly bigint[] };
 
 /** Why a CPU stands still: asked to, at a breakpoint, because the guest ended or wants a reset, or in a panic. */
 export type StoppedReason = 'request' | 'breakpoint' | 'shutdown' | 'reset' | PanicReason;
 
 export type FromCpu =
   | { readonly kind: 'ready' }
-  | { readonly kind: 'stopped'; readonly reason: StoppedReason }
+  | { readonly kind: 'stopped'; readonly reason: StoppedReason; readonly request?: ResetRequest | undefined }
   | { readonly kind: 'log'; readonly item: LogItem; readonly text: string };
 
 /** Reasons of `Cpu.run` as a machine sees them, a disabled wait apart. */
@@ -41,38 +40,57 @@ const panics: Readonly<Record<string, PanicReason>> = { 'program-loop': 'pgmint-
 /** A disabled wait with these low bits of the address says that the system is done (PSW address X'...FFF'). */
 const QUIET_WAIT = 0xfffn;
 
+/** What STORE SYSTEM INFORMATION shows: a guest of KVM, as under QEMU, so that Linux chooses the same consoles. */
+function systemInformation({ name, uuid, layout }: CpuStart): SystemInformation {
+  const named = name || 'KVMguest';
+  return {
+    ...standalone.information,
+    controlProgram: 'KVM/Linux',
+    name: named.slice(0, 8),
+    longName: named,
+    uuid: uuid ?? new Uint8Array(16),
+    cpus: layout.cpus,
+  };
+}
+
 export function cpuThread(port: Port, start: CpuStart): void {
   const { memory, layout, number } = start;
   const storage = new Storage(memory, layout);
   const cpu = new Cpu(storage, number, instructions);
   storage.onWrite((address, length) => forgetDecoded(memory, layout, address, length));
   const doorbell = new Doorbell(memory, layout);
+  let request: ResetRequest | undefined;
+  const askForReset = (_cpu: Cpu, what: ResetRequest): void => {
+    request = what;
+    cpu.stopCpu();
+  };
   cpu.environment = {
     ...standalone,
-    information: { ...standalone.information },
+    information: systemInformation(start),
+    diagnose: new Map([...standalone.diagnose, [0x308, new LoadParameters().diagnose308(askForReset)]]),
     serviceCall: (command, address) => (doorbell.serviceCall(command, address) ? 0 : 2),
     unimplemented: what => post({ kind: 'log', item: 'unimp', text: `${what} is not implemented\n` }),
   };
   const post = (message: FromCpu): void => port.post(message);
 
-  const outcome = (reason: ReturnType<Cpu['run']>): StoppedReason => {
+  const outcome = (reason: StopReason): StoppedReason => {
+    if (request) return 'reset';
+    if (reason === 'breakpoint') return reason;
     if (reason === 'disabled-wait') return (cpu.pswAddress & 0xfffn) === QUIET_WAIT ? 'shutdown' : 'disabled-wait';
     return panics[reason] ?? 'request';
   };
 
   port.onMessage((message: ToCpu) => {
-    switch (message.kind) {
-      case 'run':
-        return post({ kind: 'stopped', reason: outcome(cpu.run()) });
-      case 'step':
-        cpu.single();
-        return post({ kind: 'stopped', reason: 'request' });
-      case 'breakpoints':
-        cpu.code.breakpoints = new Set(message.addresses);
-        return;
-      case 'changed':
-        return cpu.changedFromOutside();
+    if (message.kind === 'breakpoints') {
+      cpu.code.breakpoints = new Set(message.addresses);
+      return;
     }
+    if (message.changed) cpu.changedFromOutside();
+    request = undefined;
+    if (message.kind === 'step') {
+      cpu.single();
+      post({ kind: 'stopped', reason: outcome('request'), request });
+    } else post({ kind: 'stopped', reason: outcome(cpu.run()), request });
   });
   post({ kind: 'ready' });
 }

@@ -8,7 +8,7 @@ import { startClock } from '../cpu/clock.ts';
 import { forgetDecoded } from '../cpu/code-pages.ts';
 import { clearConditions, raiseRestart, raiseServiceSignal, requestStop } from '../cpu/pending.ts';
 import { PSW_WAIT, Registers } from '../cpu/registers.ts';
-import { resetCpu } from '../cpu/reset.ts';
+import { type ResetKind, resetCpu } from '../cpu/reset.ts';
 import { largestStorage, planLayout } from '../cpu/state.ts';
 import { AsciiConsole } from '../devices/sclp/ascii-console.ts';
 import { ControlProgramIdentification } from '../devices/sclp/identification.ts';
@@ -28,12 +28,15 @@ import {
 } from './control.ts';
 import type { CpuStart, FromCpu, ToCpu } from './cpu-thread.ts';
 import { CpuView } from './cpu-view.ts';
+import type { ResetRequest } from './diagnose.ts';
 import { Doorbell } from './doorbell.ts';
 import { Storage } from './storage.ts';
 
 const MEBIBYTE = 0x100000;
 /** PSW with which a kernel is entered: 64-bit addressing, everything disabled. */
 const KERNEL_PSW = 0x1_8000_0000n;
+const SHORT_PSW = 1n << 51n;
+const SHORT_ADDRESS = 0x7fff_ffffn;
 
 /** @throws ConfigurationError */
 export async function createMachine(configuration: MachineConfiguration, threads: ThreadHost): Promise<Machine> {
@@ -175,27 +178,40 @@ export class Machine implements MachineControl {
     await this.#reset('host');
   }
 
-  async #reset(cause: 'guest-reset' | 'host'): Promise<void> {
+  async #reset(cause: 'guest-reset' | 'host', how: ResetRequest = 'load'): Promise<void> {
     const wasRunning = this.status === 'running';
     await this.#halt();
-    this.#resetAndLoad();
+    if (how === 'load') this.#resetAndLoad();
+    else this.#resetAndLoadPsw(how);
     this.#emit('reset', { cause });
     if (wasRunning) for (const thread of this.#cpuThreads) thread.run();
   }
 
-  /** System reset normal and load. */
+  /** Resets everything and loads the system from where it came. */
   #resetAndLoad(): void {
+    this.#resetSubsystems('clear');
+    if (!this.#plan) return;
+    load(this.storage, this.#plan);
+    this.#cpuThreads[0]!.registers.setPsw(KERNEL_PSW, this.#plan.entry);
+  }
+
+  /** Resets, storage excepted, and loads the PSW of eight bytes at absolute address 0. */
+  #resetAndLoadPsw(how: 'modified-clear' | 'load-normal'): void {
+    this.#resetSubsystems(how === 'modified-clear' ? 'clear' : 'initial');
+    const short = this.storage.read64(0);
+    // Bit 12 says that the PSW is a short one; bits 33-63 are its address.
+    this.#cpuThreads[0]!.registers.setPsw(short & ~SHORT_PSW & ~SHORT_ADDRESS, short & SHORT_ADDRESS);
+  }
+
+  #resetSubsystems(kind: ResetKind): void {
     const { memory, layout } = this.storage;
     this.#doorbell.reset();
     clearConditions(memory, layout);
     this.#sclp.reset();
     for (const thread of this.#cpuThreads) {
-      resetCpu(memory, thread.registers, 'clear');
+      resetCpu(memory, thread.registers, kind);
       thread.registersChanged();
     }
-    if (!this.#plan) return;
-    load(this.storage, this.#plan);
-    this.#cpuThreads[0]!.registers.setPsw(KERNEL_PSW, this.#plan.entry);
   }
 
   powerdown(): void {
@@ -225,7 +241,7 @@ export class Machine implements MachineControl {
         return this.#end('guest-shutdown');
       case 'reset':
         if (this.actions.reboot === 'shutdown') return this.#end('guest-reset');
-        return this.#reset('guest-reset');
+        return this.#reset('guest-reset', report.request);
       case 'request':
         return;
       default:
@@ -288,6 +304,8 @@ class CpuThread implements CpuControl {
   readonly #thread: Thread;
   readonly #view: CpuView;
   #running = false;
+  /** Registers were changed from this side since the CPU last ran. */
+  #changed = true;
   #stopped: (() => void)[] = [];
 
   constructor(machine: Machine, threads: ThreadHost, start: CpuStart) {
@@ -324,7 +342,7 @@ class CpuThread implements CpuControl {
   run(): void {
     if (this.#running) return;
     this.#running = true;
-    this.#post({ kind: 'run' });
+    this.#post({ kind: 'run', changed: this.#takeChanged() });
   }
 
   /** Resolves when the CPU stands still. */
@@ -336,7 +354,7 @@ class CpuThread implements CpuControl {
 
   step(): Promise<void> {
     this.#running = true;
-    this.#post({ kind: 'step' });
+    this.#post({ kind: 'step', changed: this.#takeChanged() });
     return new Promise(resolve => void this.#stopped.push(resolve));
   }
 
@@ -345,7 +363,13 @@ class CpuThread implements CpuControl {
   }
 
   registersChanged(): void {
-    this.#post({ kind: 'changed' });
+    this.#changed = true;
+  }
+
+  #takeChanged(): boolean {
+    const changed = this.#changed;
+    this.#changed = false;
+    return changed;
   }
 
   terminate(): Promise<void> {
