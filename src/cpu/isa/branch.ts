@@ -1,6 +1,6 @@
 /** Branch instructions and EXECUTE (PoP ch. 7). */
 
-import { type I32, type I64, i32, i64, k32, k64 } from '../ir/expr.ts';
+import { type I32, type I64, i32, i64, k32 } from '../ir/expr.ts';
 import { branchAndSetMode } from '../millicode/branch.ts';
 import * as state from '../state.ts';
 import {

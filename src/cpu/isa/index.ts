@@ -4,6 +4,7 @@ import { arithmetic } from './arithmetic.ts';
 import { branch } from './branch.ts';
 import { compare } from './compare.ts';
 import { control } from './control.ts';
+import { decimal } from './decimal.ts';
 import { hints } from './hints.ts';
 import type { Instruction } from './insn.ts';
 import { interlocked } from './interlocked.ts';
@@ -27,4 +28,5 @@ export const instructions: readonly Instruction[] = [
   ...branch,
   ...control,
   ...storage,
+  ...decimal,
 ];

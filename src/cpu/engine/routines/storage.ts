@@ -117,26 +117,38 @@ const move: Core = (r, first, second, length) => {
   f.return(k32(0));
 };
 
-type Logical = 'and' | 'or' | 'xor';
+/** The byte that replaces one of the first operand; for eight at once and for up to four. */
+interface Combination {
+  readonly wide: (a: I64, b: I64) => I64;
+  readonly narrow: (a: I32, b: I32) => I32;
+}
+const AND: Combination = { wide: i64.and, narrow: i32.and };
+const OR: Combination = { wide: i64.or, narrow: i32.or };
+const XOR: Combination = { wide: i64.xor, narrow: i32.xor };
+/** The second operand's bits under the mask, the first operand's elsewhere. */
+const merge = (mask: number): Combination => ({
+  wide: (a, b) => i64.xor(a, i64.and(i64.xor(a, b), splat(k32(mask)))),
+  narrow: (a, b) => i32.xor(a, i32.and(i32.xor(a, b), Math.imul(mask, 0x0101_0101))),
+});
 
 /** The result replaces the first operand; 1 unless it is all zeros. */
-const logical =
-  (operation: Logical): Core =>
+const combine =
+  ({ wide, narrow }: Combination): Core =>
   (r, first, second, length) => {
     const { f } = r;
-    if (operation === 'xor') {
+    if (wide === i64.xor) {
       f.if(i32.eq(first, second), () => {
         fill(r, first, x.k64(0), length);
         f.return(k32(0));
       });
     }
     const any = r.variable64(x.k64(0));
-    const wide = f.newLocal('i64');
-    const narrow = f.newLocal('i32');
+    const result64 = f.newLocal('i64');
+    const result32 = f.newLocal('i32');
     const step32 = (size: number, load: (p: I32) => I32, store: (p: I32, value: I32) => void): void => {
-      f.set(narrow, i32[operation](load(first), load(second)));
-      store(first, narrow);
-      f.set(any, i64.or(any, i64.fromU(narrow)));
+      f.set(result32, narrow(load(first), load(second)));
+      store(first, result32);
+      f.set(any, i64.or(any, i64.fromU(result32)));
       r.advance(size, first, second);
     };
     f.if(
@@ -153,9 +165,9 @@ const logical =
         f.while(
           () => i32.geU(length, 8),
           () => {
-            f.set(wide, i64[operation](r.load64(first), r.load64(second)));
-            r.store64(first, wide);
-            f.set(any, i64.or(any, wide));
+            f.set(result64, wide(r.load64(first), r.load64(second)));
+            r.store64(first, result64);
+            f.set(any, i64.or(any, result64));
             r.advance(8, first, second);
             f.set(length, i32.sub(length, 8));
           },
@@ -382,9 +394,11 @@ function translateAndTest(name: string, step: 1 | -1): Routine[] {
 
 export const storageToStorage: readonly Routine[] = [
   ...pair('MVC', 'store', move),
-  ...pair('NC', 'store', logical('and')),
-  ...pair('OC', 'store', logical('or')),
-  ...pair('XC', 'store', logical('xor')),
+  ...pair('MVN', 'store', combine(merge(0x0f))),
+  ...pair('MVZ', 'store', combine(merge(0xf0))),
+  ...pair('NC', 'store', combine(AND)),
+  ...pair('OC', 'store', combine(OR)),
+  ...pair('XC', 'store', combine(XOR)),
   ...pair('CLC', 'fetch', compare),
   ...translateBytes,
   ...translateAndTest('TRT', 1),

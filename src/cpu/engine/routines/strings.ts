@@ -3,7 +3,7 @@
  * character and the registers have been checked. Condition code 3 ends them when the CPU has something else to do.
  */
 
-import { type I32, i32, i64, k32, k64, v128 } from '../../ir/expr.ts';
+import { type I32, i32, i64, k32, v128 } from '../../ir/expr.ts';
 import type { Routine, RoutineCode } from '../routines.ts';
 
 /** Parameters: addresses of the two operands, register numbers, the ending character, the spaces. */
