@@ -79,6 +79,8 @@ export interface MachineControl {
   cont(): void;
   /** Resolves when all CPUs have stopped. */
   stop(): Promise<void>;
+  /** Does something while no CPU runs. Those that ran run on afterwards: no event tells, and the state is the same. */
+  examine<T>(work: () => T): Promise<T>;
   /** System reset and load, as at the start. The machine runs on if it ran. */
   reset(): Promise<void>;
   /** Asks the guest to end (SCLP signal quiesce). */
