@@ -108,6 +108,8 @@ export const RSL_a = format('RSL_a', 6, { l1: [8, 4], ...B1 }, 'd1(l1,b1)');
 export const RSL_b = format('RSL_b', 6, { l2: [8, 8], ...B2, f1: [32, 4], m3: [36, 4] }, 'f1,d2(l2,b2),m3');
 export const RSY_a = format('RSY_a', 6, { r1: R1, r3: R2, ...B2Y }, 'r1,r3,d2(b2)');
 export const RSY_b = format('RSY_b', 6, { r1: R1, m3: R2, ...B2Y }, 'r1,m3,d2(b2)');
+/** RSY_b with the mask written last (LOC, STOC). */
+export const RSY_bl = format('RSY_bl', 6, { r1: R1, m3: R2, ...B2Y }, 'r1,d2(b2),m3');
 export const RSY_aa = format('RSY_aa', 6, { a1: R1, a3: R2, ...B2Y }, 'a1,a3,d2(b2)');
 export const RSY_cc = format('RSY_cc', 6, { c1: R1, c3: R2, ...B2Y }, 'c1,c3,d2(b2)');
 export const RX_a = format('RX_a', 4, { r1: R1, x2: R2, ...B2 }, 'r1,d2(x2,b2)');

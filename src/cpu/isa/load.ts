@@ -15,6 +15,7 @@ import {
   RS_b,
   RSY_a,
   RSY_b,
+  RSY_bl,
   RX_a,
   RXY_a,
   SS_e,
@@ -259,13 +260,13 @@ export const load: readonly Instruction[] = [
   // LOAD ON CONDITION
   insn('LOCR', 0xb9f2, RRF_c, 45, onCondition(toLow(low2))),
   insn('LOCGR', 0xb9e2, RRF_c, 45, onCondition(toWhole(whole2))),
-  insn('LOC', 0xebf2, RSY_b, 45, onCondition(toLow(word))),
-  insn('LOCG', 0xebe2, RSY_b, 45, onCondition(toWhole(doubleword))),
+  insn('LOC', 0xebf2, RSY_bl, 45, onCondition(toLow(word))),
+  insn('LOCG', 0xebe2, RSY_bl, 45, onCondition(toWhole(doubleword))),
   insn('LOCHI', 0xec42, RIE_g, 53, onCondition(toLow(signedImmediate))),
   insn('LOCGHI', 0xec46, RIE_g, 53, onCondition(toWhole(signExtended(signedImmediate)))),
   insn('LOCHHI', 0xec4e, RIE_g, 53, onCondition(toHigh(signedImmediate))),
   insn('LOCFHR', 0xb9e0, RRF_c, 53, onCondition(toHigh(high2))),
-  insn('LOCFH', 0xebe0, RSY_b, 53, onCondition(toHigh(word))),
+  insn('LOCFH', 0xebe0, RSY_bl, 53, onCondition(toHigh(word))),
 
   // LOAD PAIR FROM QUADWORD
   insn('LPQ', 0xe38f, RXY_a, 'z', i => {

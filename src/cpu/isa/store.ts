@@ -1,7 +1,7 @@
 /** Storing general registers and immediate data (PoP ch. 7, STORE and MOVE instructions). */
 
 import { i32, i64 } from '../ir/expr.ts';
-import { RIL_b, RS_a, RS_b, RSY_a, RSY_b, RX_a, RXY_a, SI, SIL, SIY } from './formats.ts';
+import { RIL_b, RS_a, RS_b, RSY_a, RSY_b, RSY_bl, RX_a, RXY_a, SI, SIL, SIY } from './formats.ts';
 import { type Instruction, insn, type RegisterPart, type Semantics } from './insn.ts';
 import {
   high1,
@@ -96,9 +96,9 @@ export const store: readonly Instruction[] = [
   insn('STMH', 0xeb26, RSY_a, 'z', storeMultiple('grHigh')),
 
   // STORE ON CONDITION
-  insn('STOC', 0xebf3, RSY_b, 45, onCondition(storeWord(low1))),
-  insn('STOCG', 0xebe3, RSY_b, 45, onCondition(storeDoubleword)),
-  insn('STOCFH', 0xebe1, RSY_b, 53, onCondition(storeWord(high1))),
+  insn('STOC', 0xebf3, RSY_bl, 45, onCondition(storeWord(low1))),
+  insn('STOCG', 0xebe3, RSY_bl, 45, onCondition(storeDoubleword)),
+  insn('STOCFH', 0xebe1, RSY_bl, 53, onCondition(storeWord(high1))),
 
   // STORE PAIR TO QUADWORD
   insn('STPQ', 0xe38e, RXY_a, 'z', i => {
