@@ -20,12 +20,13 @@ import {
   EXIT_PROGRAM,
   type Handler,
   handlersOf,
+  type MillicodeCall,
 } from './engine/interpreter.ts';
 import { type Environment, standalone } from './environment.ts';
 import { Interruptions } from './interruptions.ts';
-import { Decoder, operandsOf } from './isa/decode.ts';
+import { Decoder, operandReader } from './isa/decode.ts';
 import { instructionLength } from './isa/formats.ts';
-import type { Instruction, Millicode } from './isa/insn.ts';
+import type { Instruction } from './isa/insn.ts';
 import { invalidInstructions } from './isa/invalid.ts';
 import * as program from './program.ts';
 import { ProgramInterruption } from './program.ts';
@@ -37,7 +38,7 @@ const AFP_REGISTER_CONTROL = 1n << 18n;
 
 interface Built {
   readonly module: WebAssembly.Module;
-  readonly millicode: readonly Millicode[];
+  readonly millicode: readonly MillicodeCall[];
 }
 
 const programsOf = new WeakMap<readonly Instruction[], Map<string, Built>>();
@@ -239,13 +240,13 @@ export class Cpu extends Registers {
     if (!executed && this.code.breakpoints.size && this.code.breakpoints.has(this.pswAddress)) {
       return this.code.breakAt(frame, offset);
     }
-    if (!crossing && !executed) return this.code.decodeAt(frame, offset);
-    this.code.pageOf(frame);
+    // EXECUTE, too, finds its usual targets by what is remembered here.
+    const handler = this.code.decodeAt(frame, offset);
+    if (!crossing && !executed) return handler;
     const text = new Uint8Array(6);
     const here = Math.min(length, 4096 - offset);
     text.set(this.storage.read(absolute, here));
     if (crossing) {
-      this.code.decodeAt(frame, offset);
       const next = (low >>> 0) + here;
       const { nextLow, nextHigh } = this.#wrap(next | 0, (next > 0xffff_ffff ? high + 1 : high) | 0);
       const rest = this.dat.fillCode(nextLow, nextHigh);
@@ -266,7 +267,9 @@ export class Cpu extends Registers {
 
   /** Import `execute`: handler of EXECUTE's target, the text in INSTRUCTION; -1 after an exception. */
   #execute(low: number, high: number, modifierAndLength: number): number {
+    const { executingFrame } = this;
     const handler = this.#decodeAt(low, high, true, modifierAndLength & 0xff);
+    this.executingFrame = executingFrame;
     if (handler < 0) return -1;
     const first = Number(this.field64(state.INSTRUCTION) >> 56n);
     const row = this.decoder.decode(
@@ -325,12 +328,15 @@ export class Cpu extends Registers {
     return built;
   }
 
-  #millicode(work: (cpu: Cpu, operands: Readonly<Record<string, number>>) => number | undefined | void): number {
-    const text = this.field64(state.INSTRUCTION);
-    const upper = Number(text >> 48n);
-    const lower = Number((text >> 16n) & 0xffff_ffffn);
-    const { format } = this.decoder.decode(upper, lower)!;
-    return work(this, operandsOf(format, upper, lower)) ?? 0;
+  /** Import `millicode`. */
+  #millicode({ work, format }: MillicodeCall): number {
+    const word = (this.base + state.INSTRUCTION) >>> 2;
+    const low = this.u32[word]!;
+    const high = this.u32[word + 1]!;
+    const operands = operandReader(format);
+    operands.upper = high >>> 16;
+    operands.lower = ((high << 16) | (low >>> 16)) >>> 0;
+    return work(this, operands) ?? 0;
   }
 
   /** The fast program takes for granted what guests nearly always have set. */
@@ -393,8 +399,7 @@ export class Cpu extends Registers {
         if (this.code.breakpoints.has(this.pswAddress)) return this.#halt('breakpoint');
         // The same code is mapped at another address, too.
         this.single();
-      }
-      else if (!(i32[mask]! & PSW_ENABLED_HIGH)) return this.#halt('disabled-wait');
+      } else if (!(i32[mask]! & PSW_ENABLED_HIGH)) return this.#halt('disabled-wait');
       else this.#sleep(pending, (i32[mask]! & PSW_EXTERNAL_HIGH) !== 0);
     }
   }

@@ -7,11 +7,11 @@
  * access-register mode, AFP registers enabled. The full one serves everything, and counts instructions.
  */
 
-import * as x from '../ir/expr.ts';
-import { type Expr, f32, f64, type F32, type F64, type I32, type I64, i32, i64, k32, k64 } from '../ir/expr.ts';
 import { FunctionCode, type Label, loadOp, storeOp } from '../ir/code.ts';
+import * as x from '../ir/expr.ts';
+import { type Expr, type F32, type F64, f32, f64, type I32, type I64, i32, i64, k32, k64 } from '../ir/expr.ts';
 import { type Bytes, ModuleBuilder } from '../ir/wasm.ts';
-import type { Field } from '../isa/formats.ts';
+import type { Field, Format } from '../isa/formats.ts';
 import type {
   Access,
   Address,
@@ -61,7 +61,7 @@ export interface Handler {
   readonly executed: boolean;
 }
 
-const isRelative = (row: Instruction): boolean => Object.keys(row.format.fields).some((name) => name[0] === 'h');
+const isRelative = (row: Instruction): boolean => Object.keys(row.format.fields).some(name => name[0] === 'h');
 /** Storage-to-storage instructions with one length of eight bits: the usual targets of EXECUTE. */
 const isStorageToStorage = (row: Instruction): boolean => row.format.name === 'SS_a';
 
@@ -90,7 +90,12 @@ export function handlersOf(rows: readonly Instruction[]): Handler[] {
 }
 
 /** The number of a row's handler for these operands. */
-export function selectHandler(handlers: readonly Handler[], row: Instruction, operands: Operands, executed: boolean): number {
+export function selectHandler(
+  handlers: readonly Handler[],
+  row: Instruction,
+  operands: Operands,
+  executed: boolean,
+): number {
   const suits = (h: Handler): boolean =>
     h.row === row &&
     (executed ? h.executed || (!isRelative(row) && !Object.keys(h.fixed).length) : !h.executed) &&
@@ -122,7 +127,13 @@ export interface InterpreterOptions {
 export interface InterpreterProgram {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** Millicode functions by the number under which the program calls them. */
-  readonly millicode: readonly Millicode[];
+  readonly millicode: readonly MillicodeCall[];
+}
+
+/** A function, and the format of the instruction for which it is called. */
+export interface MillicodeCall {
+  readonly work: Millicode;
+  readonly format: Format;
 }
 
 /** Builds the module. Its export `run(): i32` executes from the state in the CPU's block until it must leave. */
@@ -144,7 +155,7 @@ export function buildInterpreter(options: InterpreterOptions): InterpreterProgra
   const routines = defineRoutines(module, { cpu, miss: imports.miss, full: options.full });
   const { handlers } = options;
   const run = module.declareFunction([], ['i32']);
-  const millicode: Millicode[] = [];
+  const millicode: MillicodeCall[] = [];
   const code = new RunFunction({ options, handlers, millicode, routines, miss, imports, cpu });
   module.defineFunction(run, code.build());
   module.exportFunction('run', run);
@@ -166,7 +177,7 @@ function defineMiss(module: ModuleBuilder, cpu: I32, imported: number): number {
 interface Parts {
   readonly options: InterpreterOptions;
   readonly handlers: readonly Handler[];
-  readonly millicode: Millicode[];
+  readonly millicode: MillicodeCall[];
   readonly routines: Routines;
   readonly miss: number;
   readonly imports: Readonly<Record<'fetchPage' | 'decode' | 'execute' | 'millicode' | 'flush', number>>;
@@ -212,17 +223,17 @@ class RunFunction {
     f.set(this.pc, x.load('i64', loadOp.i64, cpu, state.PSW_ADDRESS));
     f.set(this.condition, x.load('i32', loadOp.i32, cpu, state.CC));
     f.set(this.data, x.load('i32', loadOp.i32, cpu, state.DATA_CONTEXT));
-    f.block((fault) => {
+    f.block(fault => {
       this.fault = fault;
       this.refill();
-      f.loop((next) => {
+      f.loop(next => {
         this.next = next;
         f.releaseTemporaries();
         if (this.full) this.countInstruction();
         const at = f.evaluate(i32.sub(this.codeBase, i32.wrap(this.pc)));
         f.set(this.text, x.load('i64', loadOp.i64, at, state.BIAS - 8));
         f.set(this.index, x.load('i32', loadOp.i16u, i32.add(this.shadow, i32.wrap(this.pc)), 0));
-        f.loop((dispatch) => {
+        f.loop(dispatch => {
           this.dispatch = dispatch;
           this.jumpTable();
         });
@@ -298,9 +309,7 @@ class RunFunction {
     const { f } = this;
     f.store(storeOp.i32, this.cpu, state.EXECUTING, k32(0));
     f.set(this.page, i64.and(this.pc, -4096));
-    const entry = f.evaluate(
-      i32.add(x.load('i32', loadOp.i32, this.cpu, state.FETCH_CONTEXT), tlbOffset(this.pc)),
-    );
+    const entry = f.evaluate(i32.add(x.load('i32', loadOp.i32, this.cpu, state.FETCH_CONTEXT), tlbOffset(this.pc)));
     f.ifUnlikely(i64.ne(x.load('i64', loadOp.i64, entry, state.TLB_CODE_TAG), this.page), () => {
       this.save();
       f.brIfUnlikely(this.fault, i32.eqz(x.call('i32', this.parts.imports.fetchPage)));
@@ -433,8 +442,8 @@ class InterpretedInsn implements Insn {
       // CR0 bit 45.
       const off = i64.eqz(i64.and(this.state64(state.CR), 0x40000));
       if (row.additionalFloatingPoint === 'register') {
-        const numbers = Object.keys(row.format.fields).filter((name) => name[0] === 'f');
-        const additional = numbers.map((name) => i32.and(this.field(name), 9)).reduce((a, b) => i32.or(a, b), k32(0));
+        const numbers = Object.keys(row.format.fields).filter(name => name[0] === 'f');
+        const additional = numbers.map(name => i32.and(this.field(name), 9)).reduce((a, b) => i32.or(a, b), k32(0));
         this.dataIf(i32.and(off, i32.ne(additional, 0)), dxc);
       } else this.dataIf(off, dxc);
     }
@@ -523,7 +532,13 @@ class InterpretedInsn implements Insn {
     return { base: i32.add(scaled, this.run.cpu), offset: 0 };
   }
 
-  private readRegister<T extends Expr>(type: T['type'], opcode: number, register: Register, shift: number, at: number): T {
+  private readRegister<T extends Expr>(
+    type: T['type'],
+    opcode: number,
+    register: Register,
+    shift: number,
+    at: number,
+  ): T {
     const { base, offset } = this.registerBase(register, shift);
     return this.f.evaluate(x.load(type, opcode, base, at + offset)) as T;
   }
@@ -544,7 +559,8 @@ class InterpretedInsn implements Insn {
     this.writeRegister(storeOp.i32, register, 3, state.GR + 8 * next, value);
   setGrHigh = (register: Register, value: I32, next = 0): void =>
     this.writeRegister(storeOp.i32, register, 3, state.GR + 4 + 8 * next, value);
-  fpr64 = (register: Register, next = 0): I64 => this.readRegister('i64', loadOp.i64, register, 4, state.FPR + 16 * next);
+  fpr64 = (register: Register, next = 0): I64 =>
+    this.readRegister('i64', loadOp.i64, register, 4, state.FPR + 16 * next);
   fpr32 = (register: Register): I32 => this.readRegister('i32', loadOp.i32, register, 4, state.FPR + 4);
   fprF64 = (register: Register): F64 => this.readRegister('f64', loadOp.f64, register, 4, state.FPR);
   fprF32 = (register: Register): F32 => this.readRegister('f32', loadOp.f32, register, 4, state.FPR + 4);
@@ -881,7 +897,7 @@ class InterpretedInsn implements Insn {
     const { f } = this;
     const target = f.temporary(type);
     f.set(target as Expr<T>, initial);
-    return { get: () => f.evaluate(target as Expr<T>), set: (value) => f.set(target as Expr<T>, value) };
+    return { get: () => f.evaluate(target as Expr<T>), set: value => f.set(target as Expr<T>, value) };
   }
 
   // Exceptions
@@ -931,29 +947,25 @@ class InterpretedInsn implements Insn {
     const { f, run } = this;
     const { cpu } = run;
     const { length } = this.handler.row.format;
-    const modifier = f.evaluate(
-      i32.select(this.field(register), i32.and(this.gr32(register), 0xff), 0),
-    );
+    const modifier = f.evaluate(i32.select(this.field(register), i32.and(this.gr32(register), 0xff), 0));
     this.changes();
     this.ended = true;
     // In line: a storage-to-storage target on a page whose code is at hand.
-    const entry = f.evaluate(
-      i32.add(x.load('i32', loadOp.i32, cpu, state.FETCH_CONTEXT), tlbOffset(target.va)),
-    );
+    const entry = f.evaluate(i32.add(x.load('i32', loadOp.i32, cpu, state.FETCH_CONTEXT), tlbOffset(target.va)));
     const index = f.temporary('i32') as I32;
     f.set(index, k32(0));
     const onPage = i64.eq(x.load('i64', loadOp.i64, entry, state.TLB_CODE_TAG), i64.and(i64.add(target.va, 5), -4096));
     f.if(onPage, () =>
-      f.set(index, x.load('i32', loadOp.i16u, i32.add(x.load('i32', loadOp.i32, entry, state.TLB_SHADOW), i32.wrap(target.va)), 0)),
+      f.set(
+        index,
+        x.load('i32', loadOp.i16u, i32.add(x.load('i32', loadOp.i32, entry, state.TLB_SHADOW), i32.wrap(target.va)), 0),
+      ),
     );
     f.if(
       i32.geU(index, run.firstStorageToStorage),
       () => {
         const host = i32.sub(x.load('i32', loadOp.i32, entry, state.TLB_ADDEND), i32.wrap(target.va));
-        f.set(
-          run.text,
-          i64.or(x.load('i64', loadOp.i64, host, state.BIAS - 8), i64.shl(i64.fromU(modifier), 48)),
-        );
+        f.set(run.text, i64.or(x.load('i64', loadOp.i64, host, state.BIAS - 8), i64.shl(i64.fromU(modifier), 48)));
         f.set(run.index, index);
         f.store(storeOp.i32, cpu, state.EXECUTING, k32((length << 8) | (8 + length - 6)));
       },
@@ -962,7 +974,13 @@ class InterpretedInsn implements Insn {
         const { va } = target;
         f.set(
           run.index,
-          x.call('i32', run.parts.imports.execute, i32.wrap(va), i32.wrap(i64.shrU(va, 32)), i32.or(modifier, length << 8)),
+          x.call(
+            'i32',
+            run.parts.imports.execute,
+            i32.wrap(va),
+            i32.wrap(i64.shrU(va, 32)),
+            i32.or(modifier, length << 8),
+          ),
         );
         f.brIfUnlikely(run.fault, i32.ltS(run.index, 0));
         f.set(run.text, x.load('i64', loadOp.i64, cpu, state.INSTRUCTION));
@@ -978,8 +996,9 @@ class InterpretedInsn implements Insn {
 
   millicode(work: Millicode): void {
     const { f, run } = this;
-    let id = run.parts.millicode.indexOf(work);
-    if (id < 0) id = run.parts.millicode.push(work) - 1;
+    const { format } = this.handler.row;
+    let id = run.parts.millicode.findIndex(call => call.work === work && call.format === format);
+    if (id < 0) id = run.parts.millicode.push({ work, format }) - 1;
     run.save();
     f.store(storeOp.i64, run.cpu, state.INSTRUCTION, run.text);
     f.ifUnlikely(x.call('i32', run.parts.imports.millicode, k32(id)), () => f.return(k32(EXIT_LEFT)));
@@ -1026,14 +1045,11 @@ type Integer = typeof i32 | typeof i64;
 /** The condition code as a value, for 32-bit or 64-bit operands that are locals or constants. */
 function conditionValue(integer: Integer, kind: ConditionKind, a: Expr, b: Expr, zero: Expr): I32 {
   // Both operand widths have the same operations; the types cannot say so together.
-  const n = integer as unknown as Record<string, (a: Expr, b: Expr) => Expr> & Record<string, (a: Expr, b: Expr) => I32>;
+  const n = integer as unknown as Record<string, (a: Expr, b: Expr) => Expr> &
+    Record<string, (a: Expr, b: Expr) => I32>;
   const ordered = (high: I32, low: I32): I32 => i32.or(i32.shl(high, 1), low);
   const overflowing = (result: Expr, sign: Expr): I32 =>
-    i32.select(
-      n.ltS!(sign, zero) as I32,
-      3,
-      ordered(n.gtS!(result, zero) as I32, n.ltS!(result, zero) as I32),
-    );
+    i32.select(n.ltS!(sign, zero) as I32, 3, ordered(n.gtS!(result, zero) as I32, n.ltS!(result, zero) as I32));
   switch (kind) {
     case 'signed':
       return ordered(n.gtS!(a, b) as I32, n.ltS!(a, b) as I32);
