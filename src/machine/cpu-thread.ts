@@ -7,6 +7,7 @@ import { instructions } from '../cpu/isa/index.ts';
 import type { Layout } from '../cpu/state.ts';
 import type { Port } from '../platform/threads.ts';
 import type { LogItem, PanicReason } from './control.ts';
+import type { CpuModel } from './cpu-model.ts';
 import { LoadParameters, type ResetRequest } from './diagnose.ts';
 import { Doorbell } from './doorbell.ts';
 import { Storage } from './storage.ts';
@@ -18,6 +19,7 @@ export interface CpuStart {
   readonly number: number;
   readonly name: string;
   readonly uuid: Uint8Array | undefined;
+  readonly cpuModel: CpuModel;
 }
 
 /** Messages to the thread; it takes them only while the CPU stands still. */
@@ -56,7 +58,9 @@ function systemInformation({ name, uuid, layout }: CpuStart): SystemInformation 
 export function cpuThread(port: Port, start: CpuStart): void {
   const { memory, layout, number } = start;
   const storage = new Storage(memory, layout);
-  const cpu = new Cpu(storage, number, instructions);
+  const { facilities, disabled } = start.cpuModel;
+  const rows = instructions.filter(({ facility }) => facility === 'z' || !disabled.has(facility));
+  const cpu = new Cpu(storage, number, rows);
   storage.onWrite((address, length) => forgetDecoded(memory, layout, address, length));
   const doorbell = new Doorbell(memory, layout);
   let request: ResetRequest | undefined;
@@ -66,6 +70,7 @@ export function cpuThread(port: Port, start: CpuStart): void {
   };
   cpu.environment = {
     ...standalone,
+    facilities,
     information: systemInformation(start),
     diagnose: new Map([...standalone.diagnose, [0x308, new LoadParameters().diagnose308(askForReset)]]),
     serviceCall: (command, address) => (doorbell.serviceCall(command, address) ? 0 : 2),

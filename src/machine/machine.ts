@@ -26,6 +26,7 @@ import {
   type PanicReason,
   type RunState,
 } from './control.ts';
+import { cpuModel } from './cpu-model.ts';
 import type { CpuStart, FromCpu, ToCpu } from './cpu-thread.ts';
 import { CpuView } from './cpu-view.ts';
 import type { ResetRequest } from './diagnose.ts';
@@ -116,6 +117,7 @@ export class Machine implements MachineControl {
       layout,
       name: configuration.name,
       uuid: configuration.uuid,
+      cpuModel: cpuModel(configuration.cpuModel, configuration.cpuFeatures),
     };
     this.#cpuThreads = Array.from(
       { length: configuration.cpus },
@@ -161,6 +163,15 @@ export class Machine implements MachineControl {
   /** Brings all CPUs to a halt. */
   async #halt(): Promise<void> {
     await Promise.all(this.#cpuThreads.map(thread => thread.stop()));
+  }
+
+  async examine<T>(work: () => T): Promise<T> {
+    await this.#halt();
+    try {
+      return work();
+    } finally {
+      if (this.status === 'running') for (const thread of this.#cpuThreads) thread.run();
+    }
   }
 
   async step(cpu: number): Promise<void> {
