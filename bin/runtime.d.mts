@@ -7,4 +7,4 @@ export function ensureRuntime(script: string, args: readonly string[]): Promise<
 /** The path of a Node that is new enough, or undefined. */
 export function findNode(): string | undefined;
 /** Runs npm with its output on stderr and returns its exit status. */
-export function npm(args: readonly string[], options?: { cwd?: string }): number;
+export function npm(command: readonly string[], options?: { cwd?: string }): number;

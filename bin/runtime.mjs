@@ -106,7 +106,7 @@ function installNode() {
   try {
     mkdirSync(aside);
     for (const file of ['package.json', 'package-lock.json']) copyFileSync(join(home, file), join(aside, file));
-    const result = npm(['ci', '--no-audit', '--no-fund', '--ignore-scripts'], { cwd: aside });
+    const result = npm(['ci', '--ignore-scripts'], { cwd: aside });
     if (result !== 0) return false;
     rmSync(join(home, 'node_modules'), { recursive: true, force: true });
     renameSync(join(aside, 'node_modules'), join(home, 'node_modules'));
@@ -122,7 +122,8 @@ function installNode() {
 }
 
 /** Runs npm with its output on stderr and returns its exit status. */
-export function npm(args, options = {}) {
+export function npm(command, options = {}) {
+  const args = [...command, '--no-audit', '--no-fund', '--no-update-notifier'];
   const stdio = ['ignore', process.stderr, process.stderr];
   // Under npm, npm_execpath is npm's own script; otherwise npm is on the path.
   const script = process.env.npm_execpath;

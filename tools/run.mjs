@@ -16,11 +16,10 @@ const [script, ...args] = process.argv.slice(2);
 if (!packagesAreInstalled()) {
   console.error('lpar: installing npm packages');
   const fresh = !existsSync(join(root, 'node_modules'));
-  const status = npm(fresh ? ['ci', '--no-audit', '--no-fund'] : ['install', '--no-save', '--no-audit', '--no-fund'], {
-    cwd: root,
-  });
+  const status = npm(fresh ? ['ci'] : ['install', '--no-save'], { cwd: root });
   if (status !== 0) {
-    console.error('lpar: the npm packages could not be installed (is there a network?)');
+    console.error('lpar: the npm packages could not be installed (is there a network?); this runs without them:');
+    console.error('lpar:   bin/lpar -nographic -m 1G -kernel vmlinuz -initrd initrd.img -append console=ttysclp0');
     process.exit(1);
   }
 }
