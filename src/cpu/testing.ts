@@ -8,7 +8,6 @@
 
 import { Storage } from '../machine/storage.ts';
 import { Cpu } from './cpu.ts';
-import { AccessFault } from './dat.ts';
 import { EXIT_FUEL } from './engine/interpreter.ts';
 import { Assembler, type Program } from './isa/assemble.ts';
 import { instructions } from './isa/index.ts';
@@ -124,36 +123,10 @@ export class TestMachine {
     const { cpu } = this;
     if (cpu.counted) cpu.setField32(state.FUEL, instructions);
     while ((cpu.pswMask & PSW_WAIT) === 0n) {
-      if (this.#step() === EXIT_FUEL) throw new Error(`still running at ${cpu.pswAddress.toString(16)}`);
+      if (cpu.step() === EXIT_FUEL) throw new Error(`still running at ${cpu.pswAddress.toString(16)}`);
     }
     if (cpu.pswAddress === STOPPED) this.#interrupted();
     return this;
-  }
-
-  // INTERIM: until src/cpu/interruptions.ts delivers.
-  #step(): number {
-    const { cpu, storage } = this;
-    const deliver = cpu.interruptions.program;
-    cpu.interruptions.program = fault => {
-      try {
-        deliver.call(cpu.interruptions, fault);
-      } catch {
-        const { address, length } = cpu.currentInstruction();
-        storage.write8(0x8d, length);
-        storage.write16(0x8e, fault.code);
-        if (fault instanceof AccessFault) storage.write64(0xa8, fault.translationException);
-        else storage.write32(0x90, fault.dxc);
-        const nullified = fault.code >= 0x10 && fault.code < 0x40 && fault.code !== 0x12 && fault.code !== 0x13;
-        storage.write64(0x150, cpu.pswMaskWithCc);
-        storage.write64(0x158, nullified ? address : address + BigInt(length));
-        cpu.setPsw(storage.read64(0x1d0), storage.read64(0x1d8));
-      }
-    };
-    try {
-      return cpu.step();
-    } finally {
-      cpu.interruptions.program = deliver;
-    }
   }
 
   #interrupted(): void {
