@@ -790,35 +790,48 @@ class InterpretedInsn implements Insn {
   // Condition code
 
   cc32(kind: ConditionKind, a: I32, b: I32 = k32(0)): void {
-    this.setConditionKind(kind, conditionValue(i32, kind, this.f.evaluate(a), this.f.evaluate(b), k32(0)));
+    const [left, right] = [this.f.evaluate(a), this.f.evaluate(b)];
+    if (kind === 'add') {
+      const sum = this.f.evaluate(i32.add(left, right));
+      this.ccResult32(sum, i32.ltS(i32.and(i32.xor(left, sum), i32.xor(right, sum)), 0));
+    } else if (kind === 'subtract') {
+      const difference = this.f.evaluate(i32.sub(left, right));
+      this.ccResult32(difference, i32.ltS(i32.and(i32.xor(left, right), i32.xor(left, difference)), 0));
+    } else this.setCc(conditionValue(i32, kind, left, right, k32(0)));
   }
 
   cc64(kind: ConditionKind, a: I64, b: I64 = k64(0)): void {
-    this.setConditionKind(kind, conditionValue(i64, kind, this.f.evaluate(a), this.f.evaluate(b), k64(0)));
+    const [left, right] = [this.f.evaluate(a), this.f.evaluate(b)];
+    if (kind === 'add') {
+      const sum = this.f.evaluate(i64.add(left, right));
+      this.ccResult64(sum, i64.ltS(i64.and(i64.xor(left, sum), i64.xor(right, sum)), 0));
+    } else if (kind === 'subtract') {
+      const difference = this.f.evaluate(i64.sub(left, right));
+      this.ccResult64(difference, i64.ltS(i64.and(i64.xor(left, right), i64.xor(left, difference)), 0));
+    } else this.setCc(conditionValue(i64, kind, left, right, k64(0)));
   }
 
-  private setConditionKind(kind: ConditionKind, value: I32): void {
-    this.setCc(value);
-    if (kind !== 'add' && kind !== 'subtract') return;
-    // Fixed-point overflow completes the instruction; PSW bit 20 enables it.
+  ccResult32(result: I32, overflow: I32): void {
+    this.setCc(conditionValue(i32, 'signed', this.f.evaluate(result), k32(0), k32(0)));
+    this.overflowIf(overflow);
+  }
+
+  ccResult64(result: I64, overflow: I32): void {
+    this.setCc(conditionValue(i64, 'signed', this.f.evaluate(result), k64(0), k64(0)));
+    this.overflowIf(overflow);
+  }
+
+  /** Fixed-point overflow completes the instruction; PSW bit 20 makes it an exception. */
+  private overflowIf(condition: I32): void {
     const { f, run } = this;
-    f.ifUnlikely(i32.eq(run.condition, 3), () => {
+    f.ifUnlikely(condition, () => {
+      f.set(run.condition, k32(3));
       const enabled = i32.and(i32.wrap(i64.shrU(x.load('i64', loadOp.i64, run.cpu, state.PSW_MASK), 43)), 1);
       f.if(enabled, () => {
         this.flushNow();
         this.program(8);
       });
     });
-  }
-
-  ccResult32(result: I32, overflow: I32): void {
-    const sign = conditionValue(i32, 'signed', this.f.evaluate(result), k32(0), k32(0));
-    this.setConditionKind('add', i32.select(overflow, 3, sign));
-  }
-
-  ccResult64(result: I64, overflow: I32): void {
-    const sign = conditionValue(i64, 'signed', this.f.evaluate(result), k64(0), k64(0));
-    this.setConditionKind('add', i32.select(overflow, 3, sign));
   }
 
   setCc(value: I32): void {
@@ -1043,13 +1056,11 @@ const DOUBLEWORD = { type: 'i64', size: 8, load: loadOp.i64, store: storeOp.i64 
 type Integer = typeof i32 | typeof i64;
 
 /** The condition code as a value, for 32-bit or 64-bit operands that are locals or constants. */
-function conditionValue(integer: Integer, kind: ConditionKind, a: Expr, b: Expr, zero: Expr): I32 {
+function conditionValue(integer: Integer, kind: Exclude<ConditionKind, 'add' | 'subtract'>, a: Expr, b: Expr, zero: Expr): I32 {
   // Both operand widths have the same operations; the types cannot say so together.
   const n = integer as unknown as Record<string, (a: Expr, b: Expr) => Expr> &
     Record<string, (a: Expr, b: Expr) => I32>;
   const ordered = (high: I32, low: I32): I32 => i32.or(i32.shl(high, 1), low);
-  const overflowing = (result: Expr, sign: Expr): I32 =>
-    i32.select(n.ltS!(sign, zero) as I32, 3, ordered(n.gtS!(result, zero) as I32, n.ltS!(result, zero) as I32));
   switch (kind) {
     case 'signed':
       return ordered(n.gtS!(a, b) as I32, n.ltS!(a, b) as I32);
@@ -1057,14 +1068,6 @@ function conditionValue(integer: Integer, kind: ConditionKind, a: Expr, b: Expr,
       return ordered(n.gtU!(a, b) as I32, n.ltU!(a, b) as I32);
     case 'logical':
       return n.ne!(a, zero) as I32;
-    case 'add': {
-      const sum = n.add!(a, b);
-      return overflowing(sum, n.and!(n.xor!(a, sum), n.xor!(b, sum)));
-    }
-    case 'subtract': {
-      const difference = n.sub!(a, b);
-      return overflowing(difference, n.and!(n.xor!(a, b), n.xor!(a, difference)));
-    }
     case 'addLogical': {
       const sum = n.add!(a, b);
       return ordered(n.ltU!(sum, a) as I32, n.ne!(sum, zero) as I32);
