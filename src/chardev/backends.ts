@@ -1,7 +1,7 @@
 /** The character devices that there are, and how one is opened. */
 
 import { type Closable, type Host, HostError } from '../platform/host.ts';
-import { Backend, type Chardev } from './chardev.ts';
+import { Backend } from './chardev.ts';
 import { SocketBackend, type SocketOptions } from './socket.ts';
 
 export type BackendOptions =
@@ -22,7 +22,7 @@ export async function openBackend(
   id: string,
   options: BackendOptions,
   waiting: (where: string) => void,
-): Promise<Chardev & Closable> {
+): Promise<Backend & Closable> {
   switch (options.kind) {
     case 'null':
     case 'vc':

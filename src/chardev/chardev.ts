@@ -87,6 +87,11 @@ export abstract class Backend implements Chardev {
   /** So many bytes wait for the front end: unless it is 0, the backend should take no more from the world. */
   protected hold(_waiting: number): void {}
 
+  /** The break condition, as if the world had sent it. */
+  sendBreak(): void {
+    this.event('break');
+  }
+
   protected event(event: ChardevEvent): void {
     if (event === 'open') this.#open = true;
     if (event === 'close') {

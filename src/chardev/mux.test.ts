@@ -72,8 +72,8 @@ test('Ctrl-A c switches the input', () => {
   world.type('cthree');
   assert.equal(console.got, 'onethree');
   assert.equal(monitor.got, 'two');
-  assert.deepEqual(monitor.events, ['open', 'focus', 'blur', 'focus', 'blur']);
-  assert.deepEqual(console.events, ['open', 'focus', 'blur', 'focus']);
+  assert.deepEqual(monitor.events, ['focus', 'open', 'blur', 'focus', 'blur']);
+  assert.deepEqual(console.events, ['focus', 'open', 'blur', 'focus']);
 });
 
 test('Ctrl-A twice sends one, and unknown keys vanish', () => {

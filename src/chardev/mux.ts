@@ -170,8 +170,8 @@ class Port extends Backend {
   }
 
   override attach(frontEnd: FrontEnd | undefined): void {
+    frontEnd?.event?.(this.#mux.hasFocus(this) ? 'focus' : 'blur');
     super.attach(frontEnd);
-    if (frontEnd) frontEnd.event?.(this.#mux.hasFocus(this) ? 'focus' : 'blur');
   }
 
   write(data: Uint8Array): boolean {

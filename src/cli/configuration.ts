@@ -1,5 +1,6 @@
 /** From options to what is to be built, with QEMU's defaults. Looks at no file and opens nothing. */
 
+import type { BackendOptions } from '../chardev/backends.ts';
 import { largestStorage } from '../cpu/state.ts';
 import { type Actions, ConfigurationError, type LogItem } from '../machine/control.ts';
 import { type ChardevOptions, parseChardev, parseShortChardev } from './chardev-options.ts';
@@ -370,8 +371,12 @@ class Builder {
         return;
       }
       if (configuration.gdb !== undefined) throw new ConfigurationError('only one debugger is possible');
-      const socket = /^(tcp|unix):/.test(device) ? `${device},wait=off,nodelay=on,server=on` : device;
-      configuration.gdb = this.#device(socket, 'gdb', given);
+      if (device.startsWith('chardev:')) {
+        configuration.gdb = this.#find(device.slice('chardev:'.length));
+        return;
+      }
+      configuration.chardevs.push({ id: 'gdb', backend: debuggerDevice(device), mux: false, text: given.text });
+      configuration.gdb = 'gdb';
     });
     this.#checkSharing();
   }
@@ -414,6 +419,12 @@ class Builder {
       if (configuration[name] !== undefined) throw new ConfigurationError(`-${name} only allowed with -kernel option`);
     }
   }
+}
+
+/** The device after -gdb: a socket waits for the debugger, and the machine does not wait for it. @throws ConfigurationError */
+export function debuggerDevice(value: string): BackendOptions {
+  const socket = /^(tcp|unix):/.test(value);
+  return parseShortChardev(socket ? `${value},wait=off,nodelay=on,server=on` : value).backend;
 }
 
 /** @throws ConfigurationError unless one of the names is the one that there is */

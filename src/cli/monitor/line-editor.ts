@@ -18,6 +18,29 @@ export class LineEditor {
   /** Index of the line of the history that is shown; at its end the one that is being typed. */
   #recalled = 0;
   #escape: string | undefined;
+  readonly #actions: Readonly<Record<string, () => void>> = {
+    '\r': () => this.#enter(),
+    '\n': () => this.#enter(),
+    '\t': () => this.#complete(),
+    '\x01': () => this.#move(0),
+    '\x05': () => this.#move(this.#text.length),
+    '\x02': () => this.#move(Math.max(0, this.#cursor - 1)),
+    '\x06': () => this.#move(Math.min(this.#text.length, this.#cursor + 1)),
+    'word-left': () => this.#move(this.#wordStart()),
+    'word-right': () => this.#move(this.#wordEnd()),
+    '\x04': () => this.#remove(this.#cursor, this.#cursor + 1),
+    '\x08': () => this.#remove(this.#cursor - 1, this.#cursor),
+    '\x7f': () => this.#remove(this.#cursor - 1, this.#cursor),
+    '\x0b': () => this.#remove(this.#cursor, this.#text.length),
+    '\x15': () => this.#remove(0, this.#cursor),
+    '\x17': () => this.#remove(this.#wordStart(), this.#cursor),
+    '\x10': () => this.#recall(-1),
+    '\x0e': () => this.#recall(1),
+    '\x0c': () => {
+      this.#options.write('\x1b[H\x1b[2J');
+      this.show();
+    },
+  };
 
   constructor(options: LineEditorOptions) {
     this.#options = options;
@@ -73,46 +96,9 @@ export class LineEditor {
   }
 
   #key(key: string): void {
-    const { length } = this.#text;
-    switch (key) {
-      case '\r':
-      case '\n':
-        return this.#enter();
-      case '\x01':
-        return this.#move(0);
-      case '\x05':
-        return this.#move(length);
-      case '\x02':
-        return this.#move(Math.max(0, this.#cursor - 1));
-      case '\x06':
-        return this.#move(Math.min(length, this.#cursor + 1));
-      case 'word-left':
-        return this.#move(this.#wordStart());
-      case 'word-right':
-        return this.#move(this.#wordEnd());
-      case '\x04':
-        return this.#remove(this.#cursor, this.#cursor + 1);
-      case '\x08':
-      case '\x7f':
-        return this.#remove(this.#cursor - 1, this.#cursor);
-      case '\x0b':
-        return this.#remove(this.#cursor, length);
-      case '\x15':
-        return this.#remove(0, this.#cursor);
-      case '\x17':
-        return this.#remove(this.#wordStart(), this.#cursor);
-      case '\x0c':
-        this.#options.write('\x1b[H\x1b[2J');
-        return this.show();
-      case '\x10':
-        return this.#recall(-1);
-      case '\x0e':
-        return this.#recall(1);
-      case '\t':
-        return this.#complete();
-      default:
-        if (key >= ' ') this.#insert(key);
-    }
+    const action = this.#actions[key];
+    if (action) action();
+    else if (key >= ' ') this.#insert(key);
   }
 
   #enter(): void {
@@ -196,7 +182,10 @@ export class LineEditor {
     let common = words[0]!;
     for (const other of words) while (!other.startsWith(common)) common = common.slice(0, -1);
     if (words.length === 1) common += ' ';
-    if (common.length > word.length) return this.#insert(common.slice(word.length));
+    if (common.length > word.length) {
+      this.#insert(common.slice(word.length));
+      return;
+    }
     this.#options.write(`\r\n${words.join('  ')}\r\n`);
     this.show();
   }

@@ -1,0 +1,240 @@
+/** One run of lpar: builds what the command line asks for, runs it until it ends, and takes it down again. */
+
+import { openBackend } from '../chardev/backends.ts';
+import type { Backend, Chardev } from '../chardev/chardev.ts';
+import { Mux } from '../chardev/mux.ts';
+import type { MachineConfiguration, MachineControl, Panic } from '../machine/control.ts';
+import { ConfigurationError } from '../machine/control.ts';
+import { type Closable, type Host, HostError } from '../platform/host.ts';
+import type { ChardevOptions } from './chardev-options.ts';
+import { type Configuration, debuggerDevice } from './configuration.ts';
+import { GdbStub } from './gdb/stub.ts';
+import { TextLog } from './log.ts';
+import { execute, type MonitorEnvironment, MonitorState } from './monitor/commands.ts';
+import { hex } from './monitor/dump.ts';
+import { Monitor } from './monitor/monitor.ts';
+
+export type MachineMaker = (configuration: MachineConfiguration) => Promise<MachineControl>;
+
+interface OpenChardev {
+  readonly id: string;
+  readonly backend: Backend & Closable;
+  readonly mux?: Mux;
+}
+
+/** @returns the process's exit status. @throws ConfigurationError before anything ran */
+export async function run(configuration: Configuration, host: Host, makeMachine: MachineMaker): Promise<number> {
+  const session = new Session(configuration, host);
+  try {
+    return await session.run(makeMachine);
+  } finally {
+    await session.close();
+  }
+}
+
+const encoder = new TextEncoder();
+
+class Session {
+  readonly #configuration: Configuration;
+  readonly #host: Host;
+  readonly #log: TextLog;
+  readonly #chardevs = new Map<string, OpenChardev>();
+  readonly #closing: Closable[] = [];
+  #machine: MachineControl | undefined;
+  #gdb: GdbStub | undefined;
+  #end: (status: number) => void = () => {};
+  /** Resolves with the exit status. */
+  readonly #ended = new Promise<number>(resolve => {
+    this.#end = resolve;
+  });
+
+  constructor(configuration: Configuration, host: Host) {
+    this.#configuration = configuration;
+    this.#host = host;
+    this.#log = new TextLog(configuration.log, text => host.complain(text));
+  }
+
+  async run(makeMachine: MachineMaker): Promise<number> {
+    const configuration = this.#configuration;
+    const signals = this.#host.onSignal(number => {
+      this.#host.complain(`lpar: terminating on signal ${number}\n`);
+      this.#end(0);
+    });
+    this.#closing.push(signals);
+    const load = this.#filesToLoad();
+    if (configuration.logFile !== undefined) {
+      const path = configuration.logFile;
+      about(`-D ${path}`, () => this.#logTo(path));
+    }
+    if (configuration.pidFile !== undefined) {
+      const path = configuration.pidFile;
+      about(`-pidfile ${path}`, () => this.#host.writeFile(path, `${this.#host.processId}\n`));
+    }
+    const opened = await Promise.race([this.#openChardevs(configuration.chardevs).then(() => undefined), this.#ended]);
+    // A signal while waiting for a connection.
+    if (opened !== undefined) return opened;
+
+    const consoles = configuration.consoles.map(({ kind, chardev }) => ({ kind, chardev: this.#port(chardev, true) }));
+    const monitors = configuration.monitors.map(({ chardev }) => this.#port(chardev, false));
+    const machine = await makeMachine({
+      ...configuration,
+      ...load,
+      consoles,
+      log: this.#log,
+    });
+    this.#machine = machine;
+    this.#follow(machine);
+    const environment = this.#environment(machine);
+    for (const chardev of monitors) new Monitor(chardev, environment);
+    if (configuration.gdb !== undefined) this.#startDebugger(this.#port(configuration.gdb, false), environment);
+    if (!configuration.paused) machine.cont();
+    return this.#ended;
+  }
+
+  async close(): Promise<void> {
+    await this.#machine?.quit();
+    for (const { backend } of this.#chardevs.values()) backend.close();
+    for (const closable of this.#closing) closable.close();
+  }
+
+  /** What is to be loaded, with the names of files replaced by what is in them. */
+  #filesToLoad(): { kernel: Uint8Array | undefined; initrd: Uint8Array | undefined } {
+    const { kernel, initrd, paused } = this.#configuration;
+    if (kernel === undefined && !paused) throw new ConfigurationError('nothing to load: -kernel FILE says what');
+    const read = (option: string, path: string | undefined) =>
+      path === undefined ? undefined : about(`${option} ${path}`, () => this.#host.readFile(path));
+    return { kernel: read('-kernel', kernel), initrd: read('-initrd', initrd) };
+  }
+
+  #logTo(path: string): void {
+    const file = this.#host.openFile(path.replace('%d', String(this.#host.processId)), false);
+    this.#closing.push(file);
+    this.#log.redirect(text => file.write(encoder.encode(text)));
+  }
+
+  // Character devices
+
+  async #openChardevs(all: readonly ChardevOptions[]): Promise<void> {
+    for (const { id, backend: options, mux, text } of all) {
+      try {
+        const backend = await openBackend(this.#host, id, options, where => {
+          this.#host.complain(`lpar: ${text}: waiting for a connection on ${where}\n`);
+        });
+        const { escapeCode } = this.#configuration;
+        const shared = mux ? new Mux(backend, { escape: escapeCode, exit: () => this.#end(0) }) : undefined;
+        this.#chardevs.set(id, { id, backend, mux: shared });
+      } catch (error) {
+        throw located(text, error);
+      }
+    }
+  }
+
+  #port(id: string, focus: boolean): Chardev {
+    const { backend, mux } = this.#chardevs.get(id)!;
+    return mux ? mux.port(focus) : backend;
+  }
+
+  // Monitors and the debugger
+
+  #environment(machine: MachineControl): MonitorEnvironment {
+    const { name, uuid } = this.#configuration;
+    const environment: MonitorEnvironment = {
+      machine,
+      name,
+      uuid,
+      log: this.#log,
+      processId: this.#host.processId,
+      chardevs: () =>
+        [...this.#chardevs.values()].flatMap(({ id, backend: { description }, mux }) =>
+          mux
+            ? [
+                { id: `${id}-base`, description },
+                { id, description: 'mux' },
+              ]
+            : [{ id, description }],
+        ),
+      writeFile: (path, data) => about(`'${path}'`, () => this.#host.writeFile(path, data)),
+      logTo: path => about(`'${path}'`, () => this.#logTo(path)),
+      debugOn: device => this.#debugOn(device, environment),
+      sendBreak: id => this.#sendBreak(id),
+      quit: () => this.#end(0),
+    };
+    return environment;
+  }
+
+  #sendBreak(id: string): boolean {
+    const chardev = this.#chardevs.get(id);
+    if (!chardev) return false;
+    chardev.backend.sendBreak();
+    return true;
+  }
+
+  #startDebugger(chardev: Chardev, environment: MonitorEnvironment): void {
+    this.#gdb = new GdbStub(chardev, {
+      machine: environment.machine,
+      command: (line, print) => execute(line, new MonitorState(environment, print, [])),
+      kill: () => {
+        this.#host.complain('lpar: ended by the debugger\n');
+        this.#end(0);
+      },
+    });
+  }
+
+  async #debugOn(device: string, environment: MonitorEnvironment): Promise<void> {
+    this.#gdb?.detach();
+    this.#gdb = undefined;
+    this.#chardevs.get('gdb')?.backend.close();
+    this.#chardevs.delete('gdb');
+    if (device === 'none') return;
+    await this.#openChardevs([{ id: 'gdb', backend: debuggerDevice(device), mux: false, text: device }]);
+    this.#startDebugger(this.#port('gdb', false), environment);
+  }
+
+  // What the machine tells
+
+  #follow(machine: MachineControl): void {
+    const { actions } = this.#configuration;
+    machine.on('shutdown', () => {
+      if (actions.shutdown === 'poweroff') this.#finish(0);
+    });
+    machine.on('guest-panicked', panic => {
+      this.#host.complain(panicText(panic));
+      const ends = actions.panic === 'shutdown' || actions.panic === 'exit-failure';
+      if (ends && actions.shutdown === 'poweroff') this.#finish(actions.panic === 'exit-failure' ? 1 : 0);
+    });
+    machine.on('internal-error', ({ error }) => {
+      this.#host.complain(`lpar: internal error: ${error instanceof Error ? error.stack : error}\n`);
+      this.#finish(1);
+    });
+  }
+
+  #finish(status: number): void {
+    this.#gdb?.exited(status);
+    this.#end(status);
+  }
+}
+
+const reasons: Record<Panic['reason'], string> = {
+  'disabled-wait': 'a disabled wait',
+  'extint-loop': 'a loop of external interruptions',
+  'pgmint-loop': 'a loop of program interruptions',
+  'opint-loop': 'a loop of operation exceptions',
+  unknown: 'an unknown state',
+};
+
+const panicText = ({ cpu, reason, pswMask, pswAddress }: Panic): string =>
+  `lpar: the guest has panicked: CPU ${cpu} is in ${reasons[reason]}, PSW ${hex(pswMask, 16)} ${hex(pswAddress, 16)}\n`;
+
+/** Names what it is about in the message of what goes wrong. */
+function about<T>(name: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw located(name, error);
+  }
+}
+
+const located = (name: string, error: unknown): unknown =>
+  error instanceof HostError || error instanceof ConfigurationError
+    ? new ConfigurationError(`${name}: ${error.message}`)
+    : error;
