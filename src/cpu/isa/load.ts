@@ -98,11 +98,24 @@ const loadAndTrap64 =
     i.trapIf(i64.eqz(value));
   };
 
-/** LOAD ON CONDITION: without the condition storage is not touched. */
+/** LOAD ON CONDITION from storage, which is not touched without the condition. */
 const onCondition =
   (load: Semantics): Semantics =>
   i =>
     i.if(i.condition('m3'), () => load(i));
+/** From elsewhere a choice of values is quicker than a branch. */
+const chosen32 =
+  (source: Source32, get: Source32, target: Target32): Semantics =>
+  i => {
+    const value = i.let(source(i));
+    target(i, i32.select(i.condition('m3'), value, get(i)));
+  };
+const chosen64 =
+  (source: Source64): Semantics =>
+  i => {
+    const value = i.let(source(i));
+    i.setGr('r1', i64.select(i.condition('m3'), value, i.gr('r1')));
+  };
 
 /** One of the four halfwords of the register is replaced. */
 const insertHalfword =
@@ -258,14 +271,14 @@ export const load: readonly Instruction[] = [
   }),
 
   // LOAD ON CONDITION
-  insn('LOCR', 0xb9f2, RRF_c, 45, onCondition(toLow(low2))),
-  insn('LOCGR', 0xb9e2, RRF_c, 45, onCondition(toWhole(whole2))),
+  insn('LOCR', 0xb9f2, RRF_c, 45, chosen32(low2, low1, intoLow)),
+  insn('LOCGR', 0xb9e2, RRF_c, 45, chosen64(whole2)),
   insn('LOC', 0xebf2, RSY_bl, 45, onCondition(toLow(word))),
   insn('LOCG', 0xebe2, RSY_bl, 45, onCondition(toWhole(doubleword))),
-  insn('LOCHI', 0xec42, RIE_g, 53, onCondition(toLow(signedImmediate))),
-  insn('LOCGHI', 0xec46, RIE_g, 53, onCondition(toWhole(signExtended(signedImmediate)))),
-  insn('LOCHHI', 0xec4e, RIE_g, 53, onCondition(toHigh(signedImmediate))),
-  insn('LOCFHR', 0xb9e0, RRF_c, 53, onCondition(toHigh(high2))),
+  insn('LOCHI', 0xec42, RIE_g, 53, chosen32(signedImmediate, low1, intoLow)),
+  insn('LOCGHI', 0xec46, RIE_g, 53, chosen64(signExtended(signedImmediate))),
+  insn('LOCHHI', 0xec4e, RIE_g, 53, chosen32(signedImmediate, high1, intoHigh)),
+  insn('LOCFHR', 0xb9e0, RRF_c, 53, chosen32(high2, high1, intoHigh)),
   insn('LOCFH', 0xebe0, RSY_bl, 53, onCondition(toHigh(word))),
 
   // LOAD PAIR FROM QUADWORD
