@@ -1,0 +1,66 @@
+/** What cases have gone through, counted. */
+
+import { PSW_BA, PSW_DAT, PSW_EA } from '../../src/cpu/registers.ts';
+import { effectiveAddress, type Step } from './vet.ts';
+
+/** Counts by name, nested in groups: instructions, facilities, condition codes, exceptions, circumstances. */
+export type Totals = Record<string, Record<string, number>>;
+
+export class Coverage {
+  readonly totals: Totals = {};
+
+  #count(group: string, name: string | number, by = 1): void {
+    const counts = (this.totals[group] ??= {});
+    counts[name] = (counts[name] ?? 0) + by;
+  }
+
+  cases(count: number): void {
+    this.#count('cases', 'all', count);
+  }
+
+  before({ row, operands, lpar, executed }: Step): void {
+    this.#count('instructions', row.mnemonic);
+    this.#count('facilities', row.facility);
+    const mask = lpar.cpu.pswMask;
+    this.#count('circumstances', mask & PSW_EA ? '64-bit mode' : mask & PSW_BA ? '31-bit mode' : '24-bit mode');
+    if (mask & PSW_DAT) {
+      const space = Number(mask >> 46n) & 3;
+      this.#count('circumstances', ['primary space', 'access-register mode', 'secondary space', 'home space'][space]!);
+    }
+    if (executed) this.#count('circumstances', 'target of EXECUTE');
+    for (const operand of [1, 2, 4] as const) {
+      if (!(`b${operand}` in operands)) continue;
+      const length = (operands[`l${operand}`] ?? operands.l1 ?? 7) + 1;
+      const offset = Number(effectiveAddress(lpar, operands, operand) & 0xfffn);
+      if (offset + length > 4096) this.#count('circumstances', 'operand at the end of a page');
+    }
+  }
+
+  /** @param code program-interruption code, or 0 */
+  after({ row }: Step, code: number, cc: number): void {
+    if (code && code !== 0x40) {
+      this.#count('exceptions', `X'${code.toString(16).padStart(2, '0').toUpperCase()}'`);
+      this.#count('ended with an exception', row.mnemonic);
+    } else this.#count('condition codes', cc);
+  }
+
+  /** Adds the totals of other runs. */
+  add(totals: Totals): void {
+    for (const [group, counts] of Object.entries(totals)) {
+      for (const [name, count] of Object.entries(counts)) this.#count(group, name, count);
+    }
+  }
+
+  report(): string {
+    const lines: string[] = [];
+    for (const [group, counts] of Object.entries(this.totals)) {
+      const entries = Object.entries(counts).sort(([, a], [, b]) => a - b);
+      const all = entries.reduce((sum, [, count]) => sum + count, 0);
+      if (group === 'instructions' || group === 'ended with an exception') {
+        const rarest = entries.slice(0, 12).map(([name, count]) => `${name} ${count}`);
+        lines.push(`${group}: ${all} through ${entries.length}; least often ${rarest.join(', ')}`);
+      } else lines.push(`${group}: ${entries.map(([name, count]) => `${name} ${count}`).join(', ')}`);
+    }
+    return lines.join('\n');
+  }
+}

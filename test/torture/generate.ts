@@ -1,0 +1,430 @@
+/**
+ * Random cases. Most operands are chosen so that the instruction does its work: base registers point at data, pairs
+ * begin with even registers, branches lead forward into the program. The rest is left to chance, for exceptions.
+ */
+
+import { signExtend } from '../../src/cpu/isa/decode.ts';
+import { operandsIn } from '../../src/cpu/isa/disassemble.ts';
+import type { Instruction } from '../../src/cpu/isa/insn.ts';
+import { PSW_BA, PSW_DAT, PSW_EA, PSW_PROBLEM } from '../../src/cpu/registers.ts';
+import { type Case, type Item, WINDOW_REGISTER } from './case.ts';
+import { CODE, DATA, DATA_SIZE, POOL_COUNT, WINDOW } from './layout.ts';
+import type { Random } from './random.ts';
+import { controlRegisters } from './tables.ts';
+
+/**
+ * Never in a random program: what would take the harness apart (PSW, prefix, interruption masks, tables, I/O, other
+ * CPUs), and what gives another answer each time (clocks, the CPU's identity, hints that a machine may ignore).
+ */
+const EXCLUDED = new Set(
+  `LPSW LPSWE SSM STOSM STNSM LCTL LCTLG SIGP DIAG SPX STPX SCK SCKC SCKPF SPT STPT STCKC STAP STIDP STSI SERVC STCK
+  STCKE STCKF STFL STFLE PTFF PTF ECTG ECAG ECCTR EPCTR LCCTL LPCTL LSCTL QCTRI QSI SCCTR SPCTR STCPS STCRW
+  CSCH HSCH MSCH RCHP RSCH SAL SCHM SSCH STSCH TPI TSCH XSCH CHSC SIE PGIN PGOUT
+  IPTE IDTE CRDTE CSP CSPG PTLB PALB LURA LURAG STURA STURG TB SSKE ISKE RRBE RRBM IVSK PFMF ESSA LPTEA
+  PC PR PT PTI SSAR SSAIR BAKR EREG EREGG ESTA MSTA BSA BSG LASP TRACE TRACG SPKA IPK MVCSK MVCDK MVCK MVCP MVCS MVCOS
+  TRAP2 TRAP4 LPP NIAI PPA PFPO UPT PRNO TBEGIN TBEGINC TEND TABORT ETND NTSTG LBEAR STBEAR SACF SAC IAC
+  LRA LRAG LRAY STRAG TPROT`.split(/\s+/),
+);
+
+/** Their operands are pairs of address and length, or addresses, in registers. */
+const STRINGS = new Set(
+  `MVCL MVCLE MVCLU CLCL CLCLE CLCLU MVST CLST SRST SRSTU CUSE TRE TROO TROT TRTO TRTT TRTE TRTRE CKSM CFC MVPG CMPSC
+  CU12 CU14 CU21 CU24 CU41 CU42 CUTFU CUUTF`.split(/\s+/),
+);
+/** They may end with condition code 3 whenever the CPU likes, to be begun again. */
+const RESTARTED = new Set([...STRINGS].filter(name => !/^(CFC|MVPG|MVCL|CLCL)$/.test(name)));
+
+/** First operands, or first and third, are even-odd pairs of registers. */
+const PAIRED = new Set(
+  `CDS CDSG CDSY D DR DSG DSGF DSGR DSGFR DL DLR DLG DLGR M MR MFY ML MLR MLG MLGR MG MGRK LPQ STPQ LPD LPDG
+  SLDA SLDL SRDA SRDL BRXH BRXLE BRXHG BRXLG BXH BXLE BXHG BXLEG PLO ESEA`.split(/\s+/),
+);
+
+/** Branches that count come to an end by themselves, so that they may lead backward. */
+const COUNTING = /^B(R?)(CT|XH|XLE)/;
+/** Relative fields that designate data: LOAD RELATIVE LONG and its like, LOAD ADDRESS RELATIVE LONG. */
+const RELATIVE_DATA = /^(?!BRCL|BRASL).*RL$/;
+/** Their second operand is where to branch to. */
+const BRANCHING = /^(BC|BAL|BAS|BCT|BCTG|BXH|BXLE|BXHG|BXLEG|BIC|C[LG]*[IR]B)$/;
+/** The same in a register. */
+const BRANCHING_BY_REGISTER = /^(BCR|BALR|BASR|BASSM|BSM|BCTR|BCTGR)$/;
+const SHIFT = /^S[LR][AL]|^RLL|^S[LR]D[AL]/;
+/** Extended operands: floating-point registers in pairs. */
+const EXTENDED = /^[A-Z]*X[A-Z]*R|^(TCXB|MXD|SQX)/;
+const ALIGNED = /^(CDS|CDSY|CDSG|CS|CSY|CSG|CSST|LPQ|STPQ|LPD|LPDG|LA[ANOX]|PLO|LAM|STAM|STCTL|STCTG|[LS].*RL$)/;
+
+export const mayOccur = (row: Instruction): boolean => !EXCLUDED.has(row.mnemonic);
+
+const EVEN = [2, 4, 6] as const;
+const BASES = [1, 2, 4, 6, 13, 15] as const;
+const VALUES = [0, 3, 5, 7, 8, 9, 10, 11, 12] as const;
+
+const INTERESTING: readonly bigint[] = [
+  0n,
+  1n,
+  2n,
+  0xffff_ffff_ffff_ffffn,
+  0x8000_0000_0000_0000n,
+  0x7fff_ffff_ffff_ffffn,
+  0x7fff_ffffn,
+  0x8000_0000n,
+  0xffff_ffffn,
+  0x1_0000_0000n,
+  0xffff_ffff_8000_0000n,
+  0x8000_0000_8000_0000n,
+  0x7fff_ffff_0000_0000n,
+  0x0000_0001_ffff_ffffn,
+  0x7fffn,
+  0x8000n,
+  0xffffn,
+  0x00ff_ffffn,
+];
+
+/** Doublewords that are something special in one of the floating-point formats. */
+const FLOATING: readonly bigint[] = [
+  0n,
+  0x8000_0000_0000_0000n,
+  0x3ff0_0000_0000_0000n,
+  0xbff0_0000_0000_0000n,
+  0x7ff0_0000_0000_0000n,
+  0xfff0_0000_0000_0000n,
+  0x7ff8_0000_0000_0000n,
+  0x7ff0_0000_0000_0001n,
+  0x7fef_ffff_ffff_ffffn,
+  0x0010_0000_0000_0000n,
+  0x000f_ffff_ffff_ffffn,
+  0x0000_0000_0000_0001n,
+  0x43e0_0000_0000_0000n,
+  0xc3e0_0000_0000_0000n,
+  0x41df_ffff_ffc0_0000n,
+  0x41e0_0000_0000_0000n,
+  0x3fe0_0000_0000_0000n,
+  0x3ff8_0000_0000_0000n,
+  0x3f80_0000_0000_0000n,
+  0x7f80_0000_0000_0000n,
+  0xff80_0000_0000_0000n,
+  0x7fc0_0000_0000_0000n,
+  0x7f80_0001_0000_0000n,
+  0x7f7f_ffff_0000_0000n,
+  0x0080_0000_0000_0000n,
+  0x007f_ffff_0000_0000n,
+  0x0000_0001_0000_0000n,
+  0x4f00_0000_0000_0000n,
+  0xcf00_0000_0000_0000n,
+  0x3fff_0000_0000_0000n,
+  0xbfff_0000_0000_0000n,
+  0x7fff_0000_0000_0000n,
+  0x7fff_8000_0000_0000n,
+  0x7fff_0000_0000_0001n,
+  0x7ffe_ffff_ffff_ffffn,
+  0x0001_0000_0000_0000n,
+];
+
+function value64(random: Random): bigint {
+  switch (random.below(6)) {
+    case 0:
+      return random.pick(INTERESTING);
+    case 1:
+      return BigInt.asUintN(64, random.pick(INTERESTING) + BigInt(random.between(-3, 3)));
+    case 2:
+      return random.wide();
+    case 3:
+      return random.wide() >> BigInt(random.below(64));
+    case 4:
+      return BigInt.asUintN(64, BigInt(random.between(-300, 300)));
+    default:
+      return ((random.pick(INTERESTING) << 32n) & 0xffff_ffff_ffff_ffffn) | (random.pick(INTERESTING) & 0xffff_ffffn);
+  }
+}
+
+export function floating64(random: Random): bigint {
+  switch (random.below(6)) {
+    case 0:
+    case 1:
+      return random.pick(FLOATING);
+    case 2:
+      // A short number: the right half does not matter to it, but makes a long one of it.
+      return (random.pick(FLOATING) & ~0xffff_ffffn) | BigInt(random.bits());
+    case 3: {
+      // Magnitudes close to each other, so that sums cancel and comparisons are close.
+      const exponent = BigInt(random.between(0x3f8, 0x408));
+      return (BigInt(random.below(2)) << 63n) | (exponent << 52n) | (random.wide() >> 12n);
+    }
+    case 4: {
+      const exponent = BigInt(random.between(0x74, 0x8a));
+      return (
+        (((BigInt(random.below(2)) << 31n) | (exponent << 23n) | BigInt(random.bits() >>> 9)) << 32n) |
+        BigInt(random.bits())
+      );
+    }
+    default:
+      return random.wide();
+  }
+}
+
+/** Places in a page where operands are likely to meet something: its beginning, its end, or anywhere. */
+function pointer(random: Random): number {
+  const offset = random.pick([
+    random.below(64) * 8,
+    random.below(4096),
+    4096 - random.below(24),
+    4096 - random.below(256),
+    4096 - 8 * random.below(16),
+  ]);
+  const page = random.pick([0, 0, 0, 1, 1, 3, 3, 2, 4, 5]);
+  return DATA + page * 4096 + offset;
+}
+
+/** An address as a register holds it. */
+function address(random: Random, mask: bigint): bigint {
+  const bits = mask & PSW_EA ? 64n : mask & PSW_BA ? 31n : 24n;
+  const end = 1n << bits;
+  let at = BigInt(pointer(random));
+  if (random.chance(0.03)) at = end - BigInt(random.below(300));
+  else if (random.chance(0.02)) at = BigInt(random.between(0x200, 0x1fff));
+  else if (random.chance(0.02)) at = value64(random);
+  // Bits to the left of the address do not matter.
+  if (bits !== 64n && random.chance(0.5)) at = (at & (end - 1n)) | ((random.wide() >> bits) << bits);
+  return BigInt.asUintN(64, at);
+}
+
+const count = (random: Random): bigint => {
+  const small = BigInt(random.pick([random.below(16), random.below(64), random.below(300), random.below(5000)]));
+  return random.chance(0.15) ? small | (random.wide() & 0xffff_ffff_0000_0000n) : small;
+};
+
+/** Initial contents of the data frames: runs of bytes of all kinds. */
+export function pool(random: Random): Uint8Array {
+  const bytes = new Uint8Array(DATA_SIZE);
+  const view = new DataView(bytes.buffer);
+  for (let at = 0; at < DATA_SIZE; ) {
+    const length = Math.min(random.pick([16, 32, 64, 256]), DATA_SIZE - at);
+    const kind = random.below(9);
+    for (let n = at; n < at + length; n += 8) {
+      if (kind === 0) view.setBigUint64(n, random.wide());
+      else if (kind === 1) view.setBigUint64(n, value64(random));
+      else if (kind === 2) view.setBigUint64(n, floating64(random));
+      else if (kind === 3) view.setBigUint64(n, packed(random));
+      else if (kind === 4) view.setBigUint64(n, zoned(random));
+      else if (kind === 5) view.setBigUint64(n, 0x2020_4141_4242_4343n + BigInt(random.below(2)));
+      else if (kind === 6) view.setBigUint64(n, BigInt(pointer(random)));
+      else if (kind === 7) text(random, bytes, n);
+    }
+    at += length;
+  }
+  return bytes;
+}
+
+/** Packed decimal: digits, and a sign here and there. */
+function packed(random: Random): bigint {
+  let value = 0n;
+  for (let n = 0; n < 8; n++) {
+    const sign = random.chance(0.2) ? random.pick([0xc, 0xd, 0xf, 0xa, 0xb, 0xe]) : random.below(10);
+    value = (value << 8n) | BigInt((random.chance(0.1) ? 0 : random.below(10)) * 16 + sign);
+  }
+  return random.chance(0.05) ? value ^ (0xfn << BigInt(4 * random.below(16))) : value;
+}
+
+function zoned(random: Random): bigint {
+  let value = 0n;
+  for (let n = 0; n < 8; n++)
+    value = (value << 8n) | BigInt(random.pick([0xf0, 0xf0, 0xf0, 0x30, 0xc0, 0xd0]) + random.below(10));
+  return value;
+}
+
+/** Eight bytes of Unicode in one of its encodings, sometimes broken. */
+function text(random: Random, bytes: Uint8Array, at: number): void {
+  const encodings: readonly (readonly number[])[] = [
+    [0x41, 0x42, 0xc3, 0xa4, 0xe2, 0x82, 0xac, 0x43],
+    [0xf0, 0x9f, 0x98, 0x80, 0xf4, 0x8f, 0xbf, 0xbf],
+    [0x00, 0x41, 0x00, 0xe4, 0xd8, 0x3d, 0xde, 0x00],
+    [0x20, 0xac, 0xff, 0xff, 0xdb, 0xff, 0xdf, 0xff],
+    [0x00, 0x00, 0x00, 0x41, 0x00, 0x01, 0xf6, 0x00],
+    [0x00, 0x10, 0xff, 0xff, 0x00, 0x00, 0x20, 0xac],
+    [0xe0, 0x80, 0x80, 0xc0, 0x80, 0xf8, 0x80, 0x80],
+    [0xde, 0x00, 0xd8, 0x3d, 0x00, 0x11, 0x00, 0x00],
+  ];
+  bytes.set(random.pick(encodings), at);
+  if (random.chance(0.1)) bytes[at + random.below(8)] = random.below(256);
+}
+
+export interface Options {
+  readonly seed: number;
+  readonly rows: readonly Instruction[];
+  /** Longest program, in instructions. */
+  readonly longest: number;
+}
+
+/** The case of a number. */
+export function generate(random: Random, number: number, { seed, rows, longest }: Options): Case {
+  const dat = random.chance(0.6);
+  let mask = random.pick([PSW_EA | PSW_BA, PSW_EA | PSW_BA, PSW_EA | PSW_BA, PSW_BA, PSW_BA, 0n]);
+  if (random.chance(0.25)) mask |= PSW_PROBLEM;
+  // Primary, secondary or home space.
+  if (dat) mask |= PSW_DAT | (random.pick([0n, 0n, 0n, 2n, 3n]) << 46n);
+  mask |= BigInt(random.below(4)) << 44n;
+  // Program mask: exceptions that are only recognised if wanted.
+  if (random.chance(0.4)) mask |= BigInt(random.below(16)) << 40n;
+  const additional = random.chance(0.97) ? 0x40000n : 0n;
+  // Low-address protection keeps the new PSWs; enhanced DAT.
+  const cr = controlRegisters(0x1000_0000n | (random.chance(0.5) ? 0x0080_0000n : 0n) | additional);
+  // Monitor masks.
+  cr[8] = BigInt(random.below(0x10000));
+  const gr = Array.from({ length: 16 }, (_, n): bigint => {
+    if ((BASES as readonly number[]).includes(n)) return address(random, mask);
+    if (n === 0) return random.chance(0.5) ? BigInt(random.below(256)) : value64(random);
+    if (n === 9) return BigInt.asUintN(64, BigInt(random.between(-8, 40)));
+    if (n === WINDOW_REGISTER) return BigInt(WINDOW);
+    if (n < 8) return random.chance(0.7) ? count(random) : value64(random);
+    return value64(random);
+  });
+  const length = random.between(1, longest);
+  const items = Array.from({ length }, (_, n) => item(random, random.pick(rows), n, length, rows));
+  // A branch by register needs somewhere to go.
+  const byRegister = items.findIndex(({ row }) => BRANCHING_BY_REGISTER.test(row.mnemonic));
+  return {
+    seed,
+    number,
+    gr,
+    fpr: Array.from({ length: 16 }, () => floating64(random)),
+    ar: Array.from({ length: 16 }, () => (random.chance(0.7) ? random.below(2) : random.bits())),
+    cr,
+    fpc: fpc(random),
+    mask,
+    pool: random.below(POOL_COUNT),
+    // Half of the programs begin so that they reach the end of the page.
+    start: random.chance(0.5) ? 2 * random.between(40, 100) : 2 * random.between(110, 128),
+    items,
+    ...(byRegister >= 0 && random.chance(0.8)
+      ? { pointer: [13, random.between(byRegister + 1, length)] as const }
+      : {}),
+  };
+}
+
+function fpc(random: Random): number {
+  const masks = random.chance(0.5) ? 0 : random.below(32) << 27;
+  const flags = random.chance(0.5) ? 0 : random.below(32) << 19;
+  const dxc = random.chance(0.8) ? 0 : random.below(256) << 8;
+  const decimal = random.chance(0.8) ? 0 : random.below(8) << 4;
+  const binary = random.chance(0.5) ? 0 : random.pick([1, 2, 3, 7]);
+  return (masks | flags | dxc | decimal | binary) >>> 0;
+}
+
+/** One instruction as the nth of a program. */
+function item(
+  random: Random,
+  row: Instruction,
+  n: number,
+  length: number,
+  rows: readonly Instruction[],
+  nested = false,
+): Item {
+  const operands: Record<string, number> = {};
+  const to: Record<string, number> = {};
+  const data: Record<string, number> = {};
+  const { mnemonic, format } = row;
+  const forward = (): number =>
+    COUNTING.test(mnemonic) && random.chance(0.5)
+      ? random.below(n + 1)
+      : random.chance(0.03)
+        ? random.below(length)
+        : random.between(n + 1, length);
+  for (const operand of operandsIn(format.syntax)) {
+    const [name, ...inner] = operand.match(/[a-z]+\d/g) as [string, ...string[]];
+    const bits = format.fields[name]![1];
+    switch (name[0]) {
+      case 'r':
+        operands[name] = generalRegister(random, mnemonic, name);
+        break;
+      case 'f':
+        operands[name] =
+          EXTENDED.test(mnemonic) && random.chance(0.93) ? random.pick([0, 1, 4, 5, 8, 9, 12, 13]) : random.below(16);
+        break;
+      case 'd':
+        if (BRANCHING.test(mnemonic) && random.chance(0.95)) {
+          to[name] = forward();
+          for (const field of inner) operands[field] = 0;
+        } else
+          storageOperand(random, mnemonic, name, inner, format.fields[name.replace('d', 'dh')] !== undefined, operands);
+        break;
+      case 'h':
+        if (RELATIVE_DATA.test(mnemonic)) data[name] = pointer(random) & (random.chance(0.9) ? ~7 : ~1);
+        else to[name] = forward();
+        operands[name] = 0;
+        break;
+      case 'i':
+      case 's':
+        operands[name] = immediate(random, name, bits);
+        break;
+      default:
+        operands[name] = random.below(2 ** bits);
+    }
+  }
+  const extra: { target?: Item } = {};
+  if (mnemonic === 'EX' || mnemonic === 'EXRL') {
+    const candidates = rows.filter(candidate => !nested && !candidate.notExecutable);
+    const target = candidates.length && random.chance(0.98) ? random.pick(candidates) : row;
+    if (!nested) extra.target = item(random, target, n, length, rows, true);
+    Object.assign(operands, { b2: WINDOW_REGISTER, x2: 0 });
+    if (random.chance(0.4)) operands.r1 = 0;
+    delete data.h2;
+  }
+  return { row, operands, to, data, ...extra };
+}
+
+function generalRegister(random: Random, mnemonic: string, name: string): number {
+  if (random.chance(0.92)) {
+    if (STRINGS.has(mnemonic)) return random.pick(EVEN);
+    if (PAIRED.has(mnemonic) && name !== 'r2') return random.pick([0, 8, 10, 2, 4, 6]);
+    if (BRANCHING_BY_REGISTER.test(mnemonic) && name === 'r2') return random.pick([13, 13, 13, 14, 0]);
+  }
+  return random.chance(0.75) ? random.pick(VALUES) : random.below(16);
+}
+
+function storageOperand(
+  random: Random,
+  mnemonic: string,
+  name: string,
+  inner: readonly string[],
+  long: boolean,
+  operands: Record<string, number>,
+): void {
+  for (const field of inner) {
+    if (field[0] === 'b') operands[field] = random.chance(0.9) ? random.pick(BASES) : random.below(16);
+    else if (field[0] === 'x') operands[field] = random.chance(0.65) ? 0 : random.chance(0.8) ? 9 : random.below(16);
+    else if (field[0] === 'l') operands[field] = random.chance(0.6) ? random.below(16) : random.below(256);
+    else operands[field] = generalRegister(random, mnemonic, field);
+  }
+  if (SHIFT.test(mnemonic) && random.chance(0.9)) {
+    operands[inner[0]!] = random.chance(0.5) ? 0 : random.pick(VALUES);
+    operands[name] = random.below(70);
+    return;
+  }
+  const near = random.chance(0.5) ? 8 * random.below(8) : random.below(64);
+  const far = long ? signExtend(random.bits() & 0xfffff, 20) : random.below(4096);
+  operands[name] = random.chance(0.85)
+    ? near
+    : random.chance(0.5)
+      ? random.chance(0.5) || !long
+        ? random.below(4096)
+        : -random.below(4096)
+      : far;
+  if (ALIGNED.test(mnemonic) && random.chance(0.9)) operands[name]! &= ~7;
+  // Without a base the operand is in the lowcore, of which only the first 512 bytes protect themselves.
+  if (operands[inner.at(-1)!] === 0 && !operands[inner[0]!] && random.chance(0.9))
+    operands[inner.at(-1)!] = random.pick(BASES);
+}
+
+function immediate(random: Random, name: string, bits: number): number {
+  const raw = random.pick([
+    random.below(2 ** bits),
+    random.below(16),
+    2 ** bits - 1 - random.below(4),
+    2 ** (bits - 1) - random.below(2),
+    random.below(2 ** (bits >> 1)),
+  ]);
+  return name[0] === 's' ? signExtend(raw, bits) : raw;
+}
+
+/** The data frames that cases see; the code window for those who look at what branches reach. */
+export const isWindow = (where: number): boolean => where >= CODE && where < CODE + 0x2000;

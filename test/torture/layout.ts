@@ -1,0 +1,50 @@
+/**
+ * Where things are in the storage in which cases run, the same in every machine. Cases see six frames of data and two
+ * pages of code; the kernel, the descriptions of the cases and the results lie where a case hardly ever gets to.
+ */
+
+import { PSW_BA, PSW_EA } from '../../src/cpu/registers.ts';
+
+export const STORAGE_SIZE = 256 << 20;
+export const KERNEL = 0x2000;
+/** Data: six frames, renewed before each case. */
+export const DATA = 0x40000;
+export const DATA_SIZE = 6 * 4096;
+/** Two pages of code; programs lie in the window of 512 bytes around the boundary between them. */
+export const CODE = 0x48000;
+export const WINDOW = CODE + 0xf00;
+export const WINDOW_SIZE = 512;
+/** Translation tables and what else control registers designate. */
+export const TABLES = 0x80_0000;
+/** Initial contents of the data frames, several of them. */
+export const POOLS = 0xc0_0000;
+export const POOL_COUNT = 8;
+export const CASES = 0x100_0000;
+export const CASE_SIZE = 0x800;
+export const RESULTS = 0x200_0000;
+export const RESULT_SIZE = 0x400;
+/** The data frames after each case. */
+export const DUMPS = 0x280_0000;
+/** As many cases as there is room for. */
+export const MOST_CASES = Math.floor((STORAGE_SIZE - DUMPS) / DATA_SIZE);
+
+/** Offsets in the description of a case. */
+export const CASE = {
+  gr: 0,
+  fpr: 0x80,
+  ar: 0x100,
+  fpc: 0x140,
+  pool: 0x148,
+  psw: 0x150,
+  cr: 0x160,
+  code: 0x200,
+} as const;
+/** Offsets in a result. `lowcore` is a copy of locations 0x80 to 0x1ff. */
+export const RESULT = { gr: 0, fpr: 0x80, ar: 0x100, fpc: 0x140, kind: 0x148, cr: 0x150, lowcore: 0x200 } as const;
+
+/** How a case ended, as the kernel notes it. */
+export const ENDED = { restart: 1, external: 2, supervisorCall: 3, program: 4, machineCheck: 5, io: 6 } as const;
+
+export const KERNEL_MASK = PSW_EA | PSW_BA;
+/** Control registers while the kernel runs: only the AFP-register control. */
+export const KERNEL_CR0 = 0x40000n;

@@ -1,0 +1,104 @@
+/** Cases run in this process, on a CPU of src/cpu. */
+
+import { Cpu } from '../../src/cpu/cpu.ts';
+import { EXIT_FUEL } from '../../src/cpu/engine/interpreter.ts';
+import { instructions } from '../../src/cpu/isa/index.ts';
+import * as state from '../../src/cpu/state.ts';
+import { Storage } from '../../src/machine/storage.ts';
+import { type Case, type Placed, registersOf } from './case.ts';
+import { handlerAddress, kernel } from './kernel.ts';
+import * as layout from './layout.ts';
+import { DATA, DATA_SIZE, ENDED, WINDOW } from './layout.ts';
+import type { Result } from './result.ts';
+import { writeTables } from './tables.ts';
+
+/** Instructions that a case may execute. */
+export const FUEL = 400;
+
+const HANDLERS = (Object.keys(ENDED) as (keyof typeof ENDED)[]).map(
+  kind => [handlerAddress(kind), ENDED[kind]] as const,
+);
+
+export class Lpar {
+  readonly storage: Storage;
+  readonly cpu: Cpu;
+  pools: readonly Uint8Array[] = [];
+  readonly #lowcore: Uint8Array;
+
+  constructor() {
+    const plan = state.planLayout(1, layout.STORAGE_SIZE);
+    const memory = new WebAssembly.Memory({ initial: plan.wasmPages, maximum: plan.wasmPages, shared: true });
+    this.storage = new Storage(memory, plan);
+    this.cpu = new Cpu(this.storage, 0, instructions);
+    this.storage.write(0, kernel.bytes);
+    writeTables((address, value) => this.storage.write64(address, value));
+    this.#lowcore = this.storage.read(0, 0x2000);
+  }
+
+  /** Sets everything up as the kernel does. `fast`: not counted, where the PSW allows the fast program. */
+  load(test: Case, placed: Placed, fast = false): void {
+    const { cpu, storage } = this;
+    storage.write(0, this.#lowcore);
+    storage.write(DATA, this.pools[test.pool]!);
+    storage.write(WINDOW, placed.bytes);
+    for (const [address, length] of [
+      [0, 0x1000],
+      [0x1000, 0x1000],
+      [WINDOW, 256],
+      [WINDOW + 256, 256],
+    ] as const) {
+      cpu.code.changed(address, length);
+    }
+    for (let frame = 0; frame < DATA_SIZE; frame += 4096) cpu.code.changed(DATA + frame, 4096);
+    const gr = registersOf(test, placed);
+    for (let n = 0; n < 16; n++) {
+      cpu.setGr(n, gr[n]!);
+      cpu.setFpr(n, test.fpr[n]!);
+      cpu.setAr(n, test.ar[n]!);
+      cpu.setCr(n, test.cr[n]!);
+    }
+    cpu.fpc = test.fpc;
+    cpu.counted = !fast;
+    // The kernel's LPSWE is the last branch before the case.
+    cpu.breakingEventAddress = kernel.symbols.get('enter')!;
+    cpu.setPsw(test.mask, BigInt(WINDOW + test.start));
+    cpu.mappingChanged();
+  }
+
+  /**
+   * Runs what is loaded.
+   * @returns how it ended, one of ENDED; 0 when it executed `fuel` instructions without coming to an end
+   */
+  run(fuel: number): number {
+    const { cpu } = this;
+    cpu.setField32(state.FUEL, fuel);
+    for (;;) {
+      const reason = cpu.step();
+      const ended = this.ended();
+      if (ended) return ended;
+      if (reason === EXIT_FUEL) return 0;
+    }
+  }
+
+  /** The kind of interruption after which the PSW is that of its handler; 0: the case is still running. */
+  ended(): number {
+    const address = this.cpu.pswAddress;
+    return HANDLERS.find(([handler]) => handler === address)?.[1] ?? 0;
+  }
+
+  result(kind: number): Result {
+    const { cpu, storage } = this;
+    const sixteen = <T>(read: (n: number) => T): T[] => Array.from({ length: 16 }, (_, n) => read(n));
+    const lowcore = storage.read(0x80, 0x180);
+    return {
+      kind,
+      gr: sixteen(n => cpu.gr(n)),
+      fpr: sixteen(n => cpu.fpr(n)),
+      ar: sixteen(n => cpu.ar(n)),
+      cr: sixteen(n => cpu.cr(n)),
+      fpc: cpu.fpc,
+      lowcore: new DataView(lowcore.buffer),
+      data: storage.read(DATA, DATA_SIZE),
+    };
+  }
+}

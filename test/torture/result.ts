@@ -1,0 +1,105 @@
+/** What a case has left behind, and how two results differ. */
+
+import { ENDED, RESULT } from './layout.ts';
+
+export interface Result {
+  /** One of ENDED; 0 when the case did not end. */
+  readonly kind: number;
+  readonly gr: readonly bigint[];
+  readonly fpr: readonly bigint[];
+  readonly ar: readonly number[];
+  readonly cr: readonly bigint[];
+  readonly fpc: number;
+  /** Locations 0x80 to 0x1ff. */
+  readonly lowcore: DataView;
+  readonly data: Uint8Array;
+}
+
+/** @param record RESULT_SIZE bytes as the kernel stores them */
+export function parseResult(record: Uint8Array, data: Uint8Array): Result {
+  const view = new DataView(record.buffer, record.byteOffset);
+  const sixteen = <T>(read: (n: number) => T): T[] => Array.from({ length: 16 }, (_, n) => read(n));
+  return {
+    kind: Number(view.getBigUint64(RESULT.kind)),
+    gr: sixteen(n => view.getBigUint64(RESULT.gr + 8 * n)),
+    fpr: sixteen(n => view.getBigUint64(RESULT.fpr + 8 * n)),
+    ar: sixteen(n => view.getUint32(RESULT.ar + 4 * n)),
+    cr: sixteen(n => view.getBigUint64(RESULT.cr + 8 * n)),
+    fpc: view.getUint32(RESULT.fpc),
+    lowcore: new DataView(record.buffer, record.byteOffset + RESULT.lowcore, 0x180),
+    data,
+  };
+}
+
+/** Program-interruption code without the PER bit. */
+export const codeOf = (result: Result): number =>
+  result.kind === ENDED.program ? result.lowcore.getUint16(0x8e - 0x80) & 0x7f : 0;
+
+/** Codes whose translation-exception identification is defined; only the bits given are compared. */
+const IDENTIFIED = new Set([0x10, 0x11, 0x38, 0x39, 0x3a, 0x3b]);
+
+/** A difference: what, as the first result has it, as the second. */
+export type Difference = readonly [what: string, ours: string, theirs: string];
+
+export function differences(a: Result, b: Result): Difference[] {
+  const found: Difference[] = [];
+  const compare = (what: string, x: bigint | number, y: bigint | number): void => {
+    if (x !== y) found.push([what, x.toString(16), y.toString(16)]);
+  };
+  compare('kind of ending', a.kind, b.kind);
+  const low = (at: number, what: string, bytes: 1 | 2 | 4 | 8, mask = -1n): void => {
+    const read = ({ lowcore }: Result): bigint => {
+      const value =
+        bytes === 8
+          ? lowcore.getBigUint64(at - 0x80)
+          : BigInt(
+              bytes === 4
+                ? lowcore.getUint32(at - 0x80)
+                : bytes === 2
+                  ? lowcore.getUint16(at - 0x80)
+                  : lowcore.getUint8(at - 0x80),
+            );
+      return value & mask;
+    };
+    compare(what, read(a), read(b));
+  };
+  if (a.kind === ENDED.program || b.kind === ENDED.program) {
+    low(0x8e, 'program-interruption code', 2);
+    low(0x8d, 'instruction length', 1);
+    low(0x150, 'old PSW mask', 8);
+    low(0x158, 'old PSW address', 8);
+    low(0x110, 'breaking-event address', 8);
+    const code = codeOf(a);
+    if (code === codeOf(b)) {
+      if (code === 7) low(0x90, 'data-exception code', 4);
+      // The page, and the space; bits 52-61 are partly optional.
+      if (IDENTIFIED.has(code)) low(0xa8, 'translation-exception identification', 8, ~0xffcn);
+      if (code === 0x40) {
+        low(0x94, 'monitor class', 2);
+        low(0xb0, 'monitor code', 8);
+      }
+    }
+  } else if (a.kind === ENDED.supervisorCall) {
+    low(0x8a, 'supervisor-call code', 2);
+    low(0x89, 'instruction length', 1);
+    low(0x140, 'old PSW mask', 8);
+    low(0x148, 'old PSW address', 8);
+  }
+  for (let n = 0; n < 16; n++) {
+    compare(`GR${n}`, a.gr[n]!, b.gr[n]!);
+    compare(`FPR${n}`, a.fpr[n]!, b.fpr[n]!);
+    compare(`AR${n}`, a.ar[n]!, b.ar[n]!);
+    compare(`CR${n}`, a.cr[n]!, b.cr[n]!);
+  }
+  compare('FPC', a.fpc, b.fpc);
+  for (let at = 0; at < a.data.length; at++) {
+    if (a.data[at] === b.data[at]) continue;
+    let end = at + 1;
+    while (end < a.data.length && end - at < 32 && a.data[end] !== b.data[end]) end++;
+    const hex = (bytes: Uint8Array): string => Buffer.from(bytes.subarray(at, end)).toString('hex');
+    found.push([`data at ${at.toString(16)}`, hex(a.data), hex(b.data)]);
+    at = end;
+    if (found.length > 40) break;
+  }
+  return found;
+}

@@ -1,0 +1,114 @@
+/**
+ * Torture: random programs, run here and in another machine, must leave the same behind.
+ *
+ *     npm run torture -- --seed 1 --count 100000 [--only MNEMONIC|FACILITY,...] [--peer qemu-system-s390x]
+ *
+ * --from N begins with case N of the seed; --longest N is the length of programs in instructions; --totals FILE adds
+ * the coverage to that of earlier runs; --limit N stops after N differences (10). A difference is shrunk, and printed
+ * with the program and both results. The exit status is 1 if there was one.
+ */
+
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { Disassembler } from '../../src/cpu/isa/disassemble.ts';
+import { instructions } from '../../src/cpu/isa/index.ts';
+import type { Instruction } from '../../src/cpu/isa/insn.ts';
+import { registersOf } from './case.ts';
+import { compareWays } from './compare.ts';
+import { Coverage, type Totals } from './coverage.ts';
+import { generate, mayOccur, pool } from './generate.ts';
+import { POOL_COUNT, WINDOW } from './layout.ts';
+import { Lpar } from './lpar.ts';
+import { type Laid, Peer } from './peer.ts';
+import { Random } from './random.ts';
+import { type Found, shrink } from './shrink.ts';
+import { vet } from './vet.ts';
+
+const BATCH = 4000;
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string', default: '1' },
+    count: { type: 'string', default: '10000' },
+    from: { type: 'string', default: '0' },
+    only: { type: 'string' },
+    longest: { type: 'string', default: '8' },
+    peer: { type: 'string', default: 'qemu-system-s390x' },
+    totals: { type: 'string' },
+    limit: { type: 'string', default: '10' },
+  },
+});
+const seed = Number(values.seed);
+const only = values.only?.toUpperCase().split(',');
+const chosen = (row: Instruction): boolean =>
+  !only || only.includes(row.mnemonic) || only.includes(String(row.facility).toUpperCase());
+const rows = instructions.filter(row => mayOccur(row) && chosen(row));
+if (!rows.length) throw new Error('no instruction is left to test');
+
+const lpar = new Lpar();
+const peer = new Peer(values.peer);
+const coverage = new Coverage();
+const avoided = new Map<string, number>();
+const disassembler = new Disassembler(instructions);
+
+const program = ({ placed }: Laid): string[] =>
+  [...placed.addresses.slice(0, -1), ...placed.targets.values()].map(address => {
+    const line = disassembler.line(placed.bytes.subarray(address - WINDOW), BigInt(address));
+    return `  ${address.toString(16)}  ${line.replace('\t', ' ')}`;
+  });
+
+function print({ laid, differences }: Found, original: Laid): void {
+  const { test, placed } = laid;
+  const hex = (value: bigint): string => value.toString(16);
+  const nonzero = (name: string, numbers: readonly (bigint | number)[]): string =>
+    numbers.flatMap((value, n) => (value ? [`${name}${n}=${value.toString(16)}`] : [])).join(' ');
+  console.log(
+    [
+      `--- seed ${seed} case ${original.test.number}, ${laid.test.items.length} of ${original.test.items.length} instructions`,
+      ...program(laid),
+      `  PSW ${hex(test.mask)} FPC ${test.fpc.toString(16)} pool ${test.pool}`,
+      `  ${nonzero('GR', registersOf(test, placed))}`,
+      `  ${nonzero('FPR', test.fpr)}`,
+      ...differences.map(([what, ours, theirs]) => `  ${what}: ${ours} here, ${theirs} in the peer`),
+    ].join('\n'),
+  );
+}
+
+let found = 0;
+let done = 0;
+const from = Number(values.from);
+const count = Number(values.count);
+const began = performance.now();
+try {
+  for (let first = from; first < from + count && found < Number(values.limit); first += BATCH) {
+    // The data differ from batch to batch, and are the same for a batch wherever it begins.
+    const pools = Array.from({ length: POOL_COUNT }, (_, n) => pool(new Random(seed, Math.floor(first / BATCH), n)));
+    lpar.pools = peer.pools = pools;
+    const cases: Laid[] = [];
+    for (let n = first; n < Math.min(first + BATCH, from + count); n++) {
+      const test = generate(new Random(seed, n), n, { seed, rows, longest: Number(values.longest) });
+      const vetted = vet(lpar, test, coverage, reason => avoided.set(reason, (avoided.get(reason) ?? 0) + 1));
+      if (vetted) cases.push(vetted);
+    }
+    const compared = await compareWays(cases, lpar, peer);
+    coverage.cases(cases.length);
+    done += cases.length;
+    for (const one of compared) {
+      if (!one.differences.length || found >= Number(values.limit)) continue;
+      found++;
+      print(await shrink(one, lpar, peer), one.laid);
+    }
+    if (process.stderr.isTTY) process.stderr.write(`\r${done} cases, ${found} differences `);
+  }
+} finally {
+  peer.close();
+}
+const seconds = (performance.now() - began) / 1000;
+console.log(`${done} cases in ${seconds.toFixed(1)} s, ${found} differences`);
+console.log(coverage.report());
+for (const [reason, times] of avoided) console.log(`avoided ${times} times: ${reason}`);
+if (values.totals) {
+  if (existsSync(values.totals)) coverage.add(JSON.parse(readFileSync(values.totals, 'utf8')) as Totals);
+  writeFileSync(values.totals, JSON.stringify(coverage.totals, null, 1));
+}
+process.exitCode = found ? 1 : 0;

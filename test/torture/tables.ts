@@ -1,0 +1,85 @@
+/**
+ * Control registers, and the translation tables that they designate. The primary space has all five levels and frames
+ * at the ends of 24-, 31- and 64-bit addresses; the secondary space is a segment table in which two data frames have
+ * changed places; the home space is as the primary, from the region-third table downwards.
+ */
+
+import { CODE, DATA, TABLES } from './layout.ts';
+
+/** Writes a big-endian doubleword at an absolute address. */
+export type Write64 = (address: number, value: bigint) => void;
+
+const INVALID_REGION = 0x20n;
+const INVALID_PAGE = 0x400n;
+const PROTECTED_PAGE = 0x200n;
+/** Bit 52 of a page-table entry must be zero: translation-specification exception. */
+const WRONG_PAGE = 0x800n;
+
+// Sixteen KiB for each region and segment table, two for each page table.
+const table = (n: number): number => TABLES + n * 0x4000;
+const pageTable = (n: number): number => TABLES + 0x10_0000 + n * 0x800;
+const FIRST = table(0);
+const SECOND = [table(1), table(2)] as const;
+const THIRD = [table(3), table(4)] as const;
+const SEGMENTS = [table(5), table(6)] as const;
+const SECONDARY = table(7);
+const LOW = pageTable(0);
+const END_24 = pageTable(1);
+const END_31 = pageTable(2);
+const END_64 = pageTable(3);
+const LOW_SWAPPED = pageTable(4);
+
+const frame = (n: number): bigint => BigInt(DATA + n * 4096);
+
+export function writeTables(write: Write64): void {
+  for (let entry = 0; entry < 2048; entry++) {
+    for (const tables of [[FIRST], SECOND, THIRD, SEGMENTS, [SECONDARY]]) {
+      for (const at of tables) write(at + entry * 8, INVALID_REGION);
+    }
+  }
+  for (const at of [LOW, END_24, END_31, END_64, LOW_SWAPPED]) {
+    for (let entry = 0; entry < 256; entry++) write(at + entry * 8, INVALID_PAGE);
+  }
+  // Table type in bits 60-61, table length 3 in bits 62-63.
+  const region = (at: number, entry: number, type: number, next: number): void =>
+    write(at + entry * 8, BigInt(next | type | 3));
+  const segment = (at: number, entry: number, next: number): void => write(at + entry * 8, BigInt(next));
+  region(FIRST, 0, 0xc, SECOND[0]);
+  region(FIRST, 2047, 0xc, SECOND[1]);
+  region(SECOND[0], 0, 8, THIRD[0]);
+  region(SECOND[1], 2047, 8, THIRD[1]);
+  region(THIRD[0], 0, 4, SEGMENTS[0]);
+  region(THIRD[1], 2047, 4, SEGMENTS[1]);
+  segment(SEGMENTS[0], 0, LOW);
+  segment(SEGMENTS[0], 15, END_24);
+  segment(SEGMENTS[0], 2047, END_31);
+  segment(SEGMENTS[1], 2047, END_64);
+  segment(SECONDARY, 0, LOW_SWAPPED);
+  segment(SECONDARY, 2047, END_31);
+  for (const at of [LOW, LOW_SWAPPED]) {
+    const swapped = at === LOW_SWAPPED;
+    const first = frame(swapped ? 1 : 0);
+    const second = frame(swapped ? 0 : 1);
+    const page = (address: number, entry: bigint): void => write(at + (address >> 12) * 8, entry);
+    page(0, first);
+    page(0x1000, second);
+    page(DATA, first);
+    page(DATA + 0x1000, second);
+    page(DATA + 0x3000, frame(3));
+    page(DATA + 0x4000, frame(4) | PROTECTED_PAGE);
+    page(CODE, BigInt(CODE));
+    page(CODE + 0x1000, BigInt(CODE + 0x1000));
+    page(CODE + 0x4000, WRONG_PAGE);
+  }
+  for (const at of [END_24, END_31, END_64]) write(at + 255 * 8, frame(5));
+}
+
+/** Control registers of a case: CR0 as given, the spaces above, all interruptions disabled. */
+export function controlRegisters(cr0: bigint): bigint[] {
+  const cr = new Array<bigint>(16).fill(0n);
+  cr[0] = cr0;
+  cr[1] = BigInt(FIRST | 0xc | 3);
+  cr[7] = BigInt(SECONDARY | 3);
+  cr[13] = BigInt(THIRD[0] | 4 | 3);
+  return cr;
+}

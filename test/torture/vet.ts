@@ -1,0 +1,154 @@
+/**
+ * Looks at a case before it is run for good: executes it one instruction at a time in this process, to take out what
+ * would lead away from the program, what does not come to an end, and what the peer is known to do differently; and
+ * counts what the case covers.
+ */
+
+import { operandsOf } from '../../src/cpu/isa/decode.ts';
+import type { Instruction, Operands } from '../../src/cpu/isa/insn.ts';
+import { PSW_BA, PSW_EA } from '../../src/cpu/registers.ts';
+import { type Case, type Item, type Placed, place } from './case.ts';
+import type { Coverage } from './coverage.ts';
+import { disagreement } from './disagreements.ts';
+import { ENDED, WINDOW, WINDOW_SIZE } from './layout.ts';
+import { FUEL, type Lpar } from './lpar.ts';
+
+/** An instruction about to be executed. */
+export interface Step {
+  readonly row: Instruction;
+  readonly operands: Operands;
+  readonly lpar: Lpar;
+  readonly test: Case;
+  /** As the target of EXECUTE. */
+  readonly executed: boolean;
+}
+
+export interface Vetted {
+  readonly test: Case;
+  readonly placed: Placed;
+}
+
+const READ_6 = (bytes: Uint8Array, at: number): [number, number] => {
+  const byte = (n: number): number => bytes[at + n] ?? 0;
+  return [(byte(0) << 8) | byte(1), ((byte(2) << 24) | (byte(3) << 16) | (byte(4) << 8) | byte(5)) >>> 0];
+};
+
+const inWindow = (address: number): boolean => address >= WINDOW && address < WINDOW + WINDOW_SIZE;
+
+/**
+ * The case without its troublesome instructions; undefined when nothing is left.
+ * @param known told the reason of each disagreement that is avoided
+ */
+export function vet(lpar: Lpar, test: Case, coverage: Coverage, known: (reason: string) => void): Vetted | undefined {
+  for (let candidate = test; candidate.items.length; ) {
+    const placed = place(candidate);
+    const trouble = placed ? firstTrouble(lpar, candidate, placed, known) : candidate.items.length - 1;
+    if (trouble === undefined) {
+      walk(lpar, candidate, placed!, coverage);
+      return { test: candidate, placed: placed! };
+    }
+    candidate = without(candidate, trouble);
+  }
+  return undefined;
+}
+
+/** A case without one of its instructions. Branches to it lead to the one that follows. */
+export function without(test: Case, index: number): Case {
+  const earlier = (n: number): number => (n > index ? n - 1 : n);
+  const items = test.items
+    .filter((_, n) => n !== index)
+    .map(
+      (item): Item =>
+        item.to ? { ...item, to: Object.fromEntries(Object.entries(item.to).map(([k, v]) => [k, earlier(v)])) } : item,
+    );
+  const { pointer } = test;
+  return pointer ? { ...test, items, pointer: [pointer[0], earlier(pointer[1])] } : { ...test, items };
+}
+
+/** Index of the first instruction that is to be taken out. */
+function firstTrouble(lpar: Lpar, test: Case, placed: Placed, known: (reason: string) => void): number | undefined {
+  lpar.load(test, placed);
+  let last = 0;
+  for (let steps = 0; ; steps++) {
+    const address = Number(lpar.cpu.pswAddress);
+    const index = placed.addresses.indexOf(address);
+    if (steps === FUEL) return index < 0 ? last : Math.min(index, test.items.length - 1);
+    // At the end, or at zeros beside the program, there is the operation exception. Anything else was led astray.
+    if (index < 0 && !(inWindow(address) && isZero(placed, address))) return last;
+    if (index >= 0 && index < test.items.length) {
+      last = index;
+      if (isChanged(lpar, placed, address, test.items[index]!.row)) return index;
+      for (const step of stepsOf(lpar, test, placed, address) ?? [undefined]) {
+        if (!step) return index;
+        const reason = disagreement(step);
+        if (reason !== undefined) {
+          known(reason);
+          return index;
+        }
+      }
+    }
+    if (lpar.run(1)) return undefined;
+  }
+}
+
+const isZero = ({ bytes }: Placed, address: number): boolean =>
+  (bytes[address - WINDOW]! | bytes[address + 1 - WINDOW]!) === 0;
+
+/** The program has changed this instruction. */
+function isChanged(lpar: Lpar, { bytes }: Placed, address: number, { format }: Instruction): boolean {
+  const now = lpar.storage.read(address, format.length);
+  return now.some((byte, n) => byte !== bytes[address - WINDOW + n]);
+}
+
+/** The instruction at an address, and the target if it is EXECUTE; undefined when the target is none of the program's. */
+function stepsOf(lpar: Lpar, test: Case, placed: Placed, address: number): Step[] | undefined {
+  const { decoder } = lpar.cpu;
+  const text = READ_6(placed.bytes, address - WINDOW);
+  const row = decoder.decode(...text)!;
+  const operands = operandsOf(row.format, ...text);
+  const step: Step = { row, operands, lpar, test, executed: false };
+  const at = executeTarget(step, address);
+  if (at === undefined) return [step];
+  if (at & 1) return [step];
+  if (!inWindow(at)) return undefined;
+  const item = [...placed.targets].find(([, where]) => where === at)?.[0];
+  if (!item || isChanged(lpar, placed, at, item.row)) return undefined;
+  const target = READ_6(placed.bytes, at - WINDOW);
+  if (operands.r1) target[0] |= lpar.cpu.gr32(operands.r1) & 0xff;
+  const targetRow = decoder.decode(...target);
+  if (!targetRow) return [step];
+  return [step, { row: targetRow, operands: operandsOf(targetRow.format, ...target), lpar, test, executed: true }];
+}
+
+/** Address of EXECUTE's target. */
+function executeTarget({ row, operands, lpar }: Step, address: number): number | undefined {
+  if (row.mnemonic === 'EXRL') return address + 2 * operands.h2!;
+  if (row.mnemonic !== 'EX') return undefined;
+  return Number(effectiveAddress(lpar, operands, 2));
+}
+
+/** Address of a storage operand by base, index and displacement, in the addressing mode. */
+export function effectiveAddress(lpar: Lpar, operands: Operands, operand: number): bigint {
+  const { cpu } = lpar;
+  const register = (name: string): bigint => (operands[name] ? cpu.gr(operands[name]) : 0n);
+  const sum = register(`b${operand}`) + register(`x${operand}`) + BigInt(operands[`d${operand}`] ?? 0);
+  const mask = cpu.pswMask;
+  return BigInt.asUintN(mask & PSW_EA ? 64 : mask & PSW_BA ? 31 : 24, sum);
+}
+
+/** Executes the case once more for what it covers. */
+function walk(lpar: Lpar, test: Case, placed: Placed, coverage: Coverage): void {
+  lpar.load(test, placed);
+  for (;;) {
+    const address = Number(lpar.cpu.pswAddress);
+    const inProgram = placed.addresses.indexOf(address);
+    const steps = inProgram >= 0 && inProgram < test.items.length ? stepsOf(lpar, test, placed, address)! : [];
+    for (const step of steps) coverage.before(step);
+    const ended = lpar.run(1);
+    const code = ended === ENDED.program ? lpar.storage.read16(0x8e) & 0x7f : 0;
+    // EXECUTE's own exceptions are not its target's.
+    const step = steps.at(-1);
+    if (step) coverage.after(step, code, lpar.cpu.cc);
+    if (ended) return;
+  }
+}
