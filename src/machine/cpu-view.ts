@@ -1,12 +1,19 @@
 /** A stopped CPU's virtual storage, as debuggers look at it: by the address space of its instructions. */
 
 import type { Cpu } from '../cpu/cpu.ts';
-import { Translator } from '../cpu/dat.ts';
+import { HOME, Translator } from '../cpu/dat.ts';
 import type { Registers } from '../cpu/registers.ts';
-import { Tlb } from '../cpu/tlb.ts';
 import type { Storage } from './storage.ts';
 
 const PAGE = 4096;
+/** CR0 bit 40. */
+const ENHANCED_DAT = 1n << 23n;
+
+/** Low and high half, signed as the translator takes them. */
+const halves = (value: bigint): [number, number] => [
+  Number(BigInt.asIntN(32, value)),
+  Number(BigInt.asIntN(32, value >> 32n)),
+];
 
 export class CpuView {
   readonly #registers: Registers;
@@ -19,12 +26,19 @@ export class CpuView {
 
   /** Absolute address of a virtual byte; undefined where there is none. */
   translate(address: bigint): number | undefined {
-    const { memory } = this.#storage;
-    // The translator looks; the parts of a CPU that it needs for doing more are in the CPU's thread.
-    const looked = Object.assign(Object.create(this.#registers), {
-      tlb: new Tlb(memory.buffer, this.#registers.base, false),
-    }) as Cpu;
-    return new Translator(looked).quietly(address);
+    const registers = this.#registers;
+    // The TLB knows the PSW and the control registers as they were when the CPU ran last: the tables are walked anew.
+    const dat = new Translator(registers as Cpu);
+    const [low, high] = halves(address);
+    let real = address;
+    if (dat.dat) {
+      const [asceLow, asceHigh] = halves(registers.cr(dat.addressSpaceControl === HOME ? 13 : 1));
+      if (dat.walk(asceLow, asceHigh, low, high, (registers.cr(0) & ENHANCED_DAT) !== 0n)) return undefined;
+      real = (BigInt(dat.realHigh >>> 0) << 32n) | BigInt(dat.realLow >>> 0);
+    }
+    if (real >= 1n << 32n) return undefined;
+    const absolute = dat.toAbsolute(Number(real));
+    return absolute < this.#storage.size ? absolute : undefined;
   }
 
   read(address: bigint, length: number): Uint8Array | undefined {
