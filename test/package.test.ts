@@ -61,6 +61,19 @@ test('the packed package installs without a network and runs', { timeout: 300_00
     assert.equal(status, 0);
   });
 
+  await t.test('a machine starts, its threads too, and its monitor answers', () => {
+    const options = ['-S', '-display', 'none', '-serial', 'null', '-monitor', 'stdio'];
+    const { stdout, stderr, status } = spawnSync(process.execPath, [join(installed, 'bin', 'lpar'), ...options], {
+      cwd: folder,
+      encoding: 'utf8',
+      input: 'info status\nquit\n',
+      timeout: 60_000,
+    });
+    assert.equal(stderr, '');
+    assert.match(stdout, /VM status: paused/);
+    assert.equal(status, 0);
+  });
+
   await t.test('the library can be imported', () => {
     const script = "import { version } from 'lpar'; console.log(version);";
     const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
