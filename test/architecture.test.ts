@@ -39,7 +39,7 @@ const arrows: Record<string, readonly string[]> = {
 };
 
 /** Files that any room may import: the one door to guest storage, and plain facts. */
-const common = ['machine/storage.ts', 'version.ts'];
+const common = ['machine/storage.ts', 'version.ts', 'ebcdic.ts'];
 
 /** Files that start a thread or a program and therefore choose among rooms above their own. */
 const entries: Record<string, readonly string[]> = { 'platform/node/thread-entry.ts': ['machine'] };

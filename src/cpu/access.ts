@@ -67,6 +67,11 @@ export class LogicalAccess {
     return absolute;
   }
 
+  /** Absolute address of a byte. */
+  absolute(address: bigint, base: number, store: boolean): number {
+    return this.#absolute(this.space(base), address, store);
+  }
+
   #absolute(space: Space, address: bigint, store: boolean): number {
     const cut = address & this.#cpu.addressMask;
     return this.locate(space, low32(cut), high32(cut), store);
@@ -123,6 +128,58 @@ export class LogicalAccess {
     if (code.isCode(absolute - (absolute & 0xfff))) code.changed(absolute, length);
   }
 
+  /** Words at an address that is a multiple of four, in its order, as signed numbers. */
+  readWords(address: bigint, count: number, base: number): Int32Array {
+    const words = new Int32Array(count);
+    this.#parts(this.space(base), address, count * 4, false, (absolute, done, part) => {
+      for (let n = 0, at = (this.#top - absolute - 4) >>> 2; n < part; n += 4)
+        words[(done + n) >>> 2] = this.#i32[at--]!;
+    });
+    return words;
+  }
+
+  writeWords(address: bigint, words: ArrayLike<number>, base: number): void {
+    this.#parts(this.space(base), address, words.length * 4, true, (absolute, done, part) => {
+      for (let n = 0, at = (this.#top - absolute - 4) >>> 2; n < part; n += 4)
+        this.#i32[at--] = words[(done + n) >>> 2]!;
+      this.stored(absolute, part);
+    });
+  }
+
+  /**
+   * Moves bytes between two spaces, from left to right page by page; all pages are checked first. The operands do not
+   * overlap destructively, or in a way that does not matter.
+   */
+  move(to: Space, destination: bigint, from: Space, source: bigint, length: number): void {
+    const mask = this.#cpu.addressMask;
+    const cutTo = destination & mask;
+    const cutFrom = source & mask;
+    const toOffset = Number(cutTo & 0xfffn);
+    const fromOffset = Number(cutFrom & 0xfffn);
+    if (toOffset + length <= 4096 && fromOffset + length <= 4096) {
+      const at = this.locate(from, low32(cutFrom), high32(cutFrom), false);
+      const target = this.locate(to, low32(cutTo), high32(cutTo), true);
+      this.#copy(target, at, length);
+      return;
+    }
+    const found: number[] = [];
+    for (let done = 0; done < length; ) {
+      const here = (destination + BigInt(done)) & mask;
+      const there = (source + BigInt(done)) & mask;
+      const part = Math.min(length - done, 4096 - Number(here & 0xfffn), 4096 - Number(there & 0xfffn));
+      const at = this.locate(from, low32(there), high32(there), false);
+      found.push(this.locate(to, low32(here), high32(here), true), at, part);
+      done += part;
+    }
+    for (let n = 0; n < found.length; n += 3) this.#copy(found[n]!, found[n + 1]!, found[n + 2]!);
+  }
+
+  #copy(to: number, from: number, length: number): void {
+    const at = this.#top - from - length;
+    this.#u8.copyWithin(this.#top - to - length, at, at + length);
+    this.stored(to, length);
+  }
+
   read8(address: bigint, base: number): number {
     return this.#u8[this.#top - 1 - this.#absolute(this.space(base), address, false)]!;
   }
@@ -137,12 +194,16 @@ export class LogicalAccess {
   }
 
   #read(address: bigint, size: 2 | 4 | 8, base: number): bigint {
+    return this.readIn(this.space(base), address, size);
+  }
+
+  readIn(space: Space, address: bigint, size: 2 | 4 | 8): bigint {
     if ((Number(address & 0xfffn) & (size - 1)) === 0) {
-      const at = this.#top - size - this.#absolute(this.space(base), address, false);
+      const at = this.#top - size - this.#absolute(space, address, false);
       if (size === 8) return this.#cpu.u64[at / 8]!;
       if (size === 4) return BigInt(this.#cpu.u32[at / 4]!);
     }
-    return this.readBytes(address, size, base).reduce((value, byte) => (value << 8n) | BigInt(byte), 0n);
+    return this.readBytesIn(space, address, size).reduce((value, byte) => (value << 8n) | BigInt(byte), 0n);
   }
 
   write8(address: bigint, value: number, base: number): void {
@@ -151,21 +212,25 @@ export class LogicalAccess {
     this.stored(absolute, 1);
   }
   write16(address: bigint, value: number, base: number): void {
-    this.writeBytes(address, [value >>> 8, value], base);
+    this.writeIn(this.space(base), address, 2, BigInt(value));
   }
   write32(address: bigint, value: number, base: number): void {
-    if (address & 3n) return this.writeBytes(address, [value >>> 24, value >>> 16, value >>> 8, value], base);
-    const absolute = this.#absolute(this.space(base), address, true);
-    this.#cpu.u32[(this.#top - 4 - absolute) / 4] = value;
-    this.stored(absolute, 4);
+    this.writeIn(this.space(base), address, 4, BigInt(value));
   }
   write64(address: bigint, value: bigint, base: number): void {
-    if (address & 7n) {
-      const bytes = Array.from({ length: 8 }, (_, n) => Number((value >> BigInt(56 - 8 * n)) & 0xffn));
-      return this.writeBytes(address, bytes, base);
+    this.writeIn(this.space(base), address, 8, value);
+  }
+
+  writeIn(space: Space, address: bigint, size: 2 | 4 | 8, value: bigint): void {
+    if (size === 2 || (Number(address & 0xfffn) & (size - 1)) !== 0) {
+      const bytes = Array.from({ length: size }, (_, n) => Number((value >> BigInt(8 * (size - 1 - n))) & 0xffn));
+      this.writeBytesIn(space, address, bytes);
+      return;
     }
-    const absolute = this.#absolute(this.space(base), address, true);
-    this.#cpu.u64[(this.#top - 8 - absolute) / 8] = value;
-    this.stored(absolute, 8);
+    const absolute = this.#absolute(space, address, true);
+    const at = this.#top - size - absolute;
+    if (size === 8) this.#cpu.u64[at / 8] = value;
+    else this.#cpu.u32[at / 4] = Number(value);
+    this.stored(absolute, size);
   }
 }

@@ -18,14 +18,16 @@ export function startClock(memory: WebAssembly.Memory, layout: state.Layout): vo
   const origin = performance.timeOrigin + performance.now();
   new Float64Array(memory.buffer)[(layout.machine + state.CLOCK_ORIGIN) / 8] = origin;
   const microseconds = BigInt(Math.round(Date.now() * 1000));
-  new BigUint64Array(memory.buffer)[(layout.machine + state.TOD_EPOCH) / 8] = unsigned(
-    UNIX_EPOCH + microseconds * 4096n,
-  );
+  const u64 = new BigUint64Array(memory.buffer);
+  const epoch = unsigned(UNIX_EPOCH + microseconds * 4096n);
+  u64[(layout.machine + state.TOD_EPOCH) / 8] = epoch;
+  u64[(layout.machine + state.PHYSICAL_EPOCH) / 8] = epoch;
 }
 
 export class Clock {
   readonly #u64: BigUint64Array;
   readonly #epoch: number;
+  readonly #physical: number;
   readonly #last: number;
   readonly #offset: number;
 
@@ -33,6 +35,7 @@ export class Clock {
   constructor(memory: WebAssembly.Memory, layout: state.Layout) {
     this.#u64 = new BigUint64Array(memory.buffer);
     this.#epoch = (layout.machine + state.TOD_EPOCH) / 8;
+    this.#physical = (layout.machine + state.PHYSICAL_EPOCH) / 8;
     this.#last = (layout.machine + state.TOD_LAST) / 8;
     const origin = new Float64Array(memory.buffer)[(layout.machine + state.CLOCK_ORIGIN) / 8]!;
     this.#offset = performance.timeOrigin - origin;
@@ -63,6 +66,21 @@ export class Clock {
     return Number(tod - this.#u64[this.#epoch]!) / UNITS;
   }
 
+  /** The physical clock, which nothing sets. */
+  physical(): bigint {
+    return unsigned(this.#u64[this.#physical]! + BigInt(Math.floor(this.now() * UNITS)));
+  }
+
+  /** The TOD offset: TOD clock less physical clock. */
+  get offset(): bigint {
+    return unsigned(this.#u64[this.#epoch]! - this.#u64[this.#physical]!);
+  }
+
+  setOffset(value: bigint): void {
+    Atomics.store(this.#u64, this.#epoch, unsigned(this.#u64[this.#physical]! + value));
+    Atomics.store(this.#u64, this.#last, 0n);
+  }
+
   /** SET CLOCK. */
   setTod(value: bigint): void {
     const now = BigInt(Math.floor(this.now() * UNITS));
@@ -82,6 +100,8 @@ export class Timers {
   /** When each is due, in milliseconds of the machine's clock. */
   clockComparatorDue = Number.POSITIVE_INFINITY;
   cpuTimerDue = Number.POSITIVE_INFINITY;
+  /** One of them may have become due: they are to be looked at. */
+  changed = true;
   /** While the CPU is stopped the CPU timer stands still at this value. */
   #stoppedAt: bigint | undefined;
 
@@ -127,19 +147,26 @@ export class Timers {
 
   /** To be called when the comparator, the timer or the clock has been set. */
   recompute(): void {
-    const epoch = this.clock.timeOf(0n);
-    this.clockComparatorDue = epoch + Number(this.clockComparator) / UNITS;
+    this.changed = true;
+    this.clockComparatorDue = this.clock.timeOf(this.clockComparator);
     const timer = this.cpuTimer;
     this.cpuTimerDue = timer < 0n ? Number.NEGATIVE_INFINITY : this.now() + Number(timer) / UNITS;
   }
 
-  /** Publishes when the CPU must be interrupted, as far as `subclasses` (CR0 bits 52 and 53 as 2 and 1) are enabled. */
-  publishDeadline(subclasses: number): number {
-    const deadline = Math.min(
+  /** When the first of them is due, as far as `subclasses` (CR0 bits 52 and 53 as 2 and 1) enable them. */
+  #due(subclasses: number): number {
+    return Math.min(
       subclasses & 2 ? this.clockComparatorDue : Number.POSITIVE_INFINITY,
       subclasses & 1 ? this.cpuTimerDue : Number.POSITIVE_INFINITY,
     );
-    this.#f64[this.#deadline] = deadline;
-    return deadline;
+  }
+
+  isDue(subclasses: number): boolean {
+    return this.now() >= this.#due(subclasses);
+  }
+
+  /** Publishes when the CPU must be interrupted. */
+  publishDeadline(subclasses: number): number {
+    return (this.#f64[this.#deadline] = this.#due(subclasses));
   }
 }

@@ -385,7 +385,9 @@ export class Cpu extends Registers {
       // What comes after this is seen at the next round; what came before is in the conditions.
       const asked = Atomics.exchange(i32, pending, 0);
       if (asked & state.PENDING_STOP) return this.#halt('request');
-      while (interruptions.take());
+      let lookAtTimers = (asked & state.PENDING_TICK) !== 0 || timers.changed;
+      timers.changed = false;
+      while (interruptions.take(lookAtTimers)) lookAtTimers = false;
       if (interruptions.looping) {
         interruptions.looping = false;
         return this.#halt('program-loop');
@@ -449,9 +451,11 @@ export class Cpu extends Registers {
     const subclasses = timersEnabled ? (this.field32(state.CR) >>> 10) & 3 : 0;
     const deadline = this.timers.publishDeadline(subclasses);
     const rest = deadline - this.timers.now();
-    if (rest <= 0) return;
-    this.#executing(-1);
-    Atomics.wait(this.i32, pending, 0, rest);
-    this.#executing(1);
+    if (rest > 0) {
+      this.#executing(-1);
+      Atomics.wait(this.i32, pending, 0, rest);
+      this.#executing(1);
+    }
+    this.timers.changed = true;
   }
 }

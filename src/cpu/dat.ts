@@ -108,6 +108,12 @@ export class Translator {
   realHigh = 0;
   protected = false;
   noExecution = false;
+  /** The frame is larger than 4 KiB. */
+  largeFrame = false;
+  /** The walk ended at an entry whose invalid bit is on. */
+  entryInvalid = false;
+  /** The last exception was of a store. */
+  lastStore = false;
   /** Address of the last table entry that was used, and the entry. */
   entryAt = 0;
   entryLow = 0;
@@ -297,8 +303,9 @@ export class Translator {
   walk(asceLow: number, asceHigh: number, low: number, high: number, enhanced: boolean): number {
     this.protected = false;
     this.noExecution = false;
+    this.largeFrame = false;
+    this.entryInvalid = false;
     this.#frameKey = -1;
-    this.entryAt = -1;
     if (asceLow & REAL_SPACE) {
       this.realLow = low;
       this.realHigh = high;
@@ -338,7 +345,10 @@ export class Translator {
     if (segment >>> 9 < first || segment >>> 9 > last) return program.SEGMENT_TRANSLATION;
     if (!this.#readEntry(originHigh, originLow + segment * 8)) return program.ADDRESSING;
     const entry = this.entryLow;
-    if (entry & TABLE_INVALID) return program.SEGMENT_TRANSLATION;
+    if (entry & TABLE_INVALID) {
+      this.entryInvalid = true;
+      return program.SEGMENT_TRANSLATION;
+    }
     if (entry & 0xc || (entry & COMMON && asceLow & PRIVATE_SPACE)) return program.TRANSLATION_SPECIFICATION;
     if (entry & PROTECTED) this.protected = true;
     if (enhanced && entry & FORMAT_CONTROL) {
@@ -358,6 +368,7 @@ export class Translator {
 
   /** A frame of 1 MiB or 2 GiB. */
   #frame(entry: number, realLow: number): void {
+    this.largeFrame = true;
     this.realLow = realLow;
     this.realHigh = this.entryHigh;
     if (entry & NO_EXECUTION) this.noExecution = true;
@@ -382,9 +393,10 @@ export class Translator {
     const instruction = (how & ACCESS_INSTRUCTION) !== 0;
     const space = explicit ? explicit - 1 : instruction && control !== HOME ? PRIMARY : control;
     const kind = how & ACCESS_STORE ? TEID_STORE : TEID_FETCH;
+    this.lastStore = kind === TEID_STORE;
     const register = how >>> ACCESS_REGISTER_SHIFT;
     const accessId = space === ACCESS_REGISTER ? register : 0;
-    return this.#report(code, high, (low & ~0xfff) | kind | bits | space, accessId, instruction);
+    return this.#report(code, high, (low & ~0xfff) | kind | bits | space, accessId, false);
   }
 
   /**
@@ -465,9 +477,14 @@ export class Translator {
     const context = this.#cpu.field32(state.FETCH_CONTEXT);
     if (low & 1) return this.#report(program.SPECIFICATION, 0, 0, 0, true);
     const absolute = this.fill(context, low, high, ACCESS_INSTRUCTION);
-    if (absolute < 0) return -1;
+    if (absolute < 0) {
+      this.fetching = true;
+      return -1;
+    }
     if (this.noExecution && i32[this.#cpu.tlb.tagOf(context) + 2]! & EXECUTION_PROTECTION) {
-      return this.#access(program.PROTECTION, low, high, ACCESS_INSTRUCTION, TEID_EXECUTION);
+      this.#access(program.PROTECTION, low, high, ACCESS_INSTRUCTION, TEID_EXECUTION);
+      this.fetching = true;
+      return -1;
     }
     const frame = absolute - (absolute & 0xfff);
     const page = this.#cpu.code.pageOf(frame);
@@ -479,19 +496,49 @@ export class Translator {
     return absolute;
   }
 
-  /** Absolute address of what a logical address designates, for looking only: nothing is recorded; -1: not there. */
-  peek(context: number, low: number, high: number): number {
+  /** Finds realLow and realHigh of a logical address; gives a program-interruption code, or 0. Records nothing. */
+  look(context: number, low: number, high: number): number {
     const tag = this.#cpu.tlb.tagOf(context);
-    let absolute = low >>> 0;
-    let beyond = high;
-    if (this.#i32[tag]! !== REAL) {
+    if (this.#i32[tag] !== REAL) {
       const enhanced = (this.#i32[tag + 2]! & ENHANCED_DAT) !== 0;
-      if (this.walk(this.#i32[tag]!, this.#i32[tag + 1]!, low, high, enhanced)) return -1;
-      absolute = this.realLow >>> 0;
-      beyond = this.realHigh;
+      return this.walk(this.#i32[tag]!, this.#i32[tag + 1]!, low, high, enhanced);
     }
-    absolute = this.toAbsolute(absolute);
-    return beyond !== 0 || absolute >= this.#size ? -1 : absolute;
+    this.protected = false;
+    this.largeFrame = false;
+    this.#frameKey = -1;
+    this.realLow = low;
+    this.realHigh = high;
+    return 0;
+  }
+
+  /** Absolute address of what a logical address designates, for looking only; -1: not there. */
+  peek(context: number, low: number, high: number): number {
+    if (this.look(context, low, high) || this.realHigh !== 0) return -1;
+    const absolute = this.toAbsolute(this.realLow >>> 0);
+    return absolute >= this.#size ? -1 : absolute;
+  }
+
+  /**
+   * After `look`: what protection lets a program do there. 0 fetch and store, 1 fetch only, 2 nothing; -1: there is no
+   * such storage.
+   */
+  permitted(context: number, low: number, high: number): number {
+    const tag = this.#cpu.tlb.tagOf(context);
+    const controls = this.#i32[tag + 2]!;
+    const isPrivate = this.#i32[tag] !== REAL && (this.#i32[tag]! & PRIVATE_SPACE) !== 0;
+    const absolute = this.toAbsolute(this.realLow >>> 0);
+    if (this.realHigh !== 0 || absolute >= this.#size) return -1;
+    const key = this.#frameKey < 0 ? this.#u8[this.#keys + (absolute >>> 12)]! : this.#frameKey;
+    let readOnly = this.protected || (controls & FETCH_ONLY) !== 0;
+    if (controls & LOW_ADDRESS_PROTECTION && !isPrivate && high === 0 && (low & ~0x11ff) === 0) readOnly = true;
+    if ((controls & KEY) !== 0 && key >>> 4 !== (controls & KEY)) {
+      if (!(controls & STORAGE_PROTECTION_OVERRIDE && key >>> 4 === 9)) {
+        const overridden = controls & FETCH_PROTECTION_OVERRIDE && high === 0 && low >>> 11 === 0 && !isPrivate;
+        if (key & KEY_FETCH && !overridden) return 2;
+        readOnly = true;
+      }
+    }
+    return readOnly ? 1 : 0;
   }
 
   /** Absolute address of an instruction address, for looking only; undefined where there is none. */

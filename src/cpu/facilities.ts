@@ -1,6 +1,6 @@
 /**
- * The facilities that lpar knows of, by STFLE bit (PoP ch. 4, "Facility Indications"), with the names that QEMU's -cpu
- * option gives them. Only what is implemented is announced.
+ * The facilities that lpar has, by STFLE bit (PoP ch. 4, "Facility Indications"), with the names that QEMU's -cpu
+ * option gives them. Only what is implemented is here, and so announced.
  */
 
 export interface Facility {
@@ -14,36 +14,46 @@ export const facilities: readonly Facility[] = [
   { bit: 2, name: 'zarchm' },
   { bit: 3, name: 'dateh' },
   { bit: 4, name: 'idtes' },
+  { bit: 5, name: 'idter' },
   { bit: 6, name: 'asnlxr' },
   { bit: 7, name: 'stfle' },
   { bit: 8, name: 'edat' },
   { bit: 9, name: 'srs' },
-  { bit: 10, name: 'sskecd' },
+  { bit: 10, name: 'csske' },
   { bit: 13, name: 'ipter' },
   { bit: 14, name: 'nonqks' },
+  { bit: 16, name: 'etf2' },
   { bit: 18, name: 'ldisp' },
   { bit: 19, name: 'ldisphp' },
   { bit: 21, name: 'eimm' },
-  { bit: 22, name: 'etf2enh' },
+  { bit: 22, name: 'etf3' },
+  { bit: 24, name: 'etf2eh' },
   { bit: 25, name: 'stckf' },
   { bit: 26, name: 'parseh' },
   { bit: 27, name: 'mvcos' },
-  { bit: 28, name: 'tods' },
-  { bit: 31, name: 'etoken' },
+  { bit: 28, name: 'tods-base' },
+  { bit: 30, name: 'etf3eh' },
+  { bit: 31, name: 'ectg' },
   { bit: 32, name: 'csst' },
+  { bit: 33, name: 'csst2' },
   { bit: 34, name: 'ginste' },
   { bit: 35, name: 'exrl' },
+  { bit: 37, name: 'fpe' },
   { bit: 40, name: 'sprogp' },
   { bit: 41, name: 'fpseh' },
   { bit: 45, name: 'stfle45' },
   { bit: 49, name: 'stfle49' },
   { bit: 51, name: 'ltlbc' },
+  { bit: 52, name: 'iacc2' },
   { bit: 53, name: 'stfle53' },
   { bit: 58, name: 'minste2' },
+  { bit: 66, name: 'rrbm' },
   { bit: 75, name: 'aefsi' },
   { bit: 78, name: 'edat2' },
   { bit: 130, name: 'iep' },
   { bit: 131, name: 'sea_esop2' },
-  { bit: 139, name: 'msch' },
+  { bit: 145, name: 'irbm' },
 ];
+
+/** STFLE bits of everything. */
 export const announced: ReadonlySet<number> = new Set(facilities.map(({ bit }) => bit));

@@ -204,22 +204,35 @@ export class Interruptions {
 
   // Conditions that wait
 
-  /** Takes the pending and enabled interruption of highest priority, if any (PoP ch. 6, "Priority of Interruptions"). */
-  take(): boolean {
+  /** A timer was seen to be due while the PSW kept its interruption off. */
+  #timerHeld = false;
+
+  /**
+   * Takes the pending and enabled interruption of highest priority, if any (PoP ch. 6, "Priority of Interruptions").
+   * @param lookAtTimers whether they may have become due since they were last looked at
+   */
+  take(lookAtTimers: boolean): boolean {
     const i32 = this.#i32;
     const mask = i32[this.#word + state.PSW_MASK / 4 + 1]!;
     const conditions = Atomics.load(i32, this.#word + state.CONDITIONS / 4);
-    if (mask & (PSW_IO | PSW_EXTERNAL | PSW_MACHINE_CHECK)) {
-      const floating = Atomics.load(i32, this.#machine + state.FLOATING / 4);
-      if (mask & PSW_MACHINE_CHECK && floating && this.#takeMachineCheck(floating)) return true;
-      if (mask & PSW_EXTERNAL && this.#takeExternal(conditions, floating)) return true;
-      if (mask & PSW_IO && this.#takeIo()) return true;
+    const floating = Atomics.load(i32, this.#machine + state.FLOATING / 4);
+    if (lookAtTimers || this.#timerHeld) {
+      // CR0 bits 52 and 53.
+      const subclasses = (i32[this.#word + state.CR / 4]! >>> 10) & 3;
+      this.#timerHeld = subclasses !== 0 && this.#cpu.timers.isDue(subclasses);
     }
+    if (mask & PSW_MACHINE_CHECK && floating && this.#takeMachineCheck(floating)) return true;
+    if (mask & PSW_EXTERNAL && conditions | floating | Number(this.#timerHeld)) {
+      if (this.#takeExternal(conditions, floating)) return true;
+    }
+    const io = Atomics.load(i32, this.#machine + state.IO_PENDING / 4);
+    if (mask & PSW_IO && io && this.#takeIo(io)) return true;
     if (conditions & state.CONDITION_RESTART) {
       this.#clear(this.#word + state.CONDITIONS / 4, state.CONDITION_RESTART);
       this.#swap(RESTART);
       return true;
     }
+    i32[this.#word + state.HELD / 4] = conditions | floating | io | Number(this.#timerHeld);
     return false;
   }
 
@@ -259,7 +272,7 @@ export class Interruptions {
       this.#clear(this.#word + state.CONDITIONS / 4, state.CONDITION_EXTERNAL_CALL);
       return this.#external(EXTERNAL_CALL, source);
     }
-    if (enabled & (CR0_CLOCK_COMPARATOR | CR0_CPU_TIMER)) {
+    if (this.#timerHeld && enabled & (CR0_CLOCK_COMPARATOR | CR0_CPU_TIMER)) {
       const { timers } = this.#cpu;
       const now = timers.now();
       if (enabled & CR0_CLOCK_COMPARATOR && now >= timers.clockComparatorDue) return this.#external(CLOCK_COMPARATOR);
@@ -303,8 +316,7 @@ export class Interruptions {
     return true;
   }
 
-  #takeIo(): boolean {
-    const pending = Atomics.load(this.#i32, this.#machine + state.IO_PENDING / 4);
+  #takeIo(pending: number): boolean {
     // CR6 bits 32-39 are the subclass masks.
     const enabled = pending & (this.#i32[this.#word + (state.CR + 8 * 6) / 4]! >>> 24);
     if (!enabled) return false;

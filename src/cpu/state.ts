@@ -77,6 +77,10 @@ export const CPU_TIMER_END = 0x3058;
 export const DEADLINE = 0x3060;
 /** CPU_* */
 export const CPU_STATE = 0x3068;
+/** Not zero: an interruption condition is pending that the PSW or the control registers keep off. */
+export const HELD = 0x306c;
+/** What LOAD PROGRAM PARAMETER loaded. */
+export const PROGRAM_PARAMETER = 0x3070;
 /** Tags of the TLB contexts, 16 bytes each: ASCE, controls, last use. */
 export const TLB_TAGS = 0x3200;
 /** First TLB context. */
@@ -133,6 +137,8 @@ export const TOD_LAST = 0x18;
 export const CLOCK_ORIGIN = 0x20;
 /** How many CPUs execute instructions, neither stopped nor waiting; waiters are notified when it leaves 0. */
 export const EXECUTING_CPUS = 0x28;
+/** As TOD_EPOCH for the physical clock, which is never set. */
+export const PHYSICAL_EPOCH = 0x30;
 /** Always 0: to sleep on. */
 export const NEVER = 0x2c;
 

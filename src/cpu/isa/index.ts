@@ -1,10 +1,13 @@
 /** Every instruction that lpar has, in one list. */
 
+import { accessRegisters } from './access-registers.ts';
 import { arithmetic } from './arithmetic.ts';
 import { branch } from './branch.ts';
+import { channelInstructions } from './channels.ts';
 import { compare } from './compare.ts';
-import { control } from './control.ts';
+import { controlInstructions } from './control.ts';
 import { decimal } from './decimal.ts';
+import { fps } from './fps.ts';
 import { hints } from './hints.ts';
 import type { Instruction } from './insn.ts';
 import { interlocked } from './interlocked.ts';
@@ -26,7 +29,10 @@ export const instructions: readonly Instruction[] = [
   ...interlocked,
   ...hints,
   ...branch,
-  ...control,
+  ...controlInstructions,
+  ...accessRegisters,
+  ...channelInstructions,
   ...storage,
   ...decimal,
+  ...fps,
 ];

@@ -1,7 +1,9 @@
-/** Operand addresses in millicode. */
+/** Operands of control instructions in millicode. */
 
 import type { Cpu } from '../cpu.ts';
 import type { Operands } from '../isa/insn.ts';
+import { PRIVILEGED_OPERATION, ProgramInterruption, SPECIAL_OPERATION, SPECIFICATION } from '../program.ts';
+import * as state from '../state.ts';
 
 /** Base, index and displacement of operand 1 to 4, in the addressing mode. */
 export function operandAddress(cpu: Cpu, operands: Operands, operand: 1 | 2 | 3 | 4 = 2): bigint {
@@ -11,4 +13,48 @@ export function operandAddress(cpu: Cpu, operands: Operands, operand: 1 | 2 | 3 
   if (base) address += cpu.gr(base);
   if (index) address += cpu.gr(index);
   return address & cpu.addressMask;
+}
+
+/** As `operandAddress`, which must be a multiple of `boundary`. */
+export function alignedAddress(cpu: Cpu, operands: Operands, boundary: number, operand: 1 | 2 = 2): bigint {
+  const address = operandAddress(cpu, operands, operand);
+  specify((Number(address & 0xfffn) & (boundary - 1)) === 0);
+  return address;
+}
+
+/** @throws ProgramInterruption specification exception unless the condition holds */
+export const specify = (condition: boolean): void => {
+  if (!condition) throw new ProgramInterruption(SPECIFICATION);
+};
+
+/** @throws ProgramInterruption special-operation exception unless the condition holds */
+export const permit = (condition: boolean): void => {
+  if (!condition) throw new ProgramInterruption(SPECIAL_OPERATION);
+};
+
+/** @throws ProgramInterruption privileged-operation exception unless the condition holds */
+export const privilege = (condition: boolean): void => {
+  if (!condition) throw new ProgramInterruption(PRIVILEGED_OPERATION);
+};
+
+/** PSW bits 0-31 without the condition code. */
+export const pswHigh = (cpu: Cpu): number => cpu.i32[(cpu.base + state.PSW_MASK + 4) >>> 2]!;
+/** Bits 32-63 of a control register. */
+export const crLow = (cpu: Cpu, n: number): number => cpu.i32[(cpu.base + state.CR + 8 * n) >>> 2]!;
+
+export const PSW_PROBLEM_HIGH = 0x0001_0000;
+/** CR0 bits 36 and 37. */
+export const EXTRACTION_AUTHORITY = 0x0800_0000;
+export const SECONDARY_SPACE = 0x0400_0000;
+
+export const inProblemState = (cpu: Cpu): boolean => (pswHigh(cpu) & PSW_PROBLEM_HIGH) !== 0;
+
+/** The PSW-key mask (CR3 bits 32-47) lets the problem state use this key. */
+export const keyAllowed = (cpu: Cpu, key: number): boolean =>
+  !inProblemState(cpu) || (crLow(cpu, 3) & (0x8000_0000 >>> key)) !== 0;
+
+/** Real address in a general register, in the addressing mode; a number, Infinity beyond 2^32. */
+export function realAddress(cpu: Cpu, register: number): number {
+  const address = cpu.gr(register) & cpu.addressMask;
+  return address >> 32n ? Number.POSITIVE_INFINITY : Number(address);
 }

@@ -2,12 +2,8 @@
 
 import type { Cpu } from '../cpu.ts';
 import { LEAVE, type Operands } from '../isa/insn.ts';
-import * as program from '../program.ts';
-import { ProgramInterruption } from '../program.ts';
 import * as state from '../state.ts';
-import { operandAddress } from './operands.ts';
-
-const specification = (): ProgramInterruption => new ProgramInterruption(program.SPECIFICATION);
+import { alignedAddress, operandAddress, specify } from './operands.ts';
 
 /** Where the breaking event was: at this instruction. */
 function breakingEvent(cpu: Cpu): void {
@@ -15,8 +11,7 @@ function breakingEvent(cpu: Cpu): void {
 }
 
 export function loadPsw(cpu: Cpu, operands: Operands): number {
-  const address = operandAddress(cpu, operands);
-  if (address & 7n) throw specification();
+  const address = alignedAddress(cpu, operands, 8);
   const psw = cpu.access.read64(address, operands.b2!);
   const high = Number(psw >> 32n);
   const low = Number(psw & 0xffff_ffffn);
@@ -28,8 +23,7 @@ export function loadPsw(cpu: Cpu, operands: Operands): number {
 }
 
 export function loadPswExtended(cpu: Cpu, operands: Operands): number {
-  const address = operandAddress(cpu, operands);
-  if (address & 7n) throw specification();
+  const address = alignedAddress(cpu, operands, 8);
   const { i32, access, layout } = cpu;
   const space = access.space(operands.b2!);
   const low = Number(address & 0xffff_ffffn) | 0;
@@ -87,3 +81,19 @@ export function storeThenOrSystemMask(cpu: Cpu, operands: Operands): number {
   cpu.access.write8(operandAddress(cpu, operands, 1), old, operands.b1!);
   return setSystemMask(cpu, old | operands.i2!);
 }
+
+/** PSW bits 31 and 32 for each mode, and the largest address. */
+const modes = { 24: [0, 0, 0xff_ffffn], 31: [0, 0x8000_0000, 0x7fff_ffffn], 64: [1, 0x8000_0000, -1n] } as const;
+
+function setAddressingMode(cpu: Cpu, [extended, basic, mask]: readonly [number, number, bigint]): number {
+  specify((cpu.currentInstruction().address & BigInt.asUintN(64, ~mask)) === 0n);
+  cpu.advance();
+  const high = (cpu.field32(state.PSW_MASK + 4) & ~1) | extended | (cpu.cc << 12);
+  cpu.setPswMask(high, basic);
+  cpu.pswAddress &= cpu.addressMask;
+  return LEAVE;
+}
+
+export const setAddressingMode24 = (cpu: Cpu): number => setAddressingMode(cpu, modes[24]);
+export const setAddressingMode31 = (cpu: Cpu): number => setAddressingMode(cpu, modes[31]);
+export const setAddressingMode64 = (cpu: Cpu): number => setAddressingMode(cpu, modes[64]);

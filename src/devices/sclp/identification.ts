@@ -1,6 +1,6 @@
 /** Control-program identification: what the operating system calls itself. */
 
-import { fromEbcdic } from './ebcdic.ts';
+import { fromEbcdic } from '../../ebcdic.ts';
 import type { EventSource } from './event-facility.ts';
 import { EVENT_ACCEPTED, EVENT_HEADER, EventType, Response } from './sccb.ts';
 

@@ -3,7 +3,7 @@
  * commands back. Linux: sclp_line0, ttyS0.
  */
 
-import { fromEbcdic, toEbcdic } from './ebcdic.ts';
+import { fromEbcdic, toEbcdic } from '../../ebcdic.ts';
 import type { EventSource } from './event-facility.ts';
 import { EVENT_ACCEPTED, EVENT_HEADER, EventType, Response } from './sccb.ts';
 

@@ -5,7 +5,7 @@
  */
 
 import type { Storage } from '../../machine/storage.ts';
-import { ebcdicText } from './ebcdic.ts';
+import { ebcdicText } from '../../ebcdic.ts';
 import { EventFacility } from './event-facility.ts';
 import { HEADER_LENGTH, Response, Sccb } from './sccb.ts';
 

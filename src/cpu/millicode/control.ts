@@ -1,0 +1,217 @@
+/** Control registers, prefix, CPU identity, translation-lookaside buffers, signals and calls (PoP ch. 10). */
+
+import type { Cpu } from '../cpu.ts';
+import { LEAVE, type Operands } from '../isa/insn.ts';
+import { ADDRESSING, MONITOR_EVENT, ProgramInterruption } from '../program.ts';
+import * as state from '../state.ts';
+import { alignedAddress, crLow, operandAddress, specify } from './operands.ts';
+
+// Control registers
+
+/** CR0, 1, 7 and 13 decide what the TLB holds. */
+const MAPPING = 0x2083;
+
+function loadControls(cpu: Cpu, operands: Operands, size: 4 | 8): number {
+  const { c1, c3, b2 } = operands as Record<'c1' | 'c3' | 'b2', number>;
+  const address = alignedAddress(cpu, operands, size);
+  const count = ((c3 - c1) & 15) + 1;
+  const words = cpu.access.readWords(address, (count * size) >>> 2, b2);
+  const first = (cpu.base + state.CR) >>> 2;
+  let changed = 0;
+  for (let n = 0; n < count; n++) {
+    const register = (c1 + n) & 15;
+    changed |= 1 << register;
+    if (size === 8) {
+      cpu.i32[first + register * 2 + 1] = words[n * 2]!;
+      cpu.i32[first + register * 2] = words[n * 2 + 1]!;
+    } else cpu.i32[first + register * 2] = words[n]!;
+  }
+  cpu.advance();
+  if (changed & MAPPING) cpu.mappingChanged();
+  // CR0 has the masks of the timers.
+  if (changed & 1) cpu.timers.changed = true;
+  return LEAVE;
+}
+
+export const loadControl = (cpu: Cpu, operands: Operands): number => loadControls(cpu, operands, 4);
+export const loadControl64 = (cpu: Cpu, operands: Operands): number => loadControls(cpu, operands, 8);
+
+function storeControls(cpu: Cpu, operands: Operands, size: 4 | 8): void {
+  const { c1, c3, b2 } = operands as Record<'c1' | 'c3' | 'b2', number>;
+  const address = alignedAddress(cpu, operands, size);
+  const count = ((c3 - c1) & 15) + 1;
+  const first = (cpu.base + state.CR) >>> 2;
+  const words: number[] = [];
+  for (let n = 0; n < count; n++) {
+    const register = (c1 + n) & 15;
+    if (size === 8) words.push(cpu.i32[first + register * 2 + 1]!);
+    words.push(cpu.i32[first + register * 2]!);
+  }
+  cpu.access.writeWords(address, words, b2);
+}
+
+export const storeControl = (cpu: Cpu, operands: Operands): void => storeControls(cpu, operands, 4);
+export const storeControl64 = (cpu: Cpu, operands: Operands): void => storeControls(cpu, operands, 8);
+
+// Identity
+
+export function setPrefix(cpu: Cpu, operands: Operands): number {
+  const address = alignedAddress(cpu, operands, 4);
+  const prefix = cpu.access.read32(address, operands.b2!) & 0x7fff_e000;
+  if (!cpu.storage.contains(prefix, 0x2000)) throw new ProgramInterruption(ADDRESSING);
+  cpu.advance();
+  cpu.changePrefix(prefix);
+  return LEAVE;
+}
+
+export function storePrefix(cpu: Cpu, operands: Operands): void {
+  cpu.access.write32(alignedAddress(cpu, operands, 4), cpu.prefix, operands.b2!);
+}
+
+export function storeCpuAddress(cpu: Cpu, operands: Operands): void {
+  cpu.access.write16(alignedAddress(cpu, operands, 2), cpu.number, operands.b2!);
+}
+
+export function storeCpuId(cpu: Cpu, operands: Operands): void {
+  cpu.access.write64(alignedAddress(cpu, operands, 8), cpu.environment.information.cpuId, operands.b2!);
+}
+
+// Translation-lookaside buffers
+
+export function purgeTlb(cpu: Cpu): void {
+  cpu.tlb.purge();
+}
+
+/** Nothing is kept of access-register translation. */
+export function purgeAlb(): void {}
+
+/** Sets bits of the low word of a table entry at a real address; gives the word as it was. */
+function setInEntry(cpu: Cpu, real: number, bits: number): number {
+  const absolute = cpu.dat.toAbsolute(real >>> 0);
+  if (!cpu.storage.contains(absolute, 8)) throw new ProgramInterruption(ADDRESSING);
+  return Atomics.or(cpu.i32, (cpu.layout.top - absolute - 8) >>> 2, bits);
+}
+
+const TABLE_INVALID = 0x20;
+const PAGE_INVALID = 0x400;
+
+/** INVALIDATE PAGE TABLE ENTRY: R1 page-table origin, R2 address, R3 how many more. */
+export function invalidatePage(cpu: Cpu, { r1, r2, r3 }: Operands): void {
+  const origin = Number(cpu.gr(r1!) & 0xffff_f800n);
+  if (cpu.gr(r1!) >> 32n) throw new ProgramInterruption(ADDRESSING);
+  const address = cpu.gr32(r2!);
+  const first = (address >>> 12) & 0xff;
+  const more = r3 ? cpu.gr32(r3) & 0xff : 0;
+  specify(first + more <= 0xff);
+  for (let n = 0; n <= more; n++) {
+    setInEntry(cpu, origin + (first + n) * 8, PAGE_INVALID);
+    cpu.tlb.purgePage(address + n * 0x1000);
+  }
+}
+
+/** INVALIDATE DAT TABLE ENTRY: R1 table designation, R2 address and controls, R3 ASCE to clear by. */
+export function invalidateTable(cpu: Cpu, { r1, r2, r3 }: Operands): void {
+  const control = cpu.gr32(r2!);
+  specify((control & 0xff000) === 0);
+  if (control & 0x800) {
+    // Clearing by ASCE: origin and designation type count.
+    cpu.tlb.purgeSpace(cpu.gr32(r3!) | 0, Number(BigInt.asIntN(32, cpu.gr(r3!) >> 32n)), 0xffff_f00c | 0);
+    return;
+  }
+  const designation = cpu.gr(r1!);
+  const level = Number((designation >> 2n) & 3n);
+  const first = Number((cpu.gr(r2!) >> BigInt(20 + 11 * level)) & 0x7ffn);
+  const more = control & 0x7ff;
+  if (designation >> 32n) throw new ProgramInterruption(ADDRESSING);
+  const origin = Number(designation & 0xffff_f000n);
+  for (let n = 0; n <= more; n++) setInEntry(cpu, origin + ((first + n) & 0x7ff) * 8, TABLE_INVALID);
+  cpu.tlb.purge();
+}
+
+/** COMPARE AND REPLACE DAT TABLE ENTRY: R1 pair expected and new, R2 pair designation and address. */
+export function compareAndReplaceTable(cpu: Cpu, { r1, r2 }: Operands): void {
+  specify(((r1! | r2!) & 1) === 0);
+  const designation = cpu.gr(r2!);
+  const address = cpu.gr(r2! + 1);
+  const type = Number((designation >> 2n) & 7n);
+  // Types 4 to 7 are the segment table and the region tables from the third up; 0 is the page table.
+  specify(type === 0 || type >= 4);
+  if (designation >> 32n) throw new ProgramInterruption(ADDRESSING);
+  const isPage = type === 0;
+  const origin = Number(designation & (isPage ? 0xffff_f800n : 0xffff_f000n));
+  const index = isPage ? Number((address >> 12n) & 0xffn) : Number((address >> BigInt(20 + 11 * (type & 3))) & 0x7ffn);
+  const absolute = cpu.dat.toAbsolute(origin + index * 8);
+  if (!cpu.storage.contains(absolute, 8)) throw new ProgramInterruption(ADDRESSING);
+  const expected = cpu.gr(r1!);
+  const found = Atomics.compareExchange(cpu.u64, (cpu.layout.top - absolute - 8) / 8, expected, cpu.gr(r1! + 1));
+  cpu.cc = found === expected ? 0 : 1;
+  if (found === expected) cpu.tlb.purge();
+  else cpu.setGr(r1!, found);
+}
+
+/** COMPARE AND SWAP AND PURGE; `wide`: the doubleword form. */
+function compareAndSwapAndPurge(cpu: Cpu, { r1, r2 }: Operands, wide: boolean): number | undefined {
+  specify((r1! & 1) === 0);
+  const control = cpu.gr32(r2!) & 3;
+  const address = cpu.gr(r2!) & cpu.addressMask & (wide ? ~7n : ~3n);
+  const absolute = cpu.access.absolute(address, r2!, true);
+  if (wide) {
+    const expected = cpu.gr(r1!);
+    const at = (cpu.layout.top - absolute - 8) / 8;
+    const found = Atomics.compareExchange(cpu.u64, at, expected, cpu.gr(r1! + 1));
+    cpu.cc = found === expected ? 0 : 1;
+    if (found !== expected) cpu.setGr(r1!, found);
+  } else {
+    const expected = cpu.gr32(r1!);
+    const at = (cpu.layout.top - absolute - 4) / 4;
+    const found = Atomics.compareExchange(cpu.u32, at, expected, cpu.gr32(r1! + 1));
+    cpu.cc = found === expected ? 0 : 1;
+    if (found !== expected) cpu.setGr32(r1!, found);
+  }
+  if (cpu.cc) return undefined;
+  cpu.access.stored(absolute, wide ? 8 : 4);
+  if (control & 1) cpu.tlb.purge();
+  return undefined;
+}
+
+export const compareAndSwapAndPurge32 = (cpu: Cpu, operands: Operands): number | undefined =>
+  compareAndSwapAndPurge(cpu, operands, false);
+export const compareAndSwapAndPurge64 = (cpu: Cpu, operands: Operands): number | undefined =>
+  compareAndSwapAndPurge(cpu, operands, true);
+
+// Calls
+
+const MONITOR_CLASS = 0x94;
+const MONITOR_CODE = 0xb0;
+
+/** MONITOR CALL: an interruption if CR8 bits 48-63 ask for the class. */
+export function monitorCall(cpu: Cpu, operands: Operands): void {
+  const monitorClass = operands.i2!;
+  specify(monitorClass < 16);
+  if (!(crLow(cpu, 8) & (0x8000 >>> monitorClass))) return;
+  const code = operandAddress(cpu, operands, 1);
+  cpu.interruptions.store16(MONITOR_CLASS, monitorClass);
+  cpu.interruptions.store64(MONITOR_CODE, Number(code >> 32n), Number(code & 0xffff_ffffn));
+  throw new ProgramInterruption(MONITOR_EVENT, 0, true);
+}
+
+/** DIAGNOSE: the function is bits 48-63 of the second-operand address. */
+export function diagnose(cpu: Cpu, operands: Operands): number | undefined | void {
+  const code = Number(operandAddress(cpu, operands) & 0xffffn);
+  const work = cpu.environment.diagnose.get(code);
+  if (work) return work(cpu, operands);
+  cpu.environment.unimplemented(`DIAGNOSE X'${code.toString(16).toUpperCase()}'`);
+  specify(false);
+}
+
+/** SERVICE CALL: R1 command word, R2 real address of the service-call control block. */
+export function serviceCall(cpu: Cpu, { r1, r2 }: Operands): number {
+  const address = cpu.gr(r2!) & cpu.addressMask;
+  const page = address & ~0x1fffn;
+  specify(page !== 0n && page !== BigInt(cpu.prefix) && (address & ~0x7fff_fff8n) === 0n);
+  const absolute = cpu.dat.toAbsolute(Number(address));
+  if (!cpu.storage.contains(absolute, 8)) throw new ProgramInterruption(ADDRESSING);
+  cpu.cc = cpu.environment.serviceCall(cpu.gr32(r1!), absolute);
+  cpu.advance();
+  return LEAVE;
+}
