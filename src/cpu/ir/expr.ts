@@ -202,17 +202,15 @@ const ones = (value: number): number => (value ? 1 + ones(value & (value - 1)) :
 /** 32-bit integer operations. Comparisons give 0 or 1. Shift counts are taken modulo 32. */
 export const i32 = {
   ...(Object.fromEntries(
-    names.map((name) => [name, (a: I32, b: I32 | number) => combine(name, false, a, as32(b))]),
+    names.map(name => [name, (a: I32, b: I32 | number) => combine(name, false, a, as32(b))]),
   ) as Record<Operation, Binary32>),
   eqz: (a: I32): I32 => i32.eq(a, 0),
   clz: (a: I32): I32 => unary('i32', 0x67, a),
   ctz: (a: I32): I32 => unary('i32', 0x68, a),
   popcnt: (a: I32): I32 => (a.kind === 'const' ? k32(ones(a.value as number)) : unary('i32', 0x69, a)),
   /** Sign extension of the low 8 or 16 bits. */
-  extend8: (a: I32): I32 =>
-    a.kind === 'const' ? k32(((a.value as number) << 24) >> 24) : unary('i32', 0xc0, a),
-  extend16: (a: I32): I32 =>
-    a.kind === 'const' ? k32(((a.value as number) << 16) >> 16) : unary('i32', 0xc1, a),
+  extend8: (a: I32): I32 => (a.kind === 'const' ? k32(((a.value as number) << 24) >> 24) : unary('i32', 0xc0, a)),
+  extend16: (a: I32): I32 => (a.kind === 'const' ? k32(((a.value as number) << 16) >> 16) : unary('i32', 0xc1, a)),
   /** The low word of a 64-bit value. */
   wrap: (a: I64): I32 => {
     if (a.kind === 'const') return k32(Number(BigInt.asIntN(32, a.value as bigint)));
@@ -220,13 +218,16 @@ export const i32 = {
     return unary('i32', 0xa7, a);
   },
   bits: (a: F32): I32 => unary('i32', 0xbc, a),
+  /** The integer part, which must be in range. */
+  truncS: (a: F64): I32 => unary('i32', 0xaa, a),
+  truncU: (a: F64): I32 => unary('i32', 0xab, a),
   select: (condition: I32, a: I32 | number, b: I32 | number): I32 => select(condition, as32(a), as32(b)),
 };
 
 /** 64-bit integer operations. Comparisons give a 32-bit 0 or 1. Shift counts are taken modulo 64. */
 export const i64 = {
   ...(Object.fromEntries(
-    names.map((name) => [name, (a: I64, b: I64 | number | bigint) => combine(name, true, a, as64(b))]),
+    names.map(name => [name, (a: I64, b: I64 | number | bigint) => combine(name, true, a, as64(b))]),
   ) as Record<Exclude<Operation, Comparison>, Binary64> & Record<Comparison, Compare64>),
   eqz: (a: I64): I32 => i64.eq(a, 0),
   clz: (a: I64): I64 => unary('i64', 0x79, a),
@@ -240,6 +241,9 @@ export const i64 = {
   extend16: (a: I64): I64 => unary('i64', 0xc3, a),
   extend32: (a: I64): I64 => unary('i64', 0xc4, a),
   bits: (a: F64): I64 => unary('i64', 0xbd, a),
+  /** The integer part, which must be in range. */
+  truncS: (a: F64): I64 => unary('i64', 0xb0, a),
+  truncU: (a: F64): I64 => unary('i64', 0xb1, a),
   select: (condition: I32, a: I64 | number | bigint, b: I64 | number | bigint): I64 =>
     select(condition, as64(a), as64(b)),
 };
@@ -252,6 +256,12 @@ export const f64 = {
   div: (a: F64, b: F64): F64 => binary('f64', 0xa3, a, b),
   sqrt: (a: F64): F64 => unary('f64', 0x9f, a),
   abs: (a: F64): F64 => unary('f64', 0x99, a),
+  neg: (a: F64): F64 => unary('f64', 0x9a, a),
+  /** Rounding to an integer: up, down, toward zero, to nearest even. */
+  ceil: (a: F64): F64 => unary('f64', 0x9b, a),
+  floor: (a: F64): F64 => unary('f64', 0x9c, a),
+  trunc: (a: F64): F64 => unary('f64', 0x9d, a),
+  nearest: (a: F64): F64 => unary('f64', 0x9e, a),
   eq: (a: F64, b: F64): I32 => binary('i32', 0x61, a, b),
   ne: (a: F64, b: F64): I32 => binary('i32', 0x62, a, b),
   lt: (a: F64, b: F64): I32 => binary('i32', 0x63, a, b),
@@ -259,7 +269,9 @@ export const f64 = {
   le: (a: F64, b: F64): I32 => binary('i32', 0x65, a, b),
   ge: (a: F64, b: F64): I32 => binary('i32', 0x66, a, b),
   fromI32: (a: I32): F64 => unary('f64', 0xb7, a),
+  fromU32: (a: I32): F64 => unary('f64', 0xb8, a),
   fromI64: (a: I64): F64 => unary('f64', 0xb9, a),
+  fromU64: (a: I64): F64 => unary('f64', 0xba, a),
   promote: (a: F32): F64 => unary('f64', 0xbb, a),
   fromBits: (a: I64): F64 => unary('f64', 0xbf, a),
 };
@@ -271,10 +283,15 @@ export const f32 = {
   mul: (a: F32, b: F32): F32 => binary('f32', 0x94, a, b),
   div: (a: F32, b: F32): F32 => binary('f32', 0x95, a, b),
   sqrt: (a: F32): F32 => unary('f32', 0x91, a),
+  abs: (a: F32): F32 => unary('f32', 0x8b, a),
   eq: (a: F32, b: F32): I32 => binary('i32', 0x5b, a, b),
   ne: (a: F32, b: F32): I32 => binary('i32', 0x5c, a, b),
   lt: (a: F32, b: F32): I32 => binary('i32', 0x5d, a, b),
   gt: (a: F32, b: F32): I32 => binary('i32', 0x5e, a, b),
+  fromI32: (a: I32): F32 => unary('f32', 0xb2, a),
+  fromU32: (a: I32): F32 => unary('f32', 0xb3, a),
+  fromI64: (a: I64): F32 => unary('f32', 0xb4, a),
+  fromU64: (a: I64): F32 => unary('f32', 0xb5, a),
   demote: (a: F64): F32 => unary('f32', 0xb6, a),
   fromBits: (a: I32): F32 => unary('f32', 0xbe, a),
 };
