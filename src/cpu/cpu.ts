@@ -34,7 +34,6 @@ import { PSW_DAT, PSW_EA, PSW_WAIT, Registers } from './registers.ts';
 import * as state from './state.ts';
 import { Tlb } from './tlb.ts';
 
-const AFP_REGISTER_CONTROL = 1n << 18n;
 
 interface Built {
   readonly module: WebAssembly.Module;
@@ -343,8 +342,7 @@ export class Cpu extends Registers {
   #programFor(): 'fast' | 'full' {
     const mask = this.pswMask;
     const accessRegisterMode = (mask & (PSW_DAT | (3n << 46n))) === (PSW_DAT | (1n << 46n));
-    const fast =
-      (mask & PSW_EA) !== 0n && !accessRegisterMode && (this.cr(0) & AFP_REGISTER_CONTROL) !== 0n && !this.counted;
+    const fast = (mask & PSW_EA) !== 0n && !accessRegisterMode && !this.counted;
     return fast ? 'fast' : 'full';
   }
 

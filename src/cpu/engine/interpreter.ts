@@ -4,7 +4,7 @@
  * through one jump table (docs/architecture.md, "The interpreter").
  *
  * Two programs are made from the same rows. The fast one serves what guests nearly always run: 64-bit addressing, no
- * access-register mode, AFP registers enabled. The full one serves everything, and counts instructions.
+ * access-register mode. The full one serves everything, and counts instructions.
  */
 
 import { FunctionCode, type Label, loadOp, storeOp } from '../ir/code.ts';
@@ -438,9 +438,9 @@ class InterpretedInsn implements Insn {
       this.programIf(i32.and(i32.wrap(i64.shrU(this.state64(state.PSW_MASK), 48)), 1), 2);
     }
     const dxc = { register: 1, bfp: 2, dfp: 3, vector: 0xfe }[row.additionalFloatingPoint ?? 'bfp'];
-    if (row.additionalFloatingPoint && this.run.full) {
+    if (row.additionalFloatingPoint) {
       // CR0 bit 45.
-      const off = i64.eqz(i64.and(this.state64(state.CR), 0x40000));
+      const off = i32.eqz(i32.and(this.state32(state.CR), 0x40000));
       if (row.additionalFloatingPoint === 'register') {
         const numbers = Object.keys(row.format.fields).filter(name => name[0] === 'f');
         const additional = numbers.map(name => i32.and(this.field(name), 9)).reduce((a, b) => i32.or(a, b), k32(0));

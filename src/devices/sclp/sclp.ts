@@ -114,7 +114,8 @@ export class Sclp {
     view.setUint16(18, SCP_INFO_ENTRIES);
     bytes.set(ebcdicText(loadParameter, 8), 24);
     view.setBigUint64(48, HAS_CPU_INFO);
-    view.setUint16(120, maximumCpus);
+    // The highest CPU address that there can be.
+    view.setUint16(120, maximumCpus - 1);
     for (const [offset, bits] of featureBytes) bytes[offset]! |= bits;
     this.#cpuEntries(sccb, SCP_INFO_ENTRIES);
     return Response.normalRead;
