@@ -45,6 +45,9 @@ export class GdbStub implements FrontEnd {
   #cpu: CpuControl;
   /** Addresses given by Z0 and by Z1. */
   readonly #breakpoints: readonly Set<bigint>[] = [new Set(), new Set()];
+  /** Storage whose change stops the machine (Z2): what it held last, by address. */
+  readonly #watched = new Map<bigint, Uint8Array>();
+  #interrupted = false;
   /** The debugger waits to be told that the machine stopped. */
   #waiting = false;
   #stepping = false;
@@ -60,7 +63,9 @@ export class GdbStub implements FrontEnd {
     this.#machine = environment.machine;
     this.#cpu = this.#machine.cpus[0]!;
     this.#channel = this.#newChannel();
-    this.#machine.on('debug', ({ cpu }) => this.#stopped(cpu));
+    this.#machine.on('debug', ({ cpu }) => {
+      if (!this.#stepping) this.#stopped(cpu);
+    });
     // A debugging stop is told by its own event, which knows the CPU.
     this.#machine.on('stop', ({ state }) => {
       if (state !== 'debug' && !this.#stepping) this.#stopped(this.#cpu.number);
@@ -73,7 +78,10 @@ export class GdbStub implements FrontEnd {
       packet: text => {
         this.#turn = this.#turn.then(() => this.#answer(text));
       },
-      interrupt: () => void this.#machine.stop(),
+      interrupt: () => {
+        this.#interrupted = true;
+        void this.#machine.stop();
+      },
     });
   }
 
@@ -120,19 +128,40 @@ export class GdbStub implements FrontEnd {
     this.#channel.send(this.#stopReply());
   }
 
-  #stopReply(): string {
-    return `T${toHex(Uint8Array.of(signals[this.#machine.status]))}thread:${thread(this.#cpu)};`;
+  #stopReply(signal = signals[this.#machine.status], why = ''): string {
+    return `T${toHex(Uint8Array.of(signal))}${why}thread:${thread(this.#cpu)};`;
   }
 
-  #continue(): string | undefined {
-    this.#waiting = true;
+  async #continue(): Promise<string | undefined> {
     const { status } = this.#machine;
-    if (status === 'shutdown' || status === 'guest-panicked' || status === 'internal-error') {
-      this.#waiting = false;
-      return this.#stopReply();
-    }
+    if (status === 'shutdown' || status === 'guest-panicked' || status === 'internal-error') return this.#stopReply();
+    this.#interrupted = false;
+    if (this.#watched.size > 0) return this.#continueWatching();
+    this.#waiting = true;
     this.#machine.cont();
     return undefined;
+  }
+
+  /** Goes on by single steps of one CPU, as long as nothing that is watched changes. */
+  async #continueWatching(): Promise<string> {
+    this.#stepping = true;
+    try {
+      for (;;) {
+        await this.#machine.step(this.#cpu.number);
+        if (this.#interrupted) return this.#stopReply(SIGINT);
+        if (this.#machine.status !== 'debug') return this.#stopReply();
+        for (const [address, before] of this.#watched) {
+          const now = this.#cpu.readVirtual(address, before.length);
+          if (!now || now.every((byte, n) => byte === before[n])) continue;
+          before.set(now);
+          return this.#stopReply(SIGTRAP, `watch:${address.toString(16)};`);
+        }
+        const at = this.#cpu.registers.pswAddress;
+        if (this.#breakpoints.some(set => set.has(at))) return this.#stopReply();
+      }
+    } finally {
+      this.#stepping = false;
+    }
   }
 
   async #step(cpu: CpuControl): Promise<undefined> {
@@ -152,6 +181,8 @@ export class GdbStub implements FrontEnd {
 
   #clearBreakpoints(): void {
     for (const set of this.#breakpoints) set.clear();
+    this.#watched.clear();
+    this.#interrupted = true;
     this.#setBreakpoints();
   }
 
@@ -278,7 +309,8 @@ export class GdbStub implements FrontEnd {
     }
     if (name.startsWith('qThreadExtraInfo,')) {
       const cpu = this.#cpuOf(packet.slice('qThreadExtraInfo,'.length));
-      return cpu ? toHex(toBytes(`CPU#${cpu.number} [${cpu.state}]`)) : errors.argument;
+      const state = cpu?.state === 'halted' ? 'halted ' : 'running';
+      return cpu ? toHex(toBytes(`CPU#${cpu.number} [${state}]`)) : errors.argument;
     }
     if (name.startsWith('qRcmd,')) {
       const line = fromHex(packet.slice('qRcmd,'.length));
@@ -357,11 +389,18 @@ export class GdbStub implements FrontEnd {
   }
 
   #breakpoint(on: boolean, text: string): string {
-    const match = /^([01]),([0-9a-f]+),[0-9a-f]+/i.exec(text);
-    // Watchpoints are left to gdb, which steps and looks.
+    const match = /^([012]),([0-9a-f]+),([0-9a-f]+)/i.exec(text);
+    // Watching for fetches is not known.
     if (!match) return '';
-    const set = this.#breakpoints[Number(match[1])]!;
     const address = BigInt(`0x${match[2]}`);
+    if (match[1] === '2') {
+      const before = this.#cpu.readVirtual(address, Number.parseInt(match[3]!, 16));
+      if (!before) return errors.address;
+      if (on) this.#watched.set(address, before);
+      else this.#watched.delete(address);
+      return 'OK';
+    }
+    const set = this.#breakpoints[Number(match[1])]!;
     if (on) set.add(address);
     else set.delete(address);
     this.#setBreakpoints();

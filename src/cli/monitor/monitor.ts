@@ -18,6 +18,7 @@ export class Monitor implements FrontEnd {
   /** On a multiplexed device the console may have the terminal; what there is to say waits. */
   #hidden = false;
   #unsaid = '';
+  #greeted = false;
   /** A command is being carried out: what is typed waits. */
   #busy = false;
 
@@ -50,6 +51,7 @@ export class Monitor implements FrontEnd {
     switch (event) {
       case 'open':
         this.#decoder = new TextDecoder();
+        this.#greeted = true;
         this.#write(`lpar ${version} monitor - type 'help' for more information\r\n`);
         this.#editor.start(PROMPT);
         break;
@@ -62,7 +64,8 @@ export class Monitor implements FrontEnd {
         break;
       }
       case 'blur':
-        if (!this.#hidden) this.#write('\r\n');
+        // At the very first nothing has been said yet.
+        if (this.#greeted && !this.#hidden) this.#write('\r\n');
         this.#hidden = true;
         break;
     }
