@@ -233,13 +233,11 @@ export class RoutineCode {
   setAddress(register: I32, value: I64, next = 0): void {
     const at = state.GR + 8 * next;
     const whole = (): void => this.f.store(storeOp.i64, this.#gr(register), at, value);
-    if (!this.full) return whole();
     this.f.if(this.wide(), whole, () => this.f.store(storeOp.i32, this.#gr(register), at, i32.wrap(value)));
   }
 
   /** A count in a register: 64 bits, or 32 in the 24-bit and 31-bit addressing modes. */
   count(register: I32, next: number): I64 {
-    if (!this.full) return this.gr(register, next);
     return this.f.evaluate(i64.select(this.wide(), this.gr(register, next), i64.fromU(this.gr32(register, next))));
   }
 

@@ -42,9 +42,8 @@ class LongOperand {
   save(): void {
     const { r, register, address, length } = this;
     r.setAddress(register, address);
-    if (this.#extended) return r.setAddress(register, length, 1);
-    const beside = i32.and(r.gr32(register, 1), 0xff00_0000);
-    r.setGr32(register, i32.or(beside, i32.wrap(length)), 1);
+    if (this.#extended) r.setAddress(register, length, 1);
+    else r.setGr32(register, i32.or(i32.and(r.gr32(register, 1), 0xff00_0000), i32.wrap(length)), 1);
   }
 }
 
