@@ -112,7 +112,7 @@ test('what the machine is asked', async () => {
   assert.equal(log.items.size, 0);
   machine.storage.write(0, [1, 2, 3]);
   assert.equal(
-    await say('memsave 0 3 f'),
+    await say('memsave 0 3 /f'),
     'invalid char \'f\' in expression\nTry "help memsave" for more information\n',
   );
   assert.equal(await say('memsave 0 3 "f"'), '');
