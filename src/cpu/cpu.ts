@@ -26,11 +26,11 @@ import { type Environment, standalone } from './environment.ts';
 import { Interruptions } from './interruptions.ts';
 import { Decoder, operandReader } from './isa/decode.ts';
 import { instructionLength } from './isa/formats.ts';
-import type { Instruction } from './isa/insn.ts';
+import { type Instruction, LEAVE } from './isa/insn.ts';
 import { invalidInstructions } from './isa/invalid.ts';
 import * as program from './program.ts';
 import { ProgramInterruption } from './program.ts';
-import { PSW_DAT, PSW_EA, PSW_WAIT, Registers } from './registers.ts';
+import { PSW_WAIT, Registers } from './registers.ts';
 import * as state from './state.ts';
 import { Tlb } from './tlb.ts';
 
@@ -111,19 +111,33 @@ export class Cpu extends Registers {
     const executing = this.field32(state.EXECUTING);
     const address = this.pswAddress;
     if (executing) return { address: address - BigInt((executing & 0xff) - 8), length: executing >>> 8 };
-    return { address, length: this.#lengthAt(address) };
+    const word = (this.base + state.PSW_ADDRESS) >>> 2;
+    return { address, length: this.#lengthAt(this.i32[word]!, this.i32[word + 1]!) };
   }
 
   /** Makes the PSW designate the next instruction, for millicode that returns LEAVE. */
   advance(): void {
-    const { address, length } = this.currentInstruction();
-    this.pswAddress = (address + BigInt(length)) & this.addressMask;
-    this.setField32(state.EXECUTING, 0);
+    const { i32 } = this;
+    const word = this.base >>> 2;
+    const executing = i32[word + state.EXECUTING / 4]!;
+    const low = i32[word + state.PSW_ADDRESS / 4]!;
+    const high = i32[word + state.PSW_ADDRESS / 4 + 1]!;
+    const step = executing ? (executing >>> 8) - (executing & 0xff) + 8 : this.#lengthAt(low, high);
+    const next = (low >>> 0) + step;
+    i32[word + state.PSW_ADDRESS / 4] = next & i32[word + state.ADDRESS_MASK / 4]!;
+    i32[word + state.PSW_ADDRESS / 4 + 1] =
+      (high + (next > 0xffff_ffff ? 1 : 0)) & i32[word + state.ADDRESS_MASK / 4 + 1]!;
+    i32[word + state.EXECUTING / 4] = 0;
   }
 
-  #lengthAt(address: bigint): number {
-    const frame = this.dat.quietly(address);
-    return frame === undefined ? 0 : instructionLength(this.storage.read8(frame));
+  /** Length of the instruction at an address; 0 where there is none. */
+  #lengthAt(low: number, high: number): number {
+    const { i32, layout } = this;
+    const context = i32[(this.base + state.FETCH_CONTEXT) >>> 2]! >>> 0;
+    const entry = (context + ((low >>> 12) & (state.TLB_ENTRIES - 1)) * state.TLB_ENTRY_SIZE) >>> 2;
+    let absolute = (layout.top - state.BIAS - i32[entry + 6]! + low) >>> 0;
+    if (i32[entry] !== (low & ~0xfff) || i32[entry + 1] !== high) absolute = this.dat.peek(context, low, high);
+    return absolute < 0 ? 0 : instructionLength(this.u8[layout.top - 1 - absolute]!);
   }
 
   // Storage accesses that compiled code asks for
@@ -335,15 +349,21 @@ export class Cpu extends Registers {
     const operands = operandReader(format);
     operands.upper = high >>> 16;
     operands.lower = ((high << 16) | (low >>> 16)) >>> 0;
-    return work(this, operands) ?? 0;
+    try {
+      return work(this, operands) ?? 0;
+    } catch (thrown) {
+      // Not through the WebAssembly frames, which costs more: `step` delivers it.
+      if (!(thrown instanceof ProgramInterruption || thrown instanceof AccessFault)) throw thrown;
+      this.#pendingFault = thrown;
+      return LEAVE;
+    }
   }
 
   /** The fast program takes for granted what guests nearly always have set. */
   #programFor(): 'fast' | 'full' {
-    const mask = this.pswMask;
-    const accessRegisterMode = (mask & (PSW_DAT | (3n << 46n))) === (PSW_DAT | (1n << 46n));
-    const fast = (mask & PSW_EA) !== 0n && !accessRegisterMode && !this.counted;
-    return fast ? 'fast' : 'full';
+    // PSW bits 31 (EA), and 5 with 16-17, which are 01 in access-register mode.
+    const mask = this.i32[(this.base + state.PSW_MASK + 4) >>> 2]!;
+    return mask & 1 && (mask & 0x0400_c000) !== 0x0400_4000 && !this.counted ? 'fast' : 'full';
   }
 
   /** Instructions are to be counted, and FUEL to be obeyed. */
@@ -353,15 +373,8 @@ export class Cpu extends Registers {
   step(): number {
     const kind = this.#programFor();
     if (!this.counted) this.setField32(state.FUEL, 0x7fff_ffff);
-    let reason: number;
-    try {
-      reason = this.#interpreter(kind)();
-    } catch (thrown) {
-      if (!(thrown instanceof ProgramInterruption || thrown instanceof AccessFault)) throw thrown;
-      this.#pendingFault = thrown;
-      reason = EXIT_PROGRAM;
-    }
-    if (reason === EXIT_PROGRAM) {
+    const reason = this.#interpreter(kind)();
+    if (reason === EXIT_PROGRAM || this.#pendingFault) {
       const fault =
         this.#pendingFault ?? new ProgramInterruption(this.field32(state.PROGRAM_CODE), this.field32(state.DXC));
       this.#pendingFault = undefined;
