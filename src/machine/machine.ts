@@ -196,6 +196,7 @@ export class Machine implements MachineControl {
     else this.#resetAndLoadPsw(how);
     this.#emit('reset', { cause });
     if (wasRunning) for (const thread of this.#cpuThreads) thread.run();
+    else this.status = 'prelaunch';
   }
 
   /** Resets everything and loads the system from where it came. */
