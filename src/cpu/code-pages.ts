@@ -21,6 +21,8 @@ import * as state from './state.ts';
 
 /** Stores to a code page between two decodings in it after which it is given up. */
 const PATIENCE = 64;
+/** How many different instructions' handlers are remembered. */
+const CACHE_LIMIT = 1 << 16;
 
 /**
  * Forgets what has been decoded of a range of absolute storage that has been changed, from any thread: the CPUs decode
@@ -54,6 +56,9 @@ export class CodePages {
   #next = 0;
   #victim = 0;
   #breakpoints: ReadonlySet<bigint> = new Set();
+  /** Handlers by the text of the instruction, 48 bits; for targets of EXECUTE they differ. */
+  readonly #handlers = new Map<number, number>();
+  readonly #executedHandlers = new Map<number, number>();
 
   constructor(cpu: Cpu) {
     this.#cpu = cpu;
@@ -94,9 +99,19 @@ export class CodePages {
     if (this.#next < state.CODE_PAGES) return this.#next++;
     // All in use: a round-robin victim that is not the page being executed.
     do this.#victim = (this.#victim + 1) % state.CODE_PAGES;
-    while (this.#frameOf[this.#victim] === this.#cpu.executingFrame);
+    while (this.#isExecuting(this.#victim));
     this.#drop(this.#victim);
     return this.#free.pop()!;
+  }
+
+  /** Some CPU's loop holds the address of this page. */
+  #isExecuting(page: number): boolean {
+    const { cpus, cpuBase } = this.#layout;
+    const at = this.#address(page);
+    for (let n = 0; n < cpus; n++) {
+      if (this.#cpu.i32[(cpuBase + n * state.CPU_STRIDE + state.EXECUTING_PAGE) >>> 2] === at) return true;
+    }
+    return false;
   }
 
   #drop(page: number): void {
@@ -119,7 +134,7 @@ export class CodePages {
     const known = this.#u16[this.#layout.codePageOf / 2 + frame]!;
     if (!known) return;
     const page = known - 1;
-    if (frame !== this.#cpu.executingFrame && ++this.#storesSinceDecode[page]! > PATIENCE) return this.#drop(page);
+    if (++this.#storesSinceDecode[page]! > PATIENCE && !this.#isExecuting(page)) return this.#drop(page);
     forgetInPage(this.#u16, this.#layout, page, address % 4096, length);
     // One that begins on the page before is looked up anew each time.
   }
@@ -129,9 +144,11 @@ export class CodePages {
    * @param text first two bytes and next four bytes of the instruction
    */
   decodeAt(frame: number, offset: number): number {
+    const at = (this.pageOf(frame) + offset) / 2;
+    const known = this.#u16[at]!;
+    if (known !== HANDLER_DECODE && known !== HANDLER_BREAKPOINT) return known;
     const { storage } = this.#cpu;
     const first = storage.read8(frame + offset);
-    const at = (this.pageOf(frame) + offset) / 2;
     const length = instructionLength(first);
     if (offset + length > 4096) {
       this.#u16[at] = HANDLER_CROSSING;
@@ -170,9 +187,17 @@ export class CodePages {
 
   /** The handler's number for an instruction, left-aligned in 48 bits. */
   handlerOf(upper: number, lower: number, executed: boolean): number {
-    const { decoder, handlers } = this.#cpu;
-    const row = decoder.decode(upper, lower) ?? invalidInstruction(upper >>> 8);
-    return selectHandler(handlers, row, operandsOf(row.format, upper, lower), executed);
+    const cache = executed ? this.#executedHandlers : this.#handlers;
+    const key = upper * 0x1_0000_0000 + lower;
+    let handler = cache.get(key);
+    if (handler === undefined) {
+      const { decoder, handlers } = this.#cpu;
+      const row = decoder.decode(upper, lower) ?? invalidInstruction(upper >>> 8);
+      handler = selectHandler(handlers, row, operandsOf(row.format, upper, lower), executed);
+      if (cache.size >= CACHE_LIMIT) cache.clear();
+      cache.set(key, handler);
+    }
+    return handler;
   }
 }
 export type { Handler };

@@ -18,6 +18,7 @@ import {
   buildInterpreter,
   EXIT_BREAKPOINT,
   EXIT_PROGRAM,
+  HANDLER_CROSSING,
   type Handler,
   handlersOf,
   type MillicodeCall,
@@ -33,7 +34,6 @@ import { ProgramInterruption } from './program.ts';
 import { PSW_WAIT, Registers } from './registers.ts';
 import * as state from './state.ts';
 import { Tlb } from './tlb.ts';
-
 
 interface Built {
   readonly module: WebAssembly.Module;
@@ -66,8 +66,6 @@ export class Cpu extends Registers {
   /** What is outside: devices, other CPUs, the machine's names. The machine fills it in before the CPU runs. */
   environment: Environment = standalone;
   readonly interruptions: Interruptions;
-  /** Absolute frame number of the page from which instructions are being fetched. */
-  executingFrame = -1;
   readonly #runs = new Map<'fast' | 'full', () => number>();
   /** Stores in the bounce buffer that are to be carried to storage: pairs of absolute address and length. */
   readonly #bounced: number[] = [];
@@ -157,7 +155,7 @@ export class Cpu extends Registers {
     if (absolute < 0) return this.#faulted();
     if (store && this.code.isCode(absolute - (absolute & 0xfff))) {
       if (kind & ACCESS_INTERLOCKED) this.code.changed(absolute, size);
-      else return this.#bounceTo(size, store, [absolute], [size]);
+      else return this.#bounceTo(store, [absolute], [size]);
     }
     return this.#host(absolute);
   }
@@ -182,16 +180,16 @@ export class Cpu extends Registers {
     const { nextLow, nextHigh } = this.#wrap(next | 0, next > 0xffff_ffff ? (high + 1) | 0 : high);
     const second = this.dat.fill(context, nextLow, nextHigh, how);
     if (second < 0) return this.#faulted();
-    return this.#bounceTo(size, (how & ACCESS_STORE) !== 0, [at, second], [first, size - first]);
+    return this.#bounceTo((how & ACCESS_STORE) !== 0, [at, second], [first, size - first]);
   }
 
   #wrap(low: number, high: number): { nextLow: number; nextHigh: number } {
-    const mask = this.addressMask;
-    return { nextLow: low & Number(BigInt.asIntN(32, mask)), nextHigh: high & Number(BigInt.asIntN(32, mask >> 32n)) };
+    const mask = (this.base + state.ADDRESS_MASK) >>> 2;
+    return { nextLow: low & this.i32[mask]!, nextHigh: high & this.i32[mask + 1]! };
   }
 
   /** Three slots: two operands that are fetched and one that is stored may be needed at once. */
-  #bounceTo(size: number, store: boolean, addresses: readonly number[], lengths: readonly number[]): number {
+  #bounceTo(store: boolean, addresses: readonly number[], lengths: readonly number[]): number {
     const slot = store ? 2 : (this.#fetchBounce ^= 1);
     const end = this.base + state.BOUNCE + (slot + 1) * 256;
     let at = end;
@@ -246,56 +244,52 @@ export class Cpu extends Registers {
       this.#faulted();
       return -1;
     }
+    const { storage, code } = this;
     const offset = low & 0xfff;
     const frame = absolute - offset;
-    const length = instructionLength(this.storage.read8(absolute));
-    const crossing = offset + length > 4096;
-    if (!executed && this.code.breakpoints.size && this.code.breakpoints.has(this.pswAddress)) {
-      return this.code.breakAt(frame, offset);
-    }
+    if (!executed && code.breakpoints.size && code.breakpoints.has(this.pswAddress)) return code.breakAt(frame, offset);
     // EXECUTE, too, finds its usual targets by what is remembered here.
-    const handler = this.code.decodeAt(frame, offset);
-    if (!crossing && !executed) return handler;
-    const text = new Uint8Array(6);
-    const here = Math.min(length, 4096 - offset);
-    text.set(this.storage.read(absolute, here));
-    if (crossing) {
+    const handler = code.decodeAt(frame, offset);
+    if (handler !== HANDLER_CROSSING && !executed) return handler;
+    const upper = storage.read16(absolute);
+    const length = instructionLength(upper >>> 8);
+    const here = 4096 - offset;
+    let rest = absolute + here;
+    if (handler === HANDLER_CROSSING) {
       const next = (low >>> 0) + here;
       const { nextLow, nextHigh } = this.#wrap(next | 0, (next > 0xffff_ffff ? high + 1 : high) | 0);
-      const rest = this.dat.fillCode(nextLow, nextHigh);
+      rest = this.dat.fillCode(nextLow, nextHigh);
       if (rest < 0) {
         this.#faulted();
         return -1;
       }
-      // The page that is being executed remains the first one.
-      this.executingFrame = frame / 4096;
-      text.set(this.storage.read(rest, length - here), here);
     }
-    text[1]! |= modifier;
-    const upper = (text[0]! << 8) | text[1]!;
-    const lower = ((text[2]! << 24) | (text[3]! << 16) | (text[4]! << 8) | text[5]!) >>> 0;
-    this.setField64(state.INSTRUCTION, (BigInt(upper) << 48n) | (BigInt(lower) << 16n));
-    return this.code.handlerOf(upper, lower, executed);
+    const second = length > 2 ? storage.read16(here > 2 ? absolute + 2 : rest) : 0;
+    const third = length > 4 ? storage.read16(here > 4 ? absolute + 4 : here > 2 ? rest : rest + 2) : 0;
+    const lower = ((second << 16) | third) >>> 0;
+    const modified = upper | modifier;
+    const word = (this.base + state.INSTRUCTION) >>> 2;
+    this.i32[word] = third << 16;
+    this.i32[word + 1] = (modified << 16) | second;
+    return code.handlerOf(modified, lower, executed);
   }
 
   /** Import `execute`: handler of EXECUTE's target, the text in INSTRUCTION; -1 after an exception. */
   #execute(low: number, high: number, modifierAndLength: number): number {
-    const { executingFrame } = this;
     const handler = this.#decodeAt(low, high, true, modifierAndLength & 0xff);
-    this.executingFrame = executingFrame;
     if (handler < 0) return -1;
-    const first = Number(this.field64(state.INSTRUCTION) >> 56n);
-    const row = this.decoder.decode(
-      Number(this.field64(state.INSTRUCTION) >> 48n),
-      Number((this.field64(state.INSTRUCTION) >> 16n) & 0xffff_ffffn),
-    );
+    const word = (this.base + state.INSTRUCTION) >>> 2;
+    const text = this.u32[word + 1]!;
+    const row = this.decoder.decode(text >>> 16, ((text << 16) | (this.u32[word]! >>> 16)) >>> 0);
     if (row?.notExecutable) {
       this.#pendingFault = new ProgramInterruption(program.EXECUTE);
       return -1;
     }
     const length = modifierAndLength >>> 8;
-    this.setField64(state.EXECUTE_TARGET, (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0));
-    this.setField32(state.EXECUTING, (length << 8) | (8 + length - instructionLength(first)));
+    const target = (this.base + state.EXECUTE_TARGET) >>> 2;
+    this.i32[target] = low;
+    this.i32[target + 1] = high;
+    this.setField32(state.EXECUTING, (length << 8) | (8 + length - instructionLength(text >>> 24)));
     return handler;
   }
 

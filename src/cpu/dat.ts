@@ -476,6 +476,11 @@ export class Translator {
     const { i32 } = this.#cpu;
     const context = this.#cpu.field32(state.FETCH_CONTEXT);
     if (low & 1) return this.#report(program.SPECIFICATION, 0, 0, 0, true);
+    const page = low & ~0xfff;
+    const entry = (context + ((low >>> 12) & (state.TLB_ENTRIES - 1)) * state.TLB_ENTRY_SIZE) >>> 2;
+    if (i32[entry + 4] === page && i32[entry + 5] === high) {
+      return (this.#top - state.BIAS - i32[entry + 6]! + low) >>> 0;
+    }
     const absolute = this.fill(context, low, high, ACCESS_INSTRUCTION);
     if (absolute < 0) {
       this.fetching = true;
@@ -486,13 +491,10 @@ export class Translator {
       this.fetching = true;
       return -1;
     }
-    const frame = absolute - (absolute & 0xfff);
-    const page = this.#cpu.code.pageOf(frame);
-    const entry = (context + ((low >>> 12) & (state.TLB_ENTRIES - 1)) * state.TLB_ENTRY_SIZE) >>> 2;
-    i32[entry + 4] = low & ~0xfff;
+    const codePage = this.#cpu.code.pageOf(absolute - (absolute & 0xfff));
+    i32[entry + 4] = page;
     i32[entry + 5] = high;
-    i32[entry + 7] = (page - (low & ~0xfff)) | 0;
-    this.#cpu.executingFrame = frame / 4096;
+    i32[entry + 7] = (codePage - page) | 0;
     return absolute;
   }
 

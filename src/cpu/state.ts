@@ -55,6 +55,8 @@ export const DXC = 0x39c;
 export const EXECUTE_RESUME = 0x3a0;
 /** Running total of instructions executed in the counted interpreter. */
 export const INSTRUCTION_COUNT = 0x3a8;
+/** Host address of the code page from which the CPU fetches: it must not be given away. */
+export const EXECUTING_PAGE = 0x3b0;
 /** Bounce buffer for an operand that crosses into a page which is not adjacent in host memory: 2 x 128 bytes, reversed. */
 export const BOUNCE = 0x400;
 export const BOUNCE_SIZE = 0x400;

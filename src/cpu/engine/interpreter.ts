@@ -26,6 +26,7 @@ import type {
   RegisterPart,
 } from '../isa/insn.ts';
 import * as state from '../state.ts';
+import { defineMultiplyAdd, fusesMultiplyAdd } from './fused.ts';
 import { defineRoutines, type Routines } from './routines.ts';
 
 /** What `run` returns. */
@@ -152,11 +153,12 @@ export function buildInterpreter(options: InterpreterOptions): InterpreterProgra
   const cpu: I32 = cpuGlobal === undefined ? k32(options.cpuBase!) : x.global('i32', cpuGlobal);
 
   const miss = defineMiss(module, cpu, imports.miss);
+  const multiplyAdd = fusesMultiplyAdd() ? undefined : defineMultiplyAdd(module);
   const routines = defineRoutines(module, { cpu, miss: imports.miss, full: options.full });
   const { handlers } = options;
   const run = module.declareFunction([], ['i32']);
   const millicode: MillicodeCall[] = [];
-  const code = new RunFunction({ options, handlers, millicode, routines, miss, imports, cpu });
+  const code = new RunFunction({ options, handlers, millicode, routines, miss, multiplyAdd, imports, cpu });
   module.defineFunction(run, code.build());
   module.exportFunction('run', run);
   return { bytes: module.encode(), millicode };
@@ -180,6 +182,8 @@ interface Parts {
   readonly millicode: MillicodeCall[];
   readonly routines: Routines;
   readonly miss: number;
+  /** The function that replaces what the host has no instruction for. */
+  readonly multiplyAdd: number | undefined;
   readonly imports: Readonly<Record<'fetchPage' | 'decode' | 'execute' | 'millicode' | 'flush', number>>;
   readonly cpu: I32;
 }
@@ -316,6 +320,7 @@ class RunFunction {
     });
     f.set(this.codeBase, x.load('i32', loadOp.i32, entry, state.TLB_ADDEND));
     f.set(this.shadow, x.load('i32', loadOp.i32, entry, state.TLB_SHADOW));
+    f.store(storeOp.i32, this.cpu, state.EXECUTING_PAGE, i32.add(this.shadow, i32.wrap(this.page)));
   }
 
   private countInstruction(): void {
@@ -587,6 +592,11 @@ class InterpretedInsn implements Insn {
 
   let<T extends I32 | I64 | F32 | F64>(value: T): T {
     return this.f.evaluate(value as Expr) as T;
+  }
+
+  multiplyAdd(a: F64, b: F64, c: F64): F64 {
+    const { multiplyAdd } = this.run.parts;
+    return this.f.evaluate(multiplyAdd === undefined ? f64.multiplyAdd(a, b, c) : x.call('f64', multiplyAdd, a, b, c));
   }
 
   // Addresses
@@ -880,6 +890,14 @@ class InterpretedInsn implements Insn {
   }
 
   if(condition: I32, then: () => void, otherwise?: () => void): void {
+    this.conditional('if', condition, then, otherwise);
+  }
+
+  ifUnlikely(condition: I32, then: () => void, otherwise?: () => void): void {
+    this.conditional('ifUnlikely', condition, then, otherwise);
+  }
+
+  private conditional(kind: 'if' | 'ifUnlikely', condition: I32, then: () => void, otherwise?: () => void): void {
     const before = this.changed;
     let after = before;
     const arm = (body: () => void) => (): void => {
@@ -890,7 +908,7 @@ class InterpretedInsn implements Insn {
       this.depth--;
       after ||= this.changed;
     };
-    this.f.if(condition, arm(then), otherwise && arm(otherwise));
+    this.f[kind](condition, arm(then), otherwise && arm(otherwise));
     this.changed = after;
   }
 
@@ -1056,7 +1074,13 @@ const DOUBLEWORD = { type: 'i64', size: 8, load: loadOp.i64, store: storeOp.i64 
 type Integer = typeof i32 | typeof i64;
 
 /** The condition code as a value, for 32-bit or 64-bit operands that are locals or constants. */
-function conditionValue(integer: Integer, kind: Exclude<ConditionKind, 'add' | 'subtract'>, a: Expr, b: Expr, zero: Expr): I32 {
+function conditionValue(
+  integer: Integer,
+  kind: Exclude<ConditionKind, 'add' | 'subtract'>,
+  a: Expr,
+  b: Expr,
+  zero: Expr,
+): I32 {
   // Both operand widths have the same operations; the types cannot say so together.
   const n = integer as unknown as Record<string, (a: Expr, b: Expr) => Expr> &
     Record<string, (a: Expr, b: Expr) => I32>;
