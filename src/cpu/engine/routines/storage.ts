@@ -241,6 +241,8 @@ function pair(name: string, use: Use, core: Core): Routine[] {
       body: r => {
         const { f } = r;
         const length = r.param32(2);
+        // A comparison that ends on the first page causes no exception for the second.
+        const changes = use === 'store';
         const operands = (
           [
             [1, 'fetch'],
@@ -250,12 +252,11 @@ function pair(name: string, use: Use, core: Core): Routine[] {
           const va = r.param64(n);
           const here = r.variable32(r.min(length, r.room(va)));
           const pointer = r.translate(va, here, use, n);
+          const next = r.variable64(r.toAddress(i64.add(va, i64.fromU(here))));
           const nextPage = r.variable32(k32(0));
-          f.if(i32.ltU(here, length), () => {
-            const next = r.toAddress(i64.add(va, i64.fromU(here)));
-            f.set(nextPage, r.translate(next, i32.sub(length, here), use, n));
-          });
-          return { here, pointer, nextPage };
+          const translateNext = (rest: I32): void => f.set(nextPage, r.translate(next, rest, use, n));
+          if (changes) f.if(i32.ltU(here, length), () => translateNext(i32.sub(length, here)));
+          return { here, pointer, nextPage, translateNext };
         });
         const [second, first] = [operands[0]!, operands[1]!];
         const result = r.variable32(k32(0));
@@ -264,11 +265,12 @@ function pair(name: string, use: Use, core: Core): Routine[] {
           f.set(result, i32.or(result, r.call(piece, first.pointer, second.pointer, count)));
           f.set(length, i32.sub(length, count));
           f.if(i32.eqz(length), () => f.return(result));
-          if (name === 'CLC') f.if(result, () => f.return(result));
-          for (const { here, pointer, nextPage } of operands) {
+          if (!changes) f.if(result, () => f.return(result));
+          for (const { here, pointer, nextPage, translateNext } of operands) {
             r.advance(count, pointer);
             f.set(here, i32.sub(here, count));
             f.if(i32.eqz(here), () => {
+              if (!changes) translateNext(length);
               f.set(pointer, nextPage);
               f.set(here, length);
             });
