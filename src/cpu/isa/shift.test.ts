@@ -23,6 +23,7 @@ test('single shifts', () => {
   assert.deepEqual(outcome('sla %r2,1', high | 0xc0000000n), ['aaaaaaaa80000000', 1]);
   assert.deepEqual(outcome('sla %r2,1', high | 0x80000000n), ['aaaaaaaa80000000', 3]);
   assert.deepEqual(outcome('sla %r2,31', high | 0xffffffffn), ['aaaaaaaa80000000', 1]);
+  assert.deepEqual(outcome('sla %r2,32', high | 0xffffffffn), ['aaaaaaaa80000000', 3]);
   assert.deepEqual(outcome('sla %r2,63', high | 1n), ['aaaaaaaa00000000', 3]);
   assert.deepEqual(outcome('sla %r2,40', high), ['aaaaaaaa00000000', 0]);
   assert.deepEqual(outcome('sla %r2,0', high | 5n), ['aaaaaaaa00000005', 2]);

@@ -35,20 +35,20 @@ const arithmeticRight64: Semantics = i => {
 };
 
 /** The sign stays; overflow when a bit unlike it is shifted out of the position next to it. */
-const arithmeticLeft32 =
-  (source: Source32): Semantics =>
-  i => {
-    const value = source(i);
-    const count = i.shiftCount();
-    const result = i.let(i32.or(i32.and(left32(value, count), 0x7fffffff), i32.and(value, 1 << 31)));
-    const kept = i32.select(i32.ltU(count, 31), i32.sub(k32(31), count), 0);
-    i.setGr32('r1', result);
-    i.ccResult32(result, i32.ne(i32.shrS(value, kept), i32.shrS(value, 31)));
-  };
 const shiftedLeft64 = (i: Insn, value: I64, count: I64): { result: I64; overflow: I32 } => ({
   result: i.let(i64.or(i64.and(i64.shl(value, count), (1n << 63n) - 1n), i64.and(value, 1n << 63n))),
   overflow: i64.ne(i64.shrS(value, i64.sub(k64(63), count)), i64.shrS(value, 63)),
 });
+const arithmeticLeft32 =
+  (source: Source32): Semantics =>
+  i => {
+    // On the left of 64 bits: the zeros that enter leave again when the count is above 31.
+    const value = i.let(i64.shl(i64.fromU(source(i)), 32));
+    const { result, overflow } = shiftedLeft64(i, value, i64.fromU(i.shiftCount()));
+    const word = i.let(i32.wrap(i64.shrU(result, 32)));
+    i.setGr32('r1', word);
+    i.ccResult32(word, overflow);
+  };
 const arithmeticLeft64: Semantics = i => {
   const { result, overflow } = shiftedLeft64(i, i.gr('r3'), i64.fromU(i.shiftCount()));
   i.setGr('r1', result);
