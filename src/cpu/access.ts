@@ -18,6 +18,8 @@ export interface Space {
   readonly context: number;
   /** ACCESS_* bits that go with each access: accessTo(space), withRegister(n). */
   readonly how: number;
+  /** Cuts addresses; without it the addressing mode does. */
+  readonly mask?: bigint;
 }
 
 export class LogicalAccess {
@@ -73,7 +75,7 @@ export class LogicalAccess {
   }
 
   #absolute(space: Space, address: bigint, store: boolean): number {
-    const cut = address & this.#cpu.addressMask;
+    const cut = address & (space.mask ?? this.#cpu.addressMask);
     return this.locate(space, low32(cut), high32(cut), store);
   }
 
@@ -98,6 +100,10 @@ export class LogicalAccess {
   /** Whether `length` bytes can be accessed; throws if not. */
   probe(address: bigint, length: number, base: number, store: boolean): void {
     this.#parts(this.space(base), address, length, store, () => {});
+  }
+
+  probeIn(space: Space, address: bigint, length: number, store: boolean): void {
+    this.#parts(space, address, length, store, () => {});
   }
 
   /** Bytes in the order of their addresses. */

@@ -2,6 +2,7 @@
 
 import { accessRegisters } from './access-registers.ts';
 import { arithmetic } from './arithmetic.ts';
+import { binaryFloatingPoint } from './bfp.ts';
 import { branch } from './branch.ts';
 import { channelInstructions } from './channels.ts';
 import { compare } from './compare.ts';
@@ -11,6 +12,7 @@ import { fps } from './fps.ts';
 import { hints } from './hints.ts';
 import type { Instruction } from './insn.ts';
 import { interlocked } from './interlocked.ts';
+import { linkageInstructions } from './linkage.ts';
 import { load } from './load.ts';
 import { logic } from './logic.ts';
 import { multiply } from './multiply.ts';
@@ -32,7 +34,9 @@ export const instructions: readonly Instruction[] = [
   ...controlInstructions,
   ...accessRegisters,
   ...channelInstructions,
+  ...linkageInstructions,
   ...storage,
   ...decimal,
   ...fps,
+  ...binaryFloatingPoint,
 ];
