@@ -1,7 +1,7 @@
 /** The code of one WebAssembly function under construction: locals, statements, structured control flow. */
 
 import type { Expr, I32, Type } from './expr.ts';
-import { i32, local } from './expr.ts';
+import { F64_LANE, i32, local } from './expr.ts';
 import { type Body, Bytes, typeCode } from './wasm.ts';
 
 /** Store opcodes of the WebAssembly binary format. */
@@ -90,7 +90,14 @@ export class FunctionCode implements Body {
   }
 
   /** An atomic read-modify-write or compare-and-exchange; `opcode` is the byte after the 0xfe prefix. */
-  atomic<T extends 'i32' | 'i64'>(type: T, opcode: number, align: number, address: I32, offset: number, ...operands: Expr<T>[]): Expr<T> {
+  atomic<T extends 'i32' | 'i64'>(
+    type: T,
+    opcode: number,
+    align: number,
+    address: I32,
+    offset: number,
+    ...operands: Expr<T>[]
+  ): Expr<T> {
     this.push(address);
     for (const operand of operands) this.push(operand);
     this.code.u8(0xfe);
@@ -158,6 +165,12 @@ export class FunctionCode implements Body {
         this.push(e.b);
         this.#operator(e.opcode);
         return;
+      case 'ternary':
+        this.push(e.a);
+        this.push(e.b);
+        this.push(e.c);
+        this.#operator(e.opcode);
+        return;
       case 'select':
         this.push(e.a);
         this.push(e.b);
@@ -175,11 +188,12 @@ export class FunctionCode implements Body {
     }
   }
 
-  /** Opcodes above 0xff belong to the SIMD prefix. */
+  /** Opcodes from 0x100 on belong to the SIMD prefix. */
   #operator(opcode: number): void {
     if (opcode > 0xff) {
       this.code.u8(0xfd);
-      this.code.u32(opcode & 0xff);
+      this.code.u32(opcode - 0x100);
+      if (opcode === F64_LANE) this.code.u8(0);
     } else this.code.u8(opcode);
   }
 
@@ -280,8 +294,8 @@ export class FunctionCode implements Body {
 
   /** Loops while the condition holds. */
   while(condition: () => I32, body: () => void): void {
-    this.block((out) => {
-      this.loop((again) => {
+    this.block(out => {
+      this.loop(again => {
         this.brIf(out, i32.eqz(condition()));
         body();
         this.br(again);

@@ -12,6 +12,14 @@ export type Expr<T extends Type = Type> =
   | { readonly kind: 'global'; readonly type: T; readonly index: number }
   | { readonly kind: 'unary'; readonly type: T; readonly opcode: number; readonly a: Expr }
   | { readonly kind: 'binary'; readonly type: T; readonly opcode: number; readonly a: Expr; readonly b: Expr }
+  | {
+      readonly kind: 'ternary';
+      readonly type: T;
+      readonly opcode: number;
+      readonly a: Expr;
+      readonly b: Expr;
+      readonly c: Expr;
+    }
   | { readonly kind: 'select'; readonly type: T; readonly a: Expr; readonly b: Expr; readonly condition: Expr }
   | {
       readonly kind: 'load';
@@ -248,6 +256,9 @@ export const i64 = {
     select(condition, as64(a), as64(b)),
 };
 
+/** Opcode that gives the first doubleword of a vector. */
+export const F64_LANE = 0x121;
+
 /** IEEE 64-bit operations, rounding to nearest even. */
 export const f64 = {
   add: (a: F64, b: F64): F64 => binary('f64', 0xa0, a, b),
@@ -274,6 +285,11 @@ export const f64 = {
   fromU64: (a: I64): F64 => unary('f64', 0xba, a),
   promote: (a: F32): F64 => unary('f64', 0xbb, a),
   fromBits: (a: I64): F64 => unary('f64', 0xbf, a),
+  /** a × b + c, rounded once where the host does so (engine/fused.ts). */
+  multiplyAdd: (a: F64, b: F64, c: F64): F64 => {
+    const [p, q, r] = [a, b, c].map(value => unary('v128', 0x114, value)) as [V128, V128, V128];
+    return unary('f64', F64_LANE, { kind: 'ternary', type: 'v128', opcode: 0x207, a: p, b: q, c: r });
+  },
 };
 
 /** IEEE 32-bit operations, rounding to nearest even. */

@@ -124,6 +124,8 @@ export interface Insn {
   // Values
   /** Evaluates an expression once. */
   let<T extends I32 | I64 | F32 | F64>(value: T): T;
+  /** a × b + c rounded once, to nearest even; or a NaN, where operands are very large or very small. */
+  multiplyAdd(a: F64, b: F64, c: F64): F64;
 
   // Addresses
   /** Base, index and displacement of operand 1 to 4, in the addressing mode. */
@@ -190,6 +192,8 @@ export interface Insn {
   /** Goes to `target` (in the addressing mode) if the condition is 1, else to the next instruction. Ends the function. */
   branch(condition: I32, target: I64): void;
   if(condition: I32, then: () => void, otherwise?: () => void): void;
+  /** As `if`, and the condition rarely holds. */
+  ifUnlikely(condition: I32, then: () => void, otherwise?: () => void): void;
   /** Repeats the body while the condition holds; temporaries inside are evaluated anew each round. */
   while(condition: () => I32, body: () => void): void;
   /** A variable that loops and conditional parts can set. */

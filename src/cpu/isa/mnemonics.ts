@@ -73,12 +73,20 @@ const ALIASES: Readonly<Record<string, string>> = {
 
 const COMPARE_AND = /^C(L?)(G?)(I?)(F?)(R?)[JBT]$|^C(L?)(G?)I[JB]$|^CL?GI?T$|^CLFIT$|^CR[JBT]$/;
 
+/** Conversions that were without their masks at first, and keep the names of then where those are zero. */
+const CONVERSIONS: readonly (readonly [names: RegExp, implied: Operands])[] = [
+  [/^(LEDB|LDXB|LEXB|C[EDX][FG]B)RA$/, { m3: 0, m4: 0 }],
+  [/^(FI[EDX]B|C[FG][EDX]B)RA$/, { m4: 0 }],
+];
+
 /** The extended mnemonics of a row, the preferred name of several that imply the same first. */
 export function extendedMnemonics({ mnemonic, format }: Instruction): readonly Extended[] {
   const branches = BRANCHES[mnemonic];
   if (branches) return branches;
   const alias = ALIASES[mnemonic];
   if (alias) return [{ name: alias, implied: {} }];
+  const conversion = CONVERSIONS.find(([names]) => names.test(mnemonic));
+  if (conversion) return [{ name: mnemonic.slice(0, -1), implied: conversion[1] }];
   if ('m3' in format.fields) {
     if (COMPARE_AND.test(mnemonic)) return suffixed(mnemonic, 'm3', COMPARISONS);
     if (/^(LOC|STOC)/.test(mnemonic)) return suffixed(mnemonic, 'm3', CONDITIONS);
