@@ -228,17 +228,20 @@ export class Cpu extends Registers {
     return 1;
   }
 
-  /** Import `decode`: handler of the instruction at the PSW address; -1 after an exception. */
-  #decode(): number {
+  /**
+   * Import `decode`: handler of the instruction at the PSW address; -1 after an exception. One that continues on the
+   * next page has the handler that asks again with `gather`, and then finds the text in INSTRUCTION.
+   */
+  #decode(gather: boolean): number {
     const word = (this.base + state.PSW_ADDRESS) >>> 2;
-    return this.#decodeAt(this.i32[word]!, this.i32[word + 1]!, false);
+    return this.#decodeAt(this.i32[word]!, this.i32[word + 1]!, false, gather);
   }
 
   /**
-   * Decodes at a virtual address, gathering an instruction that continues on the next page in INSTRUCTION; -1 after an
-   * exception.
+   * Decodes at a virtual address; with `gather`, the text goes to INSTRUCTION, also when it continues on the next page.
+   * -1 after an exception.
    */
-  #decodeAt(low: number, high: number, executed: boolean, modifier = 0): number {
+  #decodeAt(low: number, high: number, executed: boolean, gather: boolean, modifier = 0): number {
     const absolute = this.dat.fillCode(low, high);
     if (absolute < 0) {
       this.#faulted();
@@ -250,7 +253,7 @@ export class Cpu extends Registers {
     if (!executed && code.breakpoints.size && code.breakpoints.has(this.pswAddress)) return code.breakAt(frame, offset);
     // EXECUTE, too, finds its usual targets by what is remembered here.
     const handler = code.decodeAt(frame, offset);
-    if (handler !== HANDLER_CROSSING && !executed) return handler;
+    if (!gather) return handler;
     const upper = storage.read16(absolute);
     const length = instructionLength(upper >>> 8);
     const here = 4096 - offset;
@@ -276,7 +279,7 @@ export class Cpu extends Registers {
 
   /** Import `execute`: handler of EXECUTE's target, the text in INSTRUCTION; -1 after an exception. */
   #execute(low: number, high: number, modifierAndLength: number): number {
-    const handler = this.#decodeAt(low, high, true, modifierAndLength & 0xff);
+    const handler = this.#decodeAt(low, high, true, true, modifierAndLength & 0xff);
     if (handler < 0) return -1;
     const word = (this.base + state.INSTRUCTION) >>> 2;
     const text = this.u32[word + 1]!;
@@ -311,7 +314,7 @@ export class Cpu extends Registers {
       cpu: this.base,
       miss: (low: number, high: number, access: number) => this.#miss(low, high, access),
       fetchPage: () => this.#fetchPage(),
-      decode: () => this.#decode(),
+      decode: (gather: number) => this.#decode(gather !== 0),
       execute: (low: number, high: number, how: number) => this.#execute(low, high, how),
       millicode: (id: number) => this.#millicode(built.millicode[id]!),
       flush: () => this.#flush(),

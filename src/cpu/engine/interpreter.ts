@@ -143,7 +143,7 @@ export function buildInterpreter(options: InterpreterOptions): InterpreterProgra
   const imports = {
     miss: module.importFunction('env', 'miss', ['i32', 'i32', 'i32'], ['i32']),
     fetchPage: module.importFunction('env', 'fetchPage', [], ['i32']),
-    decode: module.importFunction('env', 'decode', [], ['i32']),
+    decode: module.importFunction('env', 'decode', ['i32'], ['i32']),
     execute: module.importFunction('env', 'execute', ['i32', 'i32', 'i32'], ['i32']),
     millicode: module.importFunction('env', 'millicode', ['i32'], ['i32']),
     flush: module.importFunction('env', 'flush', [], []),
@@ -254,7 +254,7 @@ class RunFunction {
     const bodies: (() => void)[] = [];
     bodies[HANDLER_DECODE] = () => {
       this.save();
-      f.set(this.index, x.call('i32', parts.imports.decode));
+      f.set(this.index, x.call('i32', parts.imports.decode, k32(0)));
       f.brIfUnlikely(this.fault, i32.ltS(this.index, 0));
       f.br(this.dispatch);
     };
@@ -265,7 +265,7 @@ class RunFunction {
     // The instruction continues on the next page: decode has gathered its bytes.
     bodies[HANDLER_CROSSING] = () => {
       this.save();
-      f.set(this.index, x.call('i32', parts.imports.decode));
+      f.set(this.index, x.call('i32', parts.imports.decode, k32(1)));
       f.brIfUnlikely(this.fault, i32.ltS(this.index, 0));
       f.set(this.text, x.load('i64', loadOp.i64, this.cpu, state.INSTRUCTION));
       f.br(this.dispatch);
