@@ -4,7 +4,7 @@
  */
 
 import { FunctionCode } from '../ir/code.ts';
-import { restOfSum, roundedToOdd } from '../ir/exact.ts';
+import { restOfSum } from '../ir/exact.ts';
 import * as x from '../ir/expr.ts';
 import { type F64, f64, i32, i64, kf64 } from '../ir/expr.ts';
 import { ModuleBuilder } from '../ir/wasm.ts';
@@ -74,4 +74,15 @@ function split(f: FunctionCode, value: F64): readonly [high: F64, low: F64] {
 function exactSum(f: FunctionCode, a: F64, b: F64): readonly [sum: F64, rest: F64] {
   const sum = f.evaluate(f64.add(a, b));
   return [sum, f.evaluate(restOfSum(f64, e => f.evaluate(e), a, b, sum))];
+}
+
+/**
+ * A sum rounded to nearest, with the rest of it, as rounding to odd makes it: inexact results have an odd last bit, so
+ * that rounding again to fewer bits is as good as rounding once.
+ */
+function roundedToOdd(sum: F64, rest: F64): F64 {
+  const bits = i64.bits(sum);
+  const away = i64.select(i64.ltS(i64.xor(bits, i64.bits(rest)), 0), -1, 1);
+  const even = i32.eqz(i32.and(i32.wrap(bits), 1));
+  return f64.fromBits(i64.add(bits, i64.select(i32.and(f64.ne(rest, kf64(0)), even), away, 0)));
 }
