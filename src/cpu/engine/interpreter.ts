@@ -63,6 +63,8 @@ export interface Handler {
 }
 
 const isRelative = (row: Instruction): boolean => Object.keys(row.format.fields).some(name => name[0] === 'h');
+/** Whether a handler for targets of EXECUTE differs: the PSW address is not theirs. */
+const dependsOnAddress = (row: Instruction): boolean => isRelative(row) || row.branches === true;
 /** Storage-to-storage instructions with one length of eight bits: the usual targets of EXECUTE. */
 const isStorageToStorage = (row: Instruction): boolean => row.format.name === 'SS_a';
 
@@ -84,7 +86,7 @@ export function handlersOf(rows: readonly Instruction[]): Handler[] {
     for (const usual of row.usual ?? []) add(row, usual);
     if ('m1' in fields && row.mnemonic.startsWith('B')) for (const m1 of [15, 8, 7]) add(row, { m1 });
     add(row, {});
-    if (isRelative(row)) add(row, {}, true);
+    if (dependsOnAddress(row)) add(row, {}, true);
   }
   for (const row of rows) if (isStorageToStorage(row)) add(row, {});
   return handlers;
@@ -99,7 +101,7 @@ export function selectHandler(
 ): number {
   const suits = (h: Handler): boolean =>
     h.row === row &&
-    (executed ? h.executed || (!isRelative(row) && !Object.keys(h.fixed).length) : !h.executed) &&
+    (executed ? h.executed || (!dependsOnAddress(row) && !Object.keys(h.fixed).length) : !h.executed) &&
     Object.entries(h.fixed).every(([name, value]) => operands[name] === value);
   for (let n = firstHandlers(handlers).get(row)!; ; n++) if (suits(handlers[n]!)) return FIRST_ROW_HANDLER + n;
 }
@@ -314,7 +316,8 @@ class RunFunction {
     f.store(storeOp.i32, this.cpu, state.EXECUTING, k32(0));
     f.set(this.page, i64.and(this.pc, -4096));
     const entry = f.evaluate(i32.add(x.load('i32', loadOp.i32, this.cpu, state.FETCH_CONTEXT), tlbOffset(this.pc)));
-    f.ifUnlikely(i64.ne(x.load('i64', loadOp.i64, entry, state.TLB_CODE_TAG), this.page), () => {
+    // No tag is equal to an odd address: `fetchPage` recognises its exception.
+    f.ifUnlikely(i64.ne(x.load('i64', loadOp.i64, entry, state.TLB_CODE_TAG), i64.and(this.pc, -4095)), () => {
       this.save();
       f.brIfUnlikely(this.fault, i32.eqz(x.call('i32', this.parts.imports.fetchPage)));
     });
@@ -331,10 +334,13 @@ class RunFunction {
   }
 
   /** Continues at `pc`, which a branch has set: leaves if something is pending, changes page if need be. */
-  branched(): void {
+  branched(mayBeOdd: boolean): void {
     const { f } = this;
     f.ifUnlikely(x.load('i32', loadOp.i32, this.cpu, state.PENDING), () => this.leave(EXIT_PENDING));
-    f.ifUnlikely(i64.gtU(i64.sub(this.pc, this.page), 4095), () => this.refill());
+    // An odd offset becomes a very large one.
+    const offset = i64.sub(this.pc, this.page);
+    const outside = mayBeOdd ? i64.gtU(i64.rotr(offset, 1), 2047) : i64.gtU(offset, 4095);
+    f.ifUnlikely(outside, () => this.refill());
     f.br(this.next);
   }
 }
@@ -874,6 +880,14 @@ class InterpretedInsn implements Insn {
 
   // Control
 
+  /** Address of the instruction, or of the EXECUTE whose target it is. */
+  private ownAddress(): I64 {
+    const { run } = this;
+    if (!this.handler.executed) return run.pc;
+    const ahead = i64.fromU(x.load('i32', loadOp.i8u, run.cpu, state.EXECUTING));
+    return i64.sub(i64.add(run.pc, 8), ahead);
+  }
+
   branch(condition: I32, target: I64): void {
     const { f, run } = this;
     const to = f.evaluate(target);
@@ -881,9 +895,9 @@ class InterpretedInsn implements Insn {
     this.ended = true;
     const take = (): void => {
       // The breaking-event address is where the last taken branch was.
-      f.store(storeOp.i64, run.cpu, state.BEA, run.pc);
+      f.store(storeOp.i64, run.cpu, state.BEA, this.ownAddress());
       f.set(run.pc, to);
-      run.branched();
+      run.branched(!isRelative(this.handler.row));
     };
     f.if(condition, take);
     if (condition.kind !== 'const' || !condition.value) this.advance();

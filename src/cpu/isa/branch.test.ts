@@ -13,14 +13,12 @@ const taken = (source: string, prepare: (m: TestMachine) => void = () => {}): bo
 
 test('branches on every condition', () => {
   for (let mask = 0; mask < 16; mask++) {
-    for (let cc = 0; cc < 4; cc++) {
-      const expected = ((mask >> (3 - cc)) & 1) === 1;
-      for (const source of [`bc ${mask},0(%r9)`, `bcr ${mask},%r9`, `brc ${mask},target`, `brcl ${mask},target`]) {
-        assert.equal(
-          taken(source, m => m.setCc(cc)),
-          expected,
-          source,
-        );
+    for (const source of [`bc ${mask},0(%r9)`, `bcr ${mask},%r9`, `brc ${mask},target`, `brcl ${mask},target`]) {
+      const m = machine(`lghi %r15,1\n${source}\nlghi %r15,0\ntarget: lgr %r15,%r15`);
+      for (let cc = 0; cc < 4; cc++) {
+        m.cpu.setPsw(PSW_EA | PSW_BA | (BigInt(cc) << 44n), BigInt(ORIGIN));
+        m.gr(9, m.at('target')).run();
+        assert.equal(Number(m.cpu.gr(15)), (mask >> (3 - cc)) & 1, `${source} ${cc}`);
       }
     }
   }
@@ -156,4 +154,24 @@ test('EXECUTE', () => {
   assert.equal(machine('ex %r0,t\nt: ex %r0,t').run().interruption?.code, EXECUTE);
   // A relative target counts from the target.
   assert.equal(taken('exrl %r0,t\nj 1f\nt: j target\n1:'), true);
+});
+
+test('the breaking event is the branch, or the EXECUTE whose target it is', () => {
+  const event = (source: string): bigint =>
+    machine(`lgr %r3,%r3\n${source}\ntarget: lgr %r3,%r3`)
+      .gr(9, ORIGIN + 4)
+      .run().cpu.breakingEventAddress;
+  const m = machine('bcr 15,%r9\nlghi %r1,1\nlghi %r1,2\ntarget: lgr %r3,%r3');
+  assert.equal(m.gr(9, m.at('target')).run().cpu.breakingEventAddress, BigInt(ORIGIN));
+  assert.equal(event('exrl %r0,1f\n1: j target'), BigInt(ORIGIN + 4));
+  const executed = machine('j 2f\n1: bcr 15,%r9\n2: exrl %r0,1b\nlghi %r1,1\ntarget: lgr %r3,%r3');
+  assert.equal(executed.gr(9, executed.at('target')).run().cpu.breakingEventAddress, BigInt(ORIGIN + 6));
+});
+
+test('an odd branch address is a specification exception', () => {
+  for (const source of ['bcr 15,%r9', 'bc 15,0(%r9)', 'exrl %r0,1f\n1: bcr 15,%r9']) {
+    const m = machine(`${source}\nlgr %r3,%r3`);
+    assert.equal(m.gr(9, ORIGIN + 1).run().interruption?.code, SPECIFICATION, source);
+    assert.equal(machine(source).gr(9, 0x10001).fast().run().interruption?.code, SPECIFICATION, source);
+  }
 });

@@ -155,18 +155,22 @@ const byFourth = relativeTarget('h4');
 
 const hint: Semantics = () => {};
 
+/** A row of an instruction that calls `branch`. */
+const jump: typeof insn = (mnemonic, opcode, format, facility, semantics) =>
+  insn(mnemonic, opcode, format, facility, semantics, { branches: true });
+
 export const branch: readonly Instruction[] = [
-  insn('BC', 0x47, RX_b, 'z', i => i.branch(i.condition('m1'), i.address().va)),
+  jump('BC', 0x47, RX_b, 'z', i => i.branch(i.condition('m1'), i.address().va)),
   // With R2 zero, masks 14 and 15 serialize, which one CPU by itself has always done.
-  insn('BCR', 0x07, RR_m, 'z', i => i.branch(i32.and(i.condition('m1'), registerGiven(i)), registerTarget(i))),
-  insn('BRC', 0xa74, RI_c, 'z', i => i.branch(i.condition('m1'), i.relative('h2'))),
-  insn('BRCL', 0xc04, RIL_c, 'z', i => i.branch(i.condition('m1'), i.relative('h2'))),
-  insn('BIC', 0xe347, RXY_b, 58, i => {
+  jump('BCR', 0x07, RR_m, 'z', i => i.branch(i32.and(i.condition('m1'), registerGiven(i)), registerTarget(i))),
+  jump('BRC', 0xa74, RI_c, 'z', i => i.branch(i.condition('m1'), i.relative('h2'))),
+  jump('BRCL', 0xc04, RIL_c, 'z', i => i.branch(i.condition('m1'), i.relative('h2'))),
+  jump('BIC', 0xe347, RXY_b, 58, i => {
     const target = i.load64(i.address());
     i.branch(i.condition('m1'), i.toAddress(target));
   }),
 
-  insn(
+  jump(
     'BAL',
     0x45,
     RX_a,
@@ -177,29 +181,29 @@ export const branch: readonly Instruction[] = [
       i => linkWithProgramMask(i, 4),
     ),
   ),
-  insn(
+  jump(
     'BALR',
     0x05,
     RR,
     'z',
     branchAndLink(registerTarget, registerGiven, i => linkWithProgramMask(i, 2)),
   ),
-  insn(
+  jump(
     'BAS',
     0x4d,
     RX_a,
     'z',
     branchAndLink(storageTarget(2), () => ALWAYS, saveLink),
   ),
-  insn('BASR', 0x0d, RR, 'z', branchAndLink(registerTarget, registerGiven, saveLink)),
-  insn(
+  jump('BASR', 0x0d, RR, 'z', branchAndLink(registerTarget, registerGiven, saveLink)),
+  jump(
     'BRAS',
     0xa75,
     RI_b,
     'z',
     branchAndLink(relativeTarget('h2'), () => ALWAYS, saveLink),
   ),
-  insn(
+  jump(
     'BRASL',
     0xc05,
     RIL_b,
@@ -209,39 +213,39 @@ export const branch: readonly Instruction[] = [
   insn('BASSM', 0x0c, RR, 'z', i => i.millicode(branchAndSetMode)),
   insn('BSM', 0x0b, RR, 'z', i => i.millicode(branchAndSetMode)),
 
-  insn('BCT', 0x46, RX_a, 'z', branchOnCount(WORD, storageTarget(2))),
-  insn('BCTR', 0x06, RR, 'z', branchOnCount(WORD, registerTarget, registerGiven)),
-  insn('BCTG', 0xe346, RXY_a, 'z', branchOnCount(DOUBLEWORD, storageTarget(2))),
-  insn('BCTGR', 0xb946, RRE, 'z', branchOnCount(DOUBLEWORD, registerTarget, registerGiven)),
-  insn('BRCT', 0xa76, RI_b, 'z', branchOnCount(WORD, relativeTarget('h2'))),
-  insn('BRCTG', 0xa77, RI_b, 'z', branchOnCount(DOUBLEWORD, relativeTarget('h2'))),
-  insn('BRCTH', 0xcc6, RIL_b, 45, branchOnCount(HIGH, relativeTarget('h2'))),
+  jump('BCT', 0x46, RX_a, 'z', branchOnCount(WORD, storageTarget(2))),
+  jump('BCTR', 0x06, RR, 'z', branchOnCount(WORD, registerTarget, registerGiven)),
+  jump('BCTG', 0xe346, RXY_a, 'z', branchOnCount(DOUBLEWORD, storageTarget(2))),
+  jump('BCTGR', 0xb946, RRE, 'z', branchOnCount(DOUBLEWORD, registerTarget, registerGiven)),
+  jump('BRCT', 0xa76, RI_b, 'z', branchOnCount(WORD, relativeTarget('h2'))),
+  jump('BRCTG', 0xa77, RI_b, 'z', branchOnCount(DOUBLEWORD, relativeTarget('h2'))),
+  jump('BRCTH', 0xcc6, RIL_b, 45, branchOnCount(HIGH, relativeTarget('h2'))),
 
-  insn('BXH', 0x86, RS_a, 'z', branchOnIndex(WORD, 'gtS', storageTarget(2))),
-  insn('BXLE', 0x87, RS_a, 'z', branchOnIndex(WORD, 'leS', storageTarget(2))),
-  insn('BXHG', 0xeb44, RSY_a, 'z', branchOnIndex(DOUBLEWORD, 'gtS', storageTarget(2))),
-  insn('BXLEG', 0xeb45, RSY_a, 'z', branchOnIndex(DOUBLEWORD, 'leS', storageTarget(2))),
-  insn('BRXH', 0x84, RSI, 'z', branchOnIndex(WORD, 'gtS', relativeTarget('h2'))),
-  insn('BRXLE', 0x85, RSI, 'z', branchOnIndex(WORD, 'leS', relativeTarget('h2'))),
-  insn('BRXHG', 0xec44, RIE_e, 'z', branchOnIndex(DOUBLEWORD, 'gtS', relativeTarget('h2'))),
-  insn('BRXLG', 0xec45, RIE_e, 'z', branchOnIndex(DOUBLEWORD, 'leS', relativeTarget('h2'))),
+  jump('BXH', 0x86, RS_a, 'z', branchOnIndex(WORD, 'gtS', storageTarget(2))),
+  jump('BXLE', 0x87, RS_a, 'z', branchOnIndex(WORD, 'leS', storageTarget(2))),
+  jump('BXHG', 0xeb44, RSY_a, 'z', branchOnIndex(DOUBLEWORD, 'gtS', storageTarget(2))),
+  jump('BXLEG', 0xeb45, RSY_a, 'z', branchOnIndex(DOUBLEWORD, 'leS', storageTarget(2))),
+  jump('BRXH', 0x84, RSI, 'z', branchOnIndex(WORD, 'gtS', relativeTarget('h2'))),
+  jump('BRXLE', 0x85, RSI, 'z', branchOnIndex(WORD, 'leS', relativeTarget('h2'))),
+  jump('BRXHG', 0xec44, RIE_e, 'z', branchOnIndex(DOUBLEWORD, 'gtS', relativeTarget('h2'))),
+  jump('BRXLG', 0xec45, RIE_e, 'z', branchOnIndex(DOUBLEWORD, 'leS', relativeTarget('h2'))),
 
-  insn('CRB', 0xecf6, RRS, 34, compareAndBranch32('signed', register32, toFourth)),
-  insn('CGRB', 0xece4, RRS, 34, compareAndBranch64('signed', register64, toFourth)),
-  insn('CRJ', 0xec76, RIE_b, 34, compareAndBranch32('signed', register32, byFourth)),
-  insn('CGRJ', 0xec64, RIE_b, 34, compareAndBranch64('signed', register64, byFourth)),
-  insn('CIB', 0xecfe, RIS, 34, compareAndBranch32('signed', signed32, toFourth)),
-  insn('CGIB', 0xecfc, RIS, 34, compareAndBranch64('signed', signed64, toFourth)),
-  insn('CIJ', 0xec7e, RIE_c, 34, compareAndBranch32('signed', signed32, byFourth)),
-  insn('CGIJ', 0xec7c, RIE_c, 34, compareAndBranch64('signed', signed64, byFourth)),
-  insn('CLRB', 0xecf7, RRS, 34, compareAndBranch32('unsigned', register32, toFourth)),
-  insn('CLGRB', 0xece5, RRS, 34, compareAndBranch64('unsigned', register64, toFourth)),
-  insn('CLRJ', 0xec77, RIE_b, 34, compareAndBranch32('unsigned', register32, byFourth)),
-  insn('CLGRJ', 0xec65, RIE_b, 34, compareAndBranch64('unsigned', register64, byFourth)),
-  insn('CLIB', 0xecff, RIS_u, 34, compareAndBranch32('unsigned', unsigned32, toFourth)),
-  insn('CLGIB', 0xecfd, RIS_u, 34, compareAndBranch64('unsigned', unsigned64, toFourth)),
-  insn('CLIJ', 0xec7f, RIE_cu, 34, compareAndBranch32('unsigned', unsigned32, byFourth)),
-  insn('CLGIJ', 0xec7d, RIE_cu, 34, compareAndBranch64('unsigned', unsigned64, byFourth)),
+  jump('CRB', 0xecf6, RRS, 34, compareAndBranch32('signed', register32, toFourth)),
+  jump('CGRB', 0xece4, RRS, 34, compareAndBranch64('signed', register64, toFourth)),
+  jump('CRJ', 0xec76, RIE_b, 34, compareAndBranch32('signed', register32, byFourth)),
+  jump('CGRJ', 0xec64, RIE_b, 34, compareAndBranch64('signed', register64, byFourth)),
+  jump('CIB', 0xecfe, RIS, 34, compareAndBranch32('signed', signed32, toFourth)),
+  jump('CGIB', 0xecfc, RIS, 34, compareAndBranch64('signed', signed64, toFourth)),
+  jump('CIJ', 0xec7e, RIE_c, 34, compareAndBranch32('signed', signed32, byFourth)),
+  jump('CGIJ', 0xec7c, RIE_c, 34, compareAndBranch64('signed', signed64, byFourth)),
+  jump('CLRB', 0xecf7, RRS, 34, compareAndBranch32('unsigned', register32, toFourth)),
+  jump('CLGRB', 0xece5, RRS, 34, compareAndBranch64('unsigned', register64, toFourth)),
+  jump('CLRJ', 0xec77, RIE_b, 34, compareAndBranch32('unsigned', register32, byFourth)),
+  jump('CLGRJ', 0xec65, RIE_b, 34, compareAndBranch64('unsigned', register64, byFourth)),
+  jump('CLIB', 0xecff, RIS_u, 34, compareAndBranch32('unsigned', unsigned32, toFourth)),
+  jump('CLGIB', 0xecfd, RIS_u, 34, compareAndBranch64('unsigned', unsigned64, toFourth)),
+  jump('CLIJ', 0xec7f, RIE_cu, 34, compareAndBranch32('unsigned', unsigned32, byFourth)),
+  jump('CLGIJ', 0xec7d, RIE_cu, 34, compareAndBranch64('unsigned', unsigned64, byFourth)),
 
   insn('EX', 0x44, RX_a, 'z', i => i.execute(i.address(), 'r1'), { notExecutable: true }),
   insn('EXRL', 0xc60, RIL_b, 35, i => i.execute(i.relativeAddress('h2'), 'r1'), { notExecutable: true }),

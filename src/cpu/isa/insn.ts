@@ -235,6 +235,8 @@ export interface Conditions {
   readonly additionalFloatingPoint?: 'register' | 'bfp' | 'dfp' | 'vector';
   /** EXECUTE may not have it as its target (execute exception). */
   readonly notExecutable?: true;
+  /** It may branch: its own address matters also when EXECUTE has it as its target. */
+  readonly branches?: true;
   /** The second operand is a shift amount, mostly a constant. */
   readonly shift?: true;
   /** Operand fields so frequent that the interpreter has handlers of their own for them. */

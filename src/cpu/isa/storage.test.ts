@@ -51,37 +51,30 @@ const models: Record<string, Model> = {
   },
 };
 
-function restart(m: TestMachine, mask: bigint): void {
-  m.interruption = undefined;
-  m.cpu.setPsw(mask, BigInt(ORIGIN));
-}
-
 test('storage to storage, also across pages and with overlap, byte by byte', () => {
   const random = numbers(1);
   for (const [mnemonic, model] of Object.entries(models)) {
-    for (const mask of MODES) {
-      const m = machine(`exrl %r1,1f\nj 2f\n1: ${mnemonic} 0(1,%r2),0(%r3)\n2:`, { mask });
-      for (let round = 0; round < 40; round++) {
-        // Half of the counted runs' share goes to the fast program.
-        m.cpu.counted = round % 2 === 0;
-        const bytes = Uint8Array.from({ length: SPAN }, () => (random(2) ? 0 : random(256)));
-        const near = 0x1000 - random(300);
-        const first = 0x400 + random(2) * near;
-        const second = random(2) ? first + random(33) - 16 : 0x400 + random(0x2000);
-        const length = random(2) ? random(17) + 1 : random(256) + 1;
-        if (mnemonic === 'clc') bytes.copyWithin(second, first, first + random(256));
-        m.storage.write(BASE, bytes);
-        m.gr(1, length - 1)
-          .gr(2, BASE + first)
-          .gr(3, BASE + second)
-          .setCc(3);
-        restart(m, mask | (3n << 44n));
-        m.run();
-        const cc = model(bytes, first, second, length) ?? 3;
-        assert.equal(m.interruption, undefined);
-        assert.equal(m.cc, cc, `${mnemonic} ${first} ${second} ${length}`);
-        assert.deepEqual(m.storage.read(BASE, SPAN), bytes.slice(), `${mnemonic} ${first} ${second} ${length}`);
-      }
+    const m = machine(`exrl %r1,1f\nj 2f\n1: ${mnemonic} 0(1,%r2),0(%r3)\n2:`);
+    for (let round = 0; round < 120; round++) {
+      const mask = MODES[round % 3]!;
+      m.cpu.counted = round % 2 === 0;
+      const bytes = Uint8Array.from({ length: SPAN }, () => (random(2) ? 0 : random(256)));
+      const first = 0x400 + random(2) * (0x1000 - random(300));
+      const second = random(2) ? first + random(33) - 16 : 0x400 + random(0x2000);
+      const length = random(2) ? random(17) + 1 : random(256) + 1;
+      if (mnemonic === 'clc') bytes.copyWithin(second, first, first + random(256));
+      m.storage.write(BASE, bytes);
+      m.gr(1, length - 1)
+        .gr(2, BASE + first)
+        .gr(3, BASE + second);
+      m.interruption = undefined;
+      m.cpu.setPsw(mask | (3n << 44n), BigInt(ORIGIN));
+      m.run();
+      const cc = model(bytes, first, second, length) ?? 3;
+      const what = `${mnemonic} ${first} ${second} ${length}`;
+      assert.equal(m.interruption, undefined, what);
+      assert.equal(m.cc, cc, what);
+      assert.deepEqual(m.storage.read(BASE, SPAN), bytes, what);
     }
   }
 });
