@@ -56,8 +56,10 @@ class Session {
 
   async run(makeMachine: MachineMaker): Promise<number> {
     const configuration = this.#configuration;
+    let told = false;
     const signals = this.#host.onSignal(number => {
-      this.#host.complain(`lpar: terminating on signal ${number}\n`);
+      if (!told) this.#host.complain(`lpar: terminating on signal ${number}\n`);
+      told = true;
       this.#end(0);
     });
     this.#closing.push(signals);

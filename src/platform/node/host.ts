@@ -1,8 +1,9 @@
 /** Files, sockets and signals on Node. */
 
-import { closeSync, lstatSync, openSync, readFileSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, lstatSync, openSync, readFileSync, statSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { constants } from 'node:os';
+import { dirname } from 'node:path';
 import { getSystemErrorMessage } from 'node:util';
 import { type ByteStream, type Host, HostError } from '../host.ts';
 import { NodeTerminal } from './terminal.ts';
@@ -27,7 +28,7 @@ export const nodeHost: Host = {
     const server = createServer({ noDelay: nodelay }, socket => accept(streamOf(socket)));
     const where =
       address.kind === 'unix' ? { path: address.path } : { port: address.port, host: address.host || undefined };
-    if (address.kind === 'unix') translated(() => removeStaleSocket(address.path));
+    if (address.kind === 'unix') translated(() => prepareSocket(address.path));
     return new Promise((resolve, reject) => {
       server.once('error', error => reject(hostError(error)));
       server.listen(where, () => {
@@ -63,8 +64,10 @@ export const nodeHost: Host = {
   },
 };
 
-/** A socket is usually left over from a process that died. */
-function removeStaleSocket(path: string): void {
+/** A socket that is there already is usually left over from a process that died. */
+function prepareSocket(path: string): void {
+  // Node says "permission denied" where there is no such directory.
+  statSync(dirname(path));
   if (lstatSync(path, { throwIfNoEntry: false })?.isSocket()) unlinkSync(path);
 }
 
