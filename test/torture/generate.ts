@@ -5,10 +5,11 @@
 
 import { signExtend } from '../../src/cpu/isa/decode.ts';
 import { operandsIn } from '../../src/cpu/isa/disassemble.ts';
+import { instructions } from '../../src/cpu/isa/index.ts';
 import type { Instruction } from '../../src/cpu/isa/insn.ts';
 import { PSW_BA, PSW_DAT, PSW_EA, PSW_PROBLEM } from '../../src/cpu/registers.ts';
 import { type Case, type Item, WINDOW_REGISTER } from './case.ts';
-import { CODE, DATA, DATA_SIZE, POOL_COUNT, WINDOW } from './layout.ts';
+import { DATA, DATA_SIZE, POOL_COUNT, WINDOW } from './layout.ts';
 import type { Random } from './random.ts';
 import { controlRegisters } from './tables.ts';
 
@@ -54,6 +55,15 @@ const EXTENDED = /^[A-Z]*X[A-Z]*R|^(TCXB|MXD|SQX)/;
 const ALIGNED = /^(CDS|CDSY|CDSG|CS|CSY|CSG|CSST|LPQ|STPQ|LPD|LPDG|LA[ANOX]|PLO|LAM|STAM|STCTL|STCTG|[LS].*RL$)/;
 
 export const mayOccur = (row: Instruction): boolean => !EXCLUDED.has(row.mnemonic);
+
+/** Whether an instruction or the target of EXECUTE works on strings, whose length nothing but the mapping limits. */
+export const isString = ({ row, target }: Item): boolean => STRINGS.has((target?.row ?? row).mnemonic);
+
+/** Whether what the CPU may break off is not resumed. */
+export const isBrokenOff = (items: readonly Item[]): boolean =>
+  items.some(({ row }, n) => RESTARTED.has(row.mnemonic) && items[n + 1]?.to?.h2 !== n);
+
+const resume = instructions.find(({ mnemonic }) => mnemonic === 'BRC')!;
 
 const EVEN = [2, 4, 6] as const;
 const BASES = [1, 2, 4, 6, 13, 15] as const;
@@ -171,7 +181,7 @@ function pointer(random: Random): number {
     4096 - random.below(256),
     4096 - 8 * random.below(16),
   ]);
-  const page = random.pick([0, 0, 0, 1, 1, 3, 3, 2, 4, 5]);
+  const page = random.pick([0, 0, 0, 1, 1, 3, 3, 2, 4, 6]);
   return DATA + page * 4096 + offset;
 }
 
@@ -181,8 +191,7 @@ function address(random: Random, mask: bigint): bigint {
   const end = 1n << bits;
   let at = BigInt(pointer(random));
   if (random.chance(0.03)) at = end - BigInt(random.below(300));
-  else if (random.chance(0.02)) at = BigInt(random.between(0x200, 0x1fff));
-  else if (random.chance(0.02)) at = value64(random);
+  else if (random.chance(0.04)) at = random.chance(0.5) ? BigInt(random.between(0x200, 0x1fff)) : value64(random);
   // Bits to the left of the address do not matter.
   if (bits !== 64n && random.chance(0.5)) at = (at & (end - 1n)) | ((random.wide() >> bits) << bits);
   return BigInt.asUintN(64, at);
@@ -257,11 +266,21 @@ export interface Options {
 
 /** The case of a number. */
 export function generate(random: Random, number: number, { seed, rows, longest }: Options): Case {
-  const dat = random.chance(0.6);
+  const length = random.between(1, longest);
+  const items: Item[] = [];
+  while (items.length < length) {
+    const next = item(random, random.pick(rows), items.length, length, rows);
+    items.push(next);
+    // What the CPU may break off with condition code 3 is resumed until it is done.
+    if (RESTARTED.has(next.row.mnemonic))
+      items.push({ row: resume, operands: { m1: 1 }, to: { h2: items.length - 1 } });
+  }
   let mask = random.pick([PSW_EA | PSW_BA, PSW_EA | PSW_BA, PSW_EA | PSW_BA, PSW_BA, PSW_BA, 0n]);
   if (random.chance(0.25)) mask |= PSW_PROBLEM;
-  // Primary, secondary or home space.
-  if (dat) mask |= PSW_DAT | (random.pick([0n, 0n, 0n, 2n, 3n]) << 46n);
+  // Primary, secondary or home space. Without translation, a string could be as long as storage.
+  if (random.chance(0.8) || items.some(isString)) {
+    mask |= PSW_DAT | (random.pick([0n, 0n, 0n, 2n, 3n]) << 46n);
+  }
   mask |= BigInt(random.below(4)) << 44n;
   // Program mask: exceptions that are only recognised if wanted.
   if (random.chance(0.4)) mask |= BigInt(random.below(16)) << 40n;
@@ -278,10 +297,9 @@ export function generate(random: Random, number: number, { seed, rows, longest }
     if (n < 8) return random.chance(0.7) ? count(random) : value64(random);
     return value64(random);
   });
-  const length = random.between(1, longest);
-  const items = Array.from({ length }, (_, n) => item(random, random.pick(rows), n, length, rows));
   // A branch by register needs somewhere to go.
   const byRegister = items.findIndex(({ row }) => BRANCHING_BY_REGISTER.test(row.mnemonic));
+  const pointer = [13, random.between(byRegister + 1, items.length)] as const;
   return {
     seed,
     number,
@@ -295,9 +313,7 @@ export function generate(random: Random, number: number, { seed, rows, longest }
     // Half of the programs begin so that they reach the end of the page.
     start: random.chance(0.5) ? 2 * random.between(40, 100) : 2 * random.between(110, 128),
     items,
-    ...(byRegister >= 0 && random.chance(0.8)
-      ? { pointer: [13, random.between(byRegister + 1, length)] as const }
-      : {}),
+    ...(byRegister >= 0 && random.chance(0.8) ? { pointer } : {}),
   };
 }
 
@@ -328,7 +344,7 @@ function item(
       ? random.below(n + 1)
       : random.chance(0.03)
         ? random.below(length)
-        : random.between(n + 1, length);
+        : random.between(n + 2, length + 1);
   for (const operand of operandsIn(format.syntax)) {
     const [name, ...inner] = operand.match(/[a-z]+\d/g) as [string, ...string[]];
     const bits = format.fields[name]![1];
@@ -362,7 +378,9 @@ function item(
   }
   const extra: { target?: Item } = {};
   if (mnemonic === 'EX' || mnemonic === 'EXRL') {
-    const candidates = rows.filter(candidate => !nested && !candidate.notExecutable);
+    const candidates = rows.filter(
+      ({ mnemonic, notExecutable }) => !nested && !notExecutable && !RESTARTED.has(mnemonic),
+    );
     const target = candidates.length && random.chance(0.98) ? random.pick(candidates) : row;
     if (!nested) extra.target = item(random, target, n, length, rows, true);
     Object.assign(operands, { b2: WINDOW_REGISTER, x2: 0 });
@@ -425,6 +443,3 @@ function immediate(random: Random, name: string, bits: number): number {
   ]);
   return name[0] === 's' ? signExtend(raw, bits) : raw;
 }
-
-/** The data frames that cases see; the code window for those who look at what branches reach. */
-export const isWindow = (where: number): boolean => where >= CODE && where < CODE + 0x2000;

@@ -1,25 +1,28 @@
 /**
- * Where things are in the storage in which cases run, the same in every machine. Cases see six frames of data and two
+ * Where things are in the storage in which cases run, the same in every machine. Cases see eight frames of data and two
  * pages of code; the kernel, the descriptions of the cases and the results lie where a case hardly ever gets to.
  */
 
 import { PSW_BA, PSW_EA } from '../../src/cpu/registers.ts';
 
-export const STORAGE_SIZE = 256 << 20;
+export const STORAGE_SIZE = 192 << 20;
 export const KERNEL = 0x2000;
-/** Data: six frames, renewed before each case. */
+/** Data: eight frames, renewed before each case. */
 export const DATA = 0x40000;
-export const DATA_SIZE = 6 * 4096;
+export const DATA_SIZE = 8 * 4096;
 /** Two pages of code; programs lie in the window of 512 bytes around the boundary between them. */
 export const CODE = 0x48000;
 export const WINDOW = CODE + 0xf00;
 export const WINDOW_SIZE = 512;
+/** Storage around these that belongs to nobody, and stays zero unless a case without translation goes astray. */
+export const UNUSED = 0x5000;
+export const AFTER = CODE + 0x2000;
 /** Translation tables and what else control registers designate. */
 export const TABLES = 0x80_0000;
 /** Initial contents of the data frames, several of them. */
 export const POOLS = 0xc0_0000;
 export const POOL_COUNT = 8;
-export const CASES = 0x100_0000;
+export const CASES = 0x110_0000;
 export const CASE_SIZE = 0x800;
 export const RESULTS = 0x200_0000;
 export const RESULT_SIZE = 0x400;

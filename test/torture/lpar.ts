@@ -31,8 +31,17 @@ export class Lpar {
     this.storage = new Storage(memory, plan);
     this.cpu = new Cpu(this.storage, 0, instructions);
     this.storage.write(0, kernel.bytes);
-    writeTables((address, value) => this.storage.write64(address, value));
     this.#lowcore = this.storage.read(0, 0x2000);
+  }
+
+  /** Makes good what cases may have done to storage that is not renewed for each. */
+  renew(pools: readonly Uint8Array[]): void {
+    this.pools = pools;
+    this.storage.fill(layout.UNUSED, DATA - layout.UNUSED, 0);
+    this.storage.write(layout.KERNEL, kernel.bytes.subarray(layout.KERNEL));
+    this.storage.fill(layout.AFTER, layout.TABLES - layout.AFTER, 0);
+    writeTables((address, value) => this.storage.write64(address, value));
+    this.cpu.tlb.purge();
   }
 
   /** Sets everything up as the kernel does. `fast`: not counted, where the PSW allows the fast program. */
@@ -63,6 +72,12 @@ export class Lpar {
     cpu.breakingEventAddress = kernel.symbols.get('enter')!;
     cpu.setPsw(test.mask, BigInt(WINDOW + test.start));
     cpu.mappingChanged();
+  }
+
+  /** Whether the kernel is as it was. */
+  isSound(): boolean {
+    const now = this.storage.read(layout.KERNEL, kernel.bytes.length - layout.KERNEL);
+    return Buffer.from(now.buffer).equals(kernel.bytes.subarray(layout.KERNEL));
   }
 
   /**

@@ -1,6 +1,7 @@
 /** Cases run in another machine, which shares its storage with us through a file. */
 
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, ftruncateSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -56,7 +57,9 @@ export class Peer {
       const done = await this.#start(rest);
       for (let n = 0; n < done; n++) results.push(this.#result(n));
       // The one after the last with a result is the one that took too long, or took the machine down.
-      if (done < rest.length) results.push(undefined);
+      if (done >= rest.length) continue;
+      results.push(undefined);
+      if (this.said) console.error(this.said);
     }
     return results;
   }
@@ -91,7 +94,7 @@ export class Peer {
     this.said = '';
     for (const stream of [process.stdout, process.stderr]) stream.on('data', text => void (this.said += text));
     let over = false;
-    const exited = new Promise<void>(resolve => process.once('exit', () => void ((over = true), resolve())));
+    const exited = once(process, 'exit').then(() => void (over = true));
     let cursor = 0n;
     let since = performance.now();
     while (!over) {

@@ -9,12 +9,14 @@ import type { Instruction, Operands } from '../../src/cpu/isa/insn.ts';
 import { PSW_BA, PSW_EA } from '../../src/cpu/registers.ts';
 import { type Case, type Item, type Placed, place } from './case.ts';
 import type { Coverage } from './coverage.ts';
-import { disagreement } from './disagreements.ts';
+import { disagreement, endingDisagreement } from './disagreements.ts';
+import { isBrokenOff } from './generate.ts';
 import { ENDED, WINDOW, WINDOW_SIZE } from './layout.ts';
 import { FUEL, type Lpar } from './lpar.ts';
 
 /** An instruction about to be executed. */
 export interface Step {
+  readonly address: number;
   readonly row: Instruction;
   readonly operands: Operands;
   readonly lpar: Lpar;
@@ -48,6 +50,7 @@ export function vet(lpar: Lpar, test: Case, coverage: Coverage, known: (reason: 
       return { test: candidate, placed: placed! };
     }
     candidate = without(candidate, trouble);
+    if (isBrokenOff(candidate.items)) return undefined;
   }
   return undefined;
 }
@@ -69,30 +72,40 @@ export function without(test: Case, index: number): Case {
 function firstTrouble(lpar: Lpar, test: Case, placed: Placed, known: (reason: string) => void): number | undefined {
   lpar.load(test, placed);
   let last = 0;
-  for (let steps = 0; ; steps++) {
+  for (let executed = 0; ; executed++) {
     const address = Number(lpar.cpu.pswAddress);
     const index = placed.addresses.indexOf(address);
-    if (steps === FUEL) return index < 0 ? last : Math.min(index, test.items.length - 1);
+    if (executed === FUEL) return index < 0 ? last : Math.min(index, test.items.length - 1);
     // At the end, or at zeros beside the program, there is the operation exception. Anything else was led astray.
-    if (index < 0 && !(inWindow(address) && isZero(placed, address))) return last;
-    if (index >= 0 && index < test.items.length) {
+    const inProgram = index >= 0 && index < test.items.length;
+    if (!inProgram && !(inWindow(address) && lpar.storage.read16(address) === 0)) return last;
+    let steps: readonly Step[] = [];
+    if (inProgram) {
       last = index;
       if (isChanged(lpar, placed, address, test.items[index]!.row)) return index;
-      for (const step of stepsOf(lpar, test, placed, address) ?? [undefined]) {
-        if (!step) return index;
+      const met = stepsOf(lpar, test, placed, address);
+      if (!met) return index;
+      steps = met;
+      for (const step of steps) {
         const reason = disagreement(step);
-        if (reason !== undefined) {
-          known(reason);
-          return index;
-        }
+        if (reason === undefined) continue;
+        known(reason);
+        return index;
       }
     }
-    if (lpar.run(1)) return undefined;
+    const ended = lpar.run(1);
+    if (!ended) continue;
+    if (!lpar.isSound()) {
+      lpar.renew(lpar.pools);
+      return last;
+    }
+    if (ended !== ENDED.program || !steps.length) return undefined;
+    const reason = endingDisagreement(steps.at(-1)!, lpar.storage.read16(0x8e) & 0x7f, lpar.storage.read64(0x158));
+    if (reason === undefined) return undefined;
+    known(reason);
+    return last;
   }
 }
-
-const isZero = ({ bytes }: Placed, address: number): boolean =>
-  (bytes[address - WINDOW]! | bytes[address + 1 - WINDOW]!) === 0;
 
 /** The program has changed this instruction. */
 function isChanged(lpar: Lpar, { bytes }: Placed, address: number, { format }: Instruction): boolean {
@@ -106,7 +119,7 @@ function stepsOf(lpar: Lpar, test: Case, placed: Placed, address: number): Step[
   const text = READ_6(placed.bytes, address - WINDOW);
   const row = decoder.decode(...text)!;
   const operands = operandsOf(row.format, ...text);
-  const step: Step = { row, operands, lpar, test, executed: false };
+  const step: Step = { address, row, operands, lpar, test, executed: false };
   const at = executeTarget(step, address);
   if (at === undefined) return [step];
   if (at & 1) return [step];
@@ -117,7 +130,10 @@ function stepsOf(lpar: Lpar, test: Case, placed: Placed, address: number): Step[
   if (operands.r1) target[0] |= lpar.cpu.gr32(operands.r1) & 0xff;
   const targetRow = decoder.decode(...target);
   if (!targetRow) return [step];
-  return [step, { row: targetRow, operands: operandsOf(targetRow.format, ...target), lpar, test, executed: true }];
+  return [
+    step,
+    { address: at, row: targetRow, operands: operandsOf(targetRow.format, ...target), lpar, test, executed: true },
+  ];
 }
 
 /** Address of EXECUTE's target. */
