@@ -81,6 +81,8 @@ export function cpuThread(port: Port, start: CpuStart): void {
   const outcome = (reason: StopReason): StoppedReason => {
     if (request) return 'reset';
     if (reason === 'breakpoint') return reason;
+    // The only CPU has stopped itself: nothing will ever happen again.
+    if (reason === 'stopped') return 'shutdown';
     if (reason === 'disabled-wait') return (cpu.pswAddress & 0xfffn) === QUIET_WAIT ? 'shutdown' : 'disabled-wait';
     return panics[reason] ?? 'request';
   };
