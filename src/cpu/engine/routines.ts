@@ -13,14 +13,13 @@ import { type I32, type I64, i32, i64, k32 } from '../ir/expr.ts';
 import type { ModuleBuilder } from '../ir/wasm.ts';
 import * as state from '../state.ts';
 import { ACCESS_AR_SHIFT, ACCESS_FETCH, ACCESS_INTERLOCKED, ACCESS_SIZE_SHIFT, tlbOffset } from './interpreter.ts';
+import { decimal } from './routines/decimal.ts';
 import { longOperands } from './routines/long.ts';
 import { storageToStorage } from './routines/storage.ts';
 import { strings } from './routines/strings.ts';
 
 /** A program interruption has been recognised. */
 export const FAULT = k32(-1);
-/** The instruction is to be executed again after pending interruptions have been taken (interruptible instructions). */
-export const AGAIN = 4;
 
 export interface RoutineContext {
   readonly cpu: I32;
@@ -222,6 +221,9 @@ export class RoutineCode {
   gr32(register: I32, next = 0): I32 {
     return x.load('i32', loadOp.i32, this.#gr(register), state.GR + 8 * next);
   }
+  setGr(register: I32, value: I64): void {
+    this.f.store(storeOp.i64, this.#gr(register), state.GR, value);
+  }
   setGr32(register: I32, value: I32, next = 0): void {
     this.f.store(storeOp.i32, this.#gr(register), state.GR + 8 * next, value);
   }
@@ -286,7 +288,7 @@ const translate: Routine = {
 
 /** Adds the routines to a module. */
 export function defineRoutines(module: ModuleBuilder, context: RoutineContext): Routines {
-  const all: readonly Routine[] = [translate, ...storageToStorage, ...longOperands, ...strings];
+  const all: readonly Routine[] = [translate, ...storageToStorage, ...longOperands, ...strings, ...decimal];
   const indices = new Map(all.map(({ name, parameters }) => [name, module.declareFunction(parameters, ['i32'])]));
   const index = (name: string): number => {
     const found = indices.get(name);

@@ -81,6 +81,12 @@ export type ConditionKind =
 export type Outcome = number | undefined;
 export const LEAVE = 1;
 
+// What a routine gives instead of a value, from which a semantic function goes on.
+/** The instruction is to be executed again, pending interruptions first. */
+export const AGAIN = 4;
+/** Nothing has been done: the case is one for millicode. */
+export const BY_MILLICODE = 5;
+
 /** Operand fields of the instruction being executed, as numbers: r1, b2, x2, d2 (signed if long), s2, l1, m3, ... */
 export type Operands = Readonly<Record<string, number>>;
 
@@ -114,6 +120,8 @@ export interface Insn {
   setFprF64(register: Register, value: F64): void;
   setFprF32(register: Register, value: F32): void;
   ar(register: Register): I32;
+  /** A control register. */
+  cr(register: Register): I64;
   setAr(register: Register, value: I32): void;
   /** Anything else in the CPU's block, by its offset in cpu/state.ts. */
   state32(offset: number): I32;

@@ -6,7 +6,7 @@ import { translateAndTestExtended, translateExtended, translateTo } from '../mil
 import * as unicode from '../millicode/unicode.ts';
 import { SPECIFICATION } from '../program.ts';
 import { RR, RRE, RRF_c, RS_a, RSY_a, SS_a } from './formats.ts';
-import { type Insn, type Instruction, insn, type Millicode, type Semantics } from './insn.ts';
+import { AGAIN, type Insn, type Instruction, insn, type Millicode, type Semantics } from './insn.ts';
 
 /** The length code is one less than the number of bytes. */
 const storageToStorage =
@@ -25,7 +25,7 @@ const interruptible =
     const pad = i32.shrU(i.gr32('r2', 1), 24);
     const [first, second] = [i.registerAddress('r1'), i.registerAddress('r2')];
     const result = i.routine(routine, first, second, i.field('r1'), i.field('r2'), pad);
-    i.repeatIf(i32.eq(result, 4));
+    i.repeatIf(i32.eq(result, AGAIN));
     i.setCc(result);
   };
 

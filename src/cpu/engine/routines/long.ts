@@ -5,7 +5,8 @@
  */
 
 import { type I32, type I64, i32, i64, k32, k64 } from '../../ir/expr.ts';
-import { AGAIN, type Routine, type RoutineCode } from '../routines.ts';
+import { AGAIN } from '../../isa/insn.ts';
+import type { Routine, RoutineCode } from '../routines.ts';
 
 /** An operand: the address in the even register of a pair, the length in the odd one. */
 class LongOperand {
