@@ -7,8 +7,8 @@ import { codeOf, type Difference, differences, type Result, type Tolerance } fro
 
 export interface Compared {
   readonly laid: Laid;
-  readonly ours: Result;
-  readonly theirs: Result | undefined;
+  /** The peer broke down. */
+  readonly aborted: boolean;
   /** Between this CPU's ways, then between the first of them and the peer. */
   readonly differences: readonly Difference[];
 }
@@ -31,10 +31,11 @@ export async function compareWays(cases: readonly Laid[], lpar: Lpar, peer: Peer
     const found = differences(fast[n]!, ours).map(
       ([what, ...both]): Difference => [`${what}, not counted against counted`, ...both],
     );
-    const other = theirs[n];
-    if (!other) found.push(['end', 'reached', 'not reached']);
-    else if (!found.length) found.push(...differences(ours, other, toleranceOf(laid, ours, other)));
-    return { laid, ours, theirs: other, differences: found };
+    const other = theirs[n]!;
+    if (other === 'endless') found.push(['end', 'reached', 'not reached']);
+    else if (other !== 'aborted' && !found.length)
+      found.push(...differences(ours, other, toleranceOf(laid, ours, other)));
+    return { laid, aborted: other === 'aborted', differences: found };
   });
 }
 

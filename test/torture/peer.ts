@@ -14,6 +14,9 @@ import { writeTables } from './tables.ts';
 /** A case without an end is given up after this many milliseconds. */
 const PATIENCE = 5000;
 
+/** Why there is no result: the peer itself broke down, or the case did not come to an end. */
+export type Failure = 'aborted' | 'endless';
+
 export interface Laid {
   readonly test: Case;
   readonly placed: Placed;
@@ -27,9 +30,6 @@ export class Peer {
   readonly #file: number;
   readonly #tables: Uint8Array;
   pools: readonly Uint8Array[] = [];
-  /** Last lines that the peer wrote. */
-  said = '';
-
   /** @param command a program with the command line of QEMU */
   constructor(command: string) {
     this.command = command;
@@ -49,23 +49,21 @@ export class Peer {
     rmSync(this.#folder, { recursive: true });
   }
 
-  /** Results in the order of the cases; undefined for one that did not end. At most MOST_CASES. */
-  async run(cases: readonly Laid[]): Promise<(Result | undefined)[]> {
-    const results: (Result | undefined)[] = [];
+  /** Results in the order of the cases. At most MOST_CASES. */
+  async run(cases: readonly Laid[]): Promise<(Result | Failure)[]> {
+    const results: (Result | Failure)[] = [];
     while (results.length < cases.length) {
       const rest = cases.slice(results.length);
-      const done = await this.#start(rest);
+      const { done, failure } = await this.#start(rest);
       for (let n = 0; n < done; n++) results.push(this.#result(n));
       // The one after the last with a result is the one that took too long, or took the machine down.
-      if (done >= rest.length) continue;
-      results.push(undefined);
-      if (this.said) console.error(this.said);
+      if (done < rest.length) results.push(failure);
     }
     return results;
   }
 
-  /** @returns how many cases came to their end */
-  async #start(cases: readonly Laid[]): Promise<number> {
+  /** Runs until all cases, or as many as `done`, have come to their end. */
+  async #start(cases: readonly Laid[]): Promise<{ done: number; failure: Failure }> {
     ftruncateSync(this.#file, 0);
     ftruncateSync(this.#file, layout.STORAGE_SIZE);
     const write = (address: number, bytes: Uint8Array): void =>
@@ -91,23 +89,24 @@ export class Peer {
       ].flat(),
       { stdio: ['ignore', 'pipe', 'pipe'] },
     );
-    this.said = '';
-    for (const stream of [process.stdout, process.stderr]) stream.on('data', text => void (this.said += text));
+    for (const stream of [process.stdout, process.stderr]) stream.resume();
     let over = false;
     const exited = once(process, 'exit').then(() => void (over = true));
     let cursor = 0n;
     let since = performance.now();
+    let failure: Failure = 'aborted';
     while (!over) {
       await Promise.race([exited, delay(20)]);
       const now = this.#cursor();
       if (now !== cursor) since = performance.now();
       cursor = now;
       if (cursor === BigInt(last) || performance.now() - since > PATIENCE) {
+        failure = 'endless';
         process.kill('SIGKILL');
         await exited;
       }
     }
-    return (Number(this.#cursor()) - layout.CASES) / layout.CASE_SIZE;
+    return { done: (Number(this.#cursor()) - layout.CASES) / layout.CASE_SIZE, failure };
   }
 
   #read(address: number, length: number): Uint8Array {

@@ -79,6 +79,7 @@ const reported = new Set<string>();
 const isReported = ({ row, target }: Item): boolean =>
   reported.has(row.mnemonic) || (target !== undefined && reported.has(target.row.mnemonic));
 let differing = 0;
+let aborted = 0;
 let found = 0;
 let done = 0;
 const from = Number(values.from);
@@ -100,6 +101,7 @@ try {
     coverage.cases(cases.length);
     done += cases.length;
     for (const one of compared) {
+      if (one.aborted) aborted++;
       if (!one.differences.length) continue;
       differing++;
       if (found >= Number(values.limit) || one.laid.test.items.some(isReported)) continue;
@@ -115,6 +117,7 @@ try {
 }
 const seconds = (performance.now() - began) / 1000;
 console.log(`${done} cases in ${seconds.toFixed(1)} s, ${differing} with differences, ${found} of them shown`);
+if (aborted) console.log(`the peer broke down in ${aborted} of them`);
 console.log(coverage.report());
 for (const [reason, times] of avoided) console.log(`avoided ${times} times: ${reason}`);
 if (values.totals) {
