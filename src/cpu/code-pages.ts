@@ -1,7 +1,7 @@
 /**
  * Predecoded code. A frame from which instructions are fetched gets a code page: for each halfword of the frame the
- * number of the handler of the instruction that begins there, filled in as instructions are met. A store to the frame
- * sets the halfwords it may have changed back to "not decoded"; a frame that is stored to often loses its code page.
+ * record (engine/records.ts) of the instruction that begins there, filled in as instructions are met. A store to the
+ * frame sets the records it may have changed back to "not decoded"; a frame that is stored to often loses its code page.
  */
 
 import type { Cpu } from './cpu.ts';
@@ -12,16 +12,21 @@ import {
   HANDLER_EXECUTED,
   HANDLER_PAGE_END,
   type Handler,
+  isRelativeBranch,
   selectHandler,
 } from './engine/interpreter.ts';
+import { RECORD_SIZE, writeRecord } from './engine/records.ts';
 import { operandsOf } from './isa/decode.ts';
 import { instructionLength } from './isa/formats.ts';
 import { invalidInstruction } from './isa/invalid.ts';
 import * as state from './state.ts';
 
+/** Halfwords in a record. */
+const HALFWORDS = RECORD_SIZE / 2;
+
 /** Stores to a code page between two decodings in it after which it is given up. */
 const PATIENCE = 64;
-/** How many different instructions' handlers are remembered. */
+/** How many different instructions' records are remembered. */
 const CACHE_LIMIT = 1 << 16;
 
 /**
@@ -40,9 +45,11 @@ export function forgetDecoded(memory: WebAssembly.Memory, layout: state.Layout, 
 }
 
 function forgetInPage(u16: Uint16Array, layout: state.Layout, page: number, offset: number, length: number): void {
-  const first = (layout.codePages + page * state.CODE_PAGE_SIZE) / 2;
+  const page0 = (layout.codePages + page * state.CODE_PAGE_SIZE) / 2;
   // An instruction that begins up to four bytes earlier may reach into the range.
-  u16.fill(HANDLER_DECODE, first + (Math.max(offset - 4, 0) >> 1), first + ((offset + length - 1) >> 1) + 1);
+  const first = Math.max(offset - 4, 0) >> 1;
+  const last = (offset + length - 1) >> 1;
+  for (let n = first; n <= last; n++) u16[page0 + n * HALFWORDS] = HANDLER_DECODE;
 }
 
 export class CodePages {
@@ -50,25 +57,28 @@ export class CodePages {
   readonly #layout: state.Layout;
   readonly #u16: Uint16Array;
   readonly #u8: Uint8Array;
+  readonly #i64: BigInt64Array;
   readonly #frameOf: Int32Array;
   readonly #storesSinceDecode: Uint8Array;
   readonly #free: number[] = [];
   #next = 0;
   #victim = 0;
   #breakpoints: ReadonlySet<bigint> = new Set();
-  /** Handlers by the text of the instruction, 48 bits; for targets of EXECUTE they differ. */
-  readonly #handlers = new Map<number, number>();
-  readonly #executedHandlers = new Map<number, number>();
+  /** Records by the text of the instruction, 48 bits; for targets of EXECUTE they differ. */
+  readonly #records = new Map<number, bigint>();
 
   constructor(cpu: Cpu) {
     this.#cpu = cpu;
     this.#layout = cpu.layout;
     this.#u16 = new Uint16Array(cpu.storage.memory.buffer);
     this.#u8 = cpu.u8;
+    this.#i64 = new BigInt64Array(cpu.storage.memory.buffer);
     this.#frameOf = new Int32Array(state.CODE_PAGES).fill(-1);
     this.#storesSinceDecode = new Uint8Array(state.CODE_PAGES);
-    const executed = (cpu.base + state.EXECUTE_SHADOW) / 2;
-    this.#u16.fill(HANDLER_EXECUTED, executed, executed + (4096 + 32) / 2);
+    for (let n = 0; n < 4; n++) {
+      this.#u16[(cpu.base + state.EXECUTE_RECORD + n * RECORD_SIZE) / 2] = HANDLER_EXECUTED;
+      this.#u16[(cpu.base + state.CROSSING_RECORD + n * RECORD_SIZE) / 2] = HANDLER_PAGE_END;
+    }
   }
 
   /** Host address of the code page of the frame at this absolute address, made if need be. */
@@ -78,9 +88,8 @@ export class CodePages {
     if (known) return this.#address(known - 1);
     const page = this.#allocate();
     const at = this.#address(page);
-    const end = (at + 4096) / 2;
-    this.#u16.fill(HANDLER_DECODE, at / 2, end);
-    this.#u16.fill(HANDLER_PAGE_END, end, (at + state.CODE_PAGE_SIZE) / 2);
+    this.#u16.fill(HANDLER_DECODE, at / 2, (at + state.CODE_PAGE_SIZE) / 2);
+    this.#u16[(at + 2048 * RECORD_SIZE) / 2] = HANDLER_PAGE_END;
     this.#frameOf[page] = frame / 4096;
     this.#storesSinceDecode[page] = 0;
     this.#u16[slot] = page + 1;
@@ -109,7 +118,7 @@ export class CodePages {
     const { cpus, cpuBase } = this.#layout;
     const at = this.#address(page);
     for (let n = 0; n < cpus; n++) {
-      if (this.#cpu.i32[(cpuBase + n * state.CPU_STRIDE + state.EXECUTING_PAGE) >>> 2] === at) return true;
+      if (this.#cpu.i32[(cpuBase + n * state.CPU_STRIDE + state.CODE_PAGE) >>> 2] === at) return true;
     }
     return false;
   }
@@ -139,19 +148,21 @@ export class CodePages {
     // One that begins on the page before is looked up anew each time.
   }
 
-  /**
-   * Decodes the instruction at an offset in a frame and remembers its handler.
-   * @param text first two bytes and next four bytes of the instruction
-   */
+  #recordAt(frame: number, offset: number): number {
+    return this.pageOf(frame) + (offset >> 1) * RECORD_SIZE;
+  }
+
+  /** Decodes the instruction at an offset in a frame into its record; gives the handler. */
   decodeAt(frame: number, offset: number): number {
-    const at = (this.pageOf(frame) + offset) / 2;
-    const known = this.#u16[at]!;
+    const at = this.#recordAt(frame, offset);
+    const known = this.#u16[at / 2]!;
     if (known !== HANDLER_DECODE && known !== HANDLER_BREAKPOINT) return known;
     const { storage } = this.#cpu;
     const first = storage.read8(frame + offset);
     const length = instructionLength(first);
+    this.#storesSinceDecode[this.#u16[this.#layout.codePageOf / 2 + frame / 4096]! - 1] = 0;
     if (offset + length > 4096) {
-      this.#u16[at] = HANDLER_CROSSING;
+      this.#u16[at / 2] = HANDLER_CROSSING;
       return HANDLER_CROSSING;
     }
     const upper = storage.read16(frame + offset);
@@ -161,10 +172,35 @@ export class CodePages {
         : length === 4
           ? storage.read16(frame + offset + 2) * 0x10000
           : storage.read32(frame + offset + 2);
-    const handler = this.handlerOf(upper, lower >>> 0, false);
-    this.#u16[at] = handler;
-    this.#storesSinceDecode[this.#u16[this.#layout.codePageOf / 2 + frame / 4096]! - 1] = 0;
-    return handler;
+    this.write(at, upper, lower >>> 0, offset);
+    return this.#u16[at / 2]!;
+  }
+
+  /**
+   * Writes the record of an instruction, left-aligned in 48 bits, at a host address.
+   * @param offset where in its page it is; 'executed': the target of EXECUTE; 'crossing': it continues on the next page
+   */
+  write(at: number, upper: number, lower: number, offset: number | 'executed' | 'crossing'): void {
+    const { decoder, handlers } = this.#cpu;
+    const executed = offset === 'executed';
+    const row = decoder.decode(upper, lower) ?? invalidInstruction(upper >>> 8);
+    // Where a branch leads depends on where it is.
+    const branch = isRelativeBranch(row);
+    const key = (executed ? 2 ** 48 : 0) + upper * 2 ** 32 + lower;
+    const known = branch ? undefined : this.#records.get(key);
+    if (known !== undefined) {
+      this.#i64[at / 8] = known;
+      return;
+    }
+    const operands = operandsOf(row.format, upper, lower);
+    if (branch && typeof offset === 'number') {
+      const target = offset + 2 * (operands.h2 ?? operands.h4)!;
+      if (target >= 0 && target < 4096) operands.near = 1;
+    }
+    writeRecord(this.#u8, at, selectHandler(handlers, row, operands, executed), row.format, operands);
+    if (branch) return;
+    if (this.#records.size >= CACHE_LIMIT) this.#records.clear();
+    this.#records.set(key, this.#i64[at / 8]!);
   }
 
   /** Virtual addresses of instructions before which the CPU is to leave its loop. */
@@ -180,24 +216,8 @@ export class CodePages {
   }
 
   /** Makes the instruction at an offset in a frame a breakpoint until it is forgotten. */
-  breakAt(frame: number, offset: number): number {
-    this.#u16[(this.pageOf(frame) + offset) / 2] = HANDLER_BREAKPOINT;
-    return HANDLER_BREAKPOINT;
-  }
-
-  /** The handler's number for an instruction, left-aligned in 48 bits. */
-  handlerOf(upper: number, lower: number, executed: boolean): number {
-    const cache = executed ? this.#executedHandlers : this.#handlers;
-    const key = upper * 0x1_0000_0000 + lower;
-    let handler = cache.get(key);
-    if (handler === undefined) {
-      const { decoder, handlers } = this.#cpu;
-      const row = decoder.decode(upper, lower) ?? invalidInstruction(upper >>> 8);
-      handler = selectHandler(handlers, row, operandsOf(row.format, upper, lower), executed);
-      if (cache.size >= CACHE_LIMIT) cache.clear();
-      cache.set(key, handler);
-    }
-    return handler;
+  breakAt(frame: number, offset: number): void {
+    this.#u16[this.#recordAt(frame, offset) / 2] = HANDLER_BREAKPOINT;
   }
 }
 export type { Handler };

@@ -23,9 +23,10 @@ import {
   handlersOf,
   type MillicodeCall,
 } from './engine/interpreter.ts';
+import { recordReader } from './engine/records.ts';
 import { type Environment, standalone } from './environment.ts';
 import { Interruptions } from './interruptions.ts';
-import { Decoder, operandReader } from './isa/decode.ts';
+import { Decoder } from './isa/decode.ts';
 import { instructionLength } from './isa/formats.ts';
 import { type Instruction, LEAVE } from './isa/insn.ts';
 import { invalidInstructions } from './isa/invalid.ts';
@@ -229,71 +230,69 @@ export class Cpu extends Registers {
   }
 
   /**
-   * Import `decode`: handler of the instruction at the PSW address; -1 after an exception. One that continues on the
-   * next page has the handler that asks again with `gather`, and then finds the text in INSTRUCTION.
+   * Import `decode`: writes the record of the instruction at the PSW address, that of one which continues on the next
+   * page as CROSSING_RECORD. 0 after an exception.
    */
-  #decode(gather: boolean): number {
+  #decode(): number {
     const word = (this.base + state.PSW_ADDRESS) >>> 2;
-    return this.#decodeAt(this.i32[word]!, this.i32[word + 1]!, false, gather);
-  }
-
-  /**
-   * Decodes at a virtual address; with `gather`, the text goes to INSTRUCTION, also when it continues on the next page.
-   * -1 after an exception.
-   */
-  #decodeAt(low: number, high: number, executed: boolean, gather: boolean, modifier = 0): number {
+    const low = this.i32[word]!;
+    const high = this.i32[word + 1]!;
     const absolute = this.dat.fillCode(low, high);
-    if (absolute < 0) {
-      this.#faulted();
-      return -1;
-    }
-    const { storage, code } = this;
+    if (absolute < 0) return this.#faulted();
+    const { code } = this;
     const offset = low & 0xfff;
     const frame = absolute - offset;
-    if (!executed && code.breakpoints.size && code.breakpoints.has(this.pswAddress)) return code.breakAt(frame, offset);
-    // EXECUTE, too, finds its usual targets by what is remembered here.
-    const handler = code.decodeAt(frame, offset);
-    if (!gather) return handler;
+    if (code.breakpoints.size && code.breakpoints.has(this.pswAddress)) code.breakAt(frame, offset);
+    else if (code.decodeAt(frame, offset) === HANDLER_CROSSING) {
+      if (!this.#gather(low, high, absolute)) return 0;
+      code.write(this.base + state.CROSSING_RECORD, this.#upper, this.#lower, 'crossing');
+    }
+    return 1;
+  }
+
+  /** The instruction that `gather` has put together, left-aligned in 48 bits. */
+  #upper = 0;
+  #lower = 0;
+
+  /** Puts together the text of an instruction that may continue on the next page; 0 after an exception. */
+  #gather(low: number, high: number, absolute: number): number {
+    const { storage } = this;
     const upper = storage.read16(absolute);
     const length = instructionLength(upper >>> 8);
-    const here = 4096 - offset;
+    const here = 4096 - (low & 0xfff);
     let rest = absolute + here;
-    if (handler === HANDLER_CROSSING) {
+    if (here < length) {
       const next = (low >>> 0) + here;
       const { nextLow, nextHigh } = this.#wrap(next | 0, (next > 0xffff_ffff ? high + 1 : high) | 0);
       rest = this.dat.fillCode(nextLow, nextHigh);
-      if (rest < 0) {
-        this.#faulted();
-        return -1;
-      }
+      if (rest < 0) return this.#faulted();
     }
     const second = length > 2 ? storage.read16(here > 2 ? absolute + 2 : rest) : 0;
     const third = length > 4 ? storage.read16(here > 4 ? absolute + 4 : here > 2 ? rest : rest + 2) : 0;
-    const lower = ((second << 16) | third) >>> 0;
-    const modified = upper | modifier;
-    const word = (this.base + state.INSTRUCTION) >>> 2;
-    this.i32[word] = third << 16;
-    this.i32[word + 1] = (modified << 16) | second;
-    return code.handlerOf(modified, lower, executed);
+    this.#upper = upper;
+    this.#lower = ((second << 16) | third) >>> 0;
+    return 1;
   }
 
-  /** Import `execute`: handler of EXECUTE's target, the text in INSTRUCTION; -1 after an exception. */
+  /** Import `execute`: writes the record of EXECUTE's target; 0 after an exception. */
   #execute(low: number, high: number, modifierAndLength: number): number {
-    const handler = this.#decodeAt(low, high, true, true, modifierAndLength & 0xff);
-    if (handler < 0) return -1;
-    const word = (this.base + state.INSTRUCTION) >>> 2;
-    const text = this.u32[word + 1]!;
-    const row = this.decoder.decode(text >>> 16, ((text << 16) | (this.u32[word]! >>> 16)) >>> 0);
-    if (row?.notExecutable) {
+    const absolute = this.dat.fillCode(low, high);
+    if (absolute < 0) return this.#faulted();
+    // EXECUTE finds its usual targets by what is remembered here.
+    this.code.decodeAt(absolute - (low & 0xfff), low & 0xfff);
+    if (!this.#gather(low, high, absolute)) return 0;
+    const upper = this.#upper | (modifierAndLength & 0xff);
+    if (this.decoder.decode(upper, this.#lower)?.notExecutable) {
       this.#pendingFault = new ProgramInterruption(program.EXECUTE);
-      return -1;
+      return 0;
     }
+    this.code.write(this.base + state.EXECUTE_RECORD, upper, this.#lower, 'executed');
     const length = modifierAndLength >>> 8;
     const target = (this.base + state.EXECUTE_TARGET) >>> 2;
     this.i32[target] = low;
     this.i32[target + 1] = high;
-    this.setField32(state.EXECUTING, (length << 8) | (8 + length - instructionLength(text >>> 24)));
-    return handler;
+    this.setField32(state.EXECUTING, (length << 8) | (8 + length - instructionLength(upper >>> 8)));
+    return 1;
   }
 
   #pendingFault: AccessFault | ProgramInterruption | undefined;
@@ -314,9 +313,9 @@ export class Cpu extends Registers {
       cpu: this.base,
       miss: (low: number, high: number, access: number) => this.#miss(low, high, access),
       fetchPage: () => this.#fetchPage(),
-      decode: (gather: number) => this.#decode(gather !== 0),
+      decode: () => this.#decode(),
       execute: (low: number, high: number, how: number) => this.#execute(low, high, how),
-      millicode: (id: number) => this.#millicode(built.millicode[id]!),
+      millicode: (id: number, record: number) => this.#millicode(built.millicode[id]!, record),
       flush: () => this.#flush(),
     };
     const instance = new WebAssembly.Instance(built.module, { env });
@@ -339,13 +338,9 @@ export class Cpu extends Registers {
   }
 
   /** Import `millicode`. */
-  #millicode({ work, format }: MillicodeCall): number {
-    const word = (this.base + state.INSTRUCTION) >>> 2;
-    const low = this.u32[word]!;
-    const high = this.u32[word + 1]!;
-    const operands = operandReader(format);
-    operands.upper = high >>> 16;
-    operands.lower = ((high << 16) | (low >>> 16)) >>> 0;
+  #millicode({ work, format }: MillicodeCall, record: number): number {
+    const operands = recordReader(this.u8, format);
+    operands.at = record;
     try {
       return work(this, operands) ?? 0;
     } catch (thrown) {

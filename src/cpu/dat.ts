@@ -456,7 +456,7 @@ export class Translator {
     const entry = (context + ((low >>> 12) & (state.TLB_ENTRIES - 1)) * state.TLB_ENTRY_SIZE) >>> 2;
     const addend = (this.#top - state.BIAS - (absolute & ~0xfff) + page) | 0;
     if (i32[entry] !== page || i32[entry + 1] !== high || i32[entry + 6] !== addend) {
-      i32[entry] = i32[entry + 2] = i32[entry + 4] = 1;
+      i32[entry] = i32[entry + 2] = i32[entry + 4] = Number(state.TLB_INVALID);
       i32[entry + 6] = addend;
     }
     if (fetchable) {
@@ -494,7 +494,7 @@ export class Translator {
     const codePage = this.#cpu.code.pageOf(absolute - (absolute & 0xfff));
     i32[entry + 4] = page;
     i32[entry + 5] = high;
-    i32[entry + 7] = (codePage - page) | 0;
+    i32[entry + 7] = codePage;
     return absolute;
   }
 

@@ -7,63 +7,71 @@
 
 /** Offsets in a CPU's block. 64-bit fields are little-endian host numbers, readable from any thread. */
 export const GR = 0x000;
+/** A doubleword that is always zero, after register 15: what no base and no index contribute to an address. */
+export const NO_REGISTER = 0x080;
 /** Vector registers, 16 bytes each, stored as little-endian 128-bit numbers: FPR n is the upper half of VR n. */
-export const VR = 0x080;
+export const VR = 0x090;
 /** Offset of floating-point register 0; register n is at FPR + 16*n. */
 export const FPR = VR + 8;
 /** Control registers, 8 bytes each. */
-export const CR = 0x280;
+export const CR = 0x290;
 /** Access registers, 4 bytes each. */
-export const AR = 0x300;
+export const AR = 0x310;
 /** PSW bits 0-63; the condition code bits 18-19 are zero here and live in CC. */
-export const PSW_MASK = 0x340;
+export const PSW_MASK = 0x350;
 /** PSW bits 64-127, the instruction address. Exact whenever the CPU is outside its instruction loop. */
-export const PSW_ADDRESS = 0x348;
-export const CC = 0x350;
+export const PSW_ADDRESS = 0x358;
+export const CC = 0x360;
 /** Floating-point control register. */
-export const FPC = 0x354;
+export const FPC = 0x364;
 /** Prefix: absolute address of the 8 KiB prefix area. */
-export const PREFIX = 0x358;
+export const PREFIX = 0x368;
 /** TOD programmable register (bits 16-31). */
-export const TODPR = 0x35c;
+export const TODPR = 0x36c;
 /** Mask applied to operand addresses: all ones, or 31 or 24 ones. */
-export const ADDRESS_MASK = 0x360;
+export const ADDRESS_MASK = 0x370;
 /** Breaking-event address. */
-export const BEA = 0x368;
+export const BEA = 0x378;
 /** Nonzero when the CPU must leave its instruction loop at the next opportunity; bits PENDING_*. Set with Atomics. */
-export const PENDING = 0x370;
+export const PENDING = 0x380;
 /** Base addresses of the TLB contexts in force for instruction fetch and for operands. */
-export const FETCH_CONTEXT = 0x374;
-export const DATA_CONTEXT = 0x378;
+export const FETCH_CONTEXT = 0x384;
+export const DATA_CONTEXT = 0x388;
 /** Instructions the counted interpreter may still execute. */
-export const FUEL = 0x37c;
-/** The instruction being interpreted, left-aligned, valid while millicode runs. */
-export const INSTRUCTION = 0x380;
+export const FUEL = 0x38c;
 /**
  * While a target of EXECUTE runs: in the low byte its length subtracted from EXECUTE's, plus 8, above it EXECUTE's
  * length; otherwise 0. The PSW address is ahead of EXECUTE by the difference.
  */
-export const EXECUTING = 0x388;
+export const EXECUTING = 0x398;
 /** Length of the instruction that caused the last program interruption; 0, 2, 4 or 6. */
-export const LENGTH = 0x38c;
+export const LENGTH = 0x39c;
 /** Address of EXECUTE's target: relative operands of the target count from here. */
-export const EXECUTE_TARGET = 0x390;
+export const EXECUTE_TARGET = 0x3a0;
 /** Program interruption recognised inside compiled code: its code, and the data-exception code. */
-export const PROGRAM_CODE = 0x398;
-export const DXC = 0x39c;
-/** Shadow base to return to after EXECUTE's target. */
-export const EXECUTE_RESUME = 0x3a0;
+export const PROGRAM_CODE = 0x3a8;
+export const DXC = 0x3ac;
+/** Where to go on after EXECUTE's target: what were the record's address, CODE_PAGE_ADDRESS and PC_DISTANCE. */
+export const EXECUTE_RESUME = 0x3b0;
+export const EXECUTE_RESUME_PAGE = 0x3c0;
+export const EXECUTE_RESUME_DISTANCE = 0x3c8;
+/** Virtual address of the page whose records are at CODE_PAGE; 4 while the record in use is not on its page. */
+export const CODE_PAGE_ADDRESS = 0x3d0;
+/** The instruction address is this (64 bits) plus a quarter of the record's host address. */
+export const PC_DISTANCE = 0x3d8;
+/** Host address of the code page in use: it must not be given away. */
+export const CODE_PAGE = 0x3e0;
 /** Running total of instructions executed in the counted interpreter. */
-export const INSTRUCTION_COUNT = 0x3a8;
-/** Host address of the code page from which the CPU fetches: it must not be given away. */
-export const EXECUTING_PAGE = 0x3b0;
+export const INSTRUCTION_COUNT = 0x3b8;
 /** Bounce buffer for an operand that crosses into a page which is not adjacent in host memory: 2 x 128 bytes, reversed. */
 export const BOUNCE = 0x400;
 export const BOUNCE_SIZE = 0x400;
 /** Work area of routines and millicode. */
 export const SCRATCH = 0x800;
-/** Shadow page that holds the index of the end-of-EXECUTE handler at every halfword, and 8 bytes either side. */
-export const EXECUTE_SHADOW = 0x1000;
+/** The record of EXECUTE's target, followed by three that end it. */
+export const EXECUTE_RECORD = 0x1000;
+/** The record of an instruction that continues on the next page, followed by three that end the page. */
+export const CROSSING_RECORD = 0x1020;
 /** Interruption conditions of this CPU: bits CONDITION_*. Set with Atomics, then PENDING_INTERRUPTION. */
 export const CONDITIONS = 0x3000;
 /** Address of the CPU that sent the pending external call. */
@@ -103,15 +111,15 @@ export const TLB_ENTRIES = 512;
 export const TLB_ENTRY_SIZE = 32;
 export const TLB_CONTEXT_SIZE = TLB_ENTRIES * TLB_ENTRY_SIZE;
 export const TLB_CONTEXTS = 31;
-/** Offsets in a TLB entry. Tags are virtual page addresses, or TLB_INVALID which no page address equals. */
+/** Offsets in a TLB entry. Tags are virtual page addresses, or TLB_INVALID which no page address equals, odd or even. */
 export const TLB_FETCH_TAG = 0;
 export const TLB_STORE_TAG = 8;
 export const TLB_CODE_TAG = 16;
 /** Host address of virtual byte v, for an access of n bytes: addend - v + (BIAS - n). */
 export const TLB_ADDEND = 24;
-/** Host address of the predecoded halfword of the instruction at v: shadow + v. */
-export const TLB_SHADOW = 28;
-export const TLB_INVALID = 1n;
+/** Host address of the page's code page. */
+export const TLB_CODE_PAGE = 28;
+export const TLB_INVALID = 4n;
 
 /** Added to constant offsets of storage accesses so that they are never negative. */
 export const BIAS = 256;
@@ -149,9 +157,9 @@ export const FLOATING_INTERRUPT_KEY = 0x02;
 /** A channel report is pending: machine check. */
 export const FLOATING_CHANNEL_REPORT = 0x04;
 
-/** A predecoded page: one 16-bit handler index per halfword, then guards that end the page. */
-export const CODE_PAGE_SIZE = 4096 + 16;
-export const CODE_PAGES = 6144;
+/** A predecoded page: one record of eight bytes per halfword (engine/records.ts), then one that ends the page. */
+export const CODE_PAGE_SIZE = 2048 * 8 + 16;
+export const CODE_PAGES = 3072;
 
 /** Frame flags, one byte per absolute frame beside its storage key. */
 export const FRAME_CODE = 0x01;

@@ -131,14 +131,13 @@ export class Tlb {
     }
   }
 
-  /** Forgets that code is at hand where the predecoded page at this host address would be used. */
+  /** Forgets that code is at hand where the code page at this host address would be used. */
   forgetCode(page: number): void {
     const i32 = this.#i32;
     const first = this.#base >>> 2;
     const end = first + this.#used * CONTEXT;
     for (let at = first; at < end; at += ENTRY) {
-      const tag = i32[at + 4]!;
-      if (tag !== INVALID && ((i32[at + 7]! + tag) | 0) === (page | 0)) i32[at + 4] = INVALID;
+      if (i32[at + 7] === (page | 0)) i32[at + 4] = INVALID;
     }
   }
 }

@@ -1,7 +1,7 @@
 /**
  * The interpreter: one WebAssembly function made from the instruction table, in which operand fields are run-time
- * values. It looks up the handler of the instruction at the PSW address in the predecoded code page and branches to it
- * through one jump table (docs/architecture.md, "The interpreter").
+ * values. It runs along the records of the predecoded code page, branching through one jump table to the handler that
+ * each names (records.ts; docs/architecture.md, "The interpreter").
  *
  * Two programs are made from the same rows. The fast one serves what guests nearly always run: 64-bit addressing, no
  * access-register mode. The full one serves everything, and counts instructions.
@@ -11,7 +11,7 @@ import { FunctionCode, type Label, loadOp, storeOp } from '../ir/code.ts';
 import * as x from '../ir/expr.ts';
 import { type Expr, type F32, type F64, f32, f64, type I32, type I64, i32, i64, k32, k64 } from '../ir/expr.ts';
 import { type Bytes, ModuleBuilder } from '../ir/wasm.ts';
-import type { Field, Format } from '../isa/formats.ts';
+import type { Format } from '../isa/formats.ts';
 import type {
   Access,
   Address,
@@ -27,6 +27,7 @@ import type {
 } from '../isa/insn.ts';
 import * as state from '../state.ts';
 import { defineMultiplyAdd, fusesMultiplyAdd } from './fused.ts';
+import { RECORD_SIZE, type RecordField, readField, readField64, recordLayout } from './records.ts';
 import { defineRoutines, type Routines } from './routines.ts';
 
 /** What `run` returns. */
@@ -54,7 +55,10 @@ export const HANDLER_EXECUTED = 3;
 export const HANDLER_BREAKPOINT = 4;
 const FIRST_ROW_HANDLER = 5;
 
-/** A handler: the row, and fields whose values this handler may take for granted. */
+/**
+ * A handler: the row, and fields whose values this handler may take for granted; the field `near` is 1 for branches
+ * whose target is on the same page.
+ */
 export interface Handler {
   readonly row: Instruction;
   readonly fixed: Readonly<Record<string, number>>;
@@ -62,7 +66,14 @@ export interface Handler {
   readonly executed: boolean;
 }
 
+/** Masks of frequent conditions of a branch on condition, and of compare and branch. */
+const BRANCH_MASKS = [15, 8, 7, 4, 2, 12, 10, 13, 11, 5, 3];
+const FEW_BRANCH_MASKS = [15, 8, 7];
+const COMPARE_MASKS = [8, 6, 4, 2, 12, 10];
+
 const isRelative = (row: Instruction): boolean => Object.keys(row.format.fields).some(name => name[0] === 'h');
+/** Branches whose target is relative. */
+export const isRelativeBranch = (row: Instruction): boolean => row.branches === true && isRelative(row);
 /** Whether a handler for targets of EXECUTE differs: the PSW address is not theirs. */
 const dependsOnAddress = (row: Instruction): boolean => isRelative(row) || row.branches === true;
 /** Storage-to-storage instructions with one length of eight bits: the usual targets of EXECUTE. */
@@ -84,7 +95,12 @@ export function handlersOf(rows: readonly Instruction[]): Handler[] {
     if ('x2' in fields) add(row, { x2: 0 });
     if (row.shift) add(row, { b2: 0 });
     for (const usual of row.usual ?? []) add(row, usual);
-    if ('m1' in fields && row.mnemonic.startsWith('B')) for (const m1 of [15, 8, 7]) add(row, { m1 });
+    if (isRelativeBranch(row)) {
+      if (row.mnemonic === 'BRC') for (const m1 of BRANCH_MASKS) add(row, { near: 1, m1 });
+      if ('m3' in fields) for (const m3 of COMPARE_MASKS) add(row, { near: 1, m3 });
+      add(row, { near: 1 });
+    }
+    if ('m1' in fields && row.mnemonic.startsWith('B')) for (const m1 of FEW_BRANCH_MASKS) add(row, { m1 });
     add(row, {});
     if (dependsOnAddress(row)) add(row, {}, true);
   }
@@ -145,9 +161,9 @@ export function buildInterpreter(options: InterpreterOptions): InterpreterProgra
   const imports = {
     miss: module.importFunction('env', 'miss', ['i32', 'i32', 'i32'], ['i32']),
     fetchPage: module.importFunction('env', 'fetchPage', [], ['i32']),
-    decode: module.importFunction('env', 'decode', ['i32'], ['i32']),
+    decode: module.importFunction('env', 'decode', [], ['i32']),
     execute: module.importFunction('env', 'execute', ['i32', 'i32', 'i32'], ['i32']),
-    millicode: module.importFunction('env', 'millicode', ['i32'], ['i32']),
+    millicode: module.importFunction('env', 'millicode', ['i32', 'i32'], ['i32']),
     flush: module.importFunction('env', 'flush', [], []),
   };
   module.importMemory('env', 'memory', options.layout.wasmPages);
@@ -156,27 +172,82 @@ export function buildInterpreter(options: InterpreterOptions): InterpreterProgra
 
   const miss = defineMiss(module, cpu, imports.miss);
   const multiplyAdd = fusesMultiplyAdd() ? undefined : defineMultiplyAdd(module);
+  const enter = defineEnter(module, cpu, imports.fetchPage);
   const routines = defineRoutines(module, { cpu, miss: imports.miss, full: options.full });
   const { handlers } = options;
   const run = module.declareFunction([], ['i32']);
   const millicode: MillicodeCall[] = [];
-  const code = new RunFunction({ options, handlers, millicode, routines, miss, multiplyAdd, imports, cpu });
+  const code = new RunFunction({ options, handlers, millicode, routines, miss, enter, multiplyAdd, imports, cpu });
   module.defineFunction(run, code.build());
   module.exportFunction('run', run);
   return { bytes: module.encode(), millicode };
 }
 
-/** miss(va, access, pc, cc): saves what an exception needs, then asks for the host address; 0 when it cannot be had. */
+/** The instruction address, from the record's. */
+const instructionAddress = (cpu: I32, record: I32): I64 =>
+  i64.add(loadAt('i64', loadOp.i64, cpu, state.PC_DISTANCE), i64.fromU(i32.shrU(record, 2)));
+
+/** miss(va, access, record, cc): saves what an exception needs, then asks for the host address; 0 when it cannot be had. */
 function defineMiss(module: ModuleBuilder, cpu: I32, imported: number): number {
-  const index = module.declareFunction(['i64', 'i32', 'i64', 'i32'], ['i32']);
+  const index = module.declareFunction(['i64', 'i32', 'i32', 'i32'], ['i32']);
   const f = new FunctionCode(4);
   const va = x.local('i64', 0);
-  f.store(storeOp.i64, cpu, state.PSW_ADDRESS, x.local('i64', 2));
-  f.store(storeOp.i32, cpu, state.CC, x.local('i32', 3));
+  storeAt(f, storeOp.i64, cpu, state.PSW_ADDRESS, instructionAddress(cpu, x.local('i32', 2)));
+  storeAt(f, storeOp.i32, cpu, state.CC, x.local('i32', 3));
   f.push(x.call('i32', imported, i32.wrap(va), i32.wrap(i64.shrU(va, 32)), x.local('i32', 1)));
   module.defineFunction(index, f);
   return index;
 }
+
+/**
+ * enter(va, cc): makes the page of an instruction address the one in use; gives the address of its record, or 0 after an
+ * exception.
+ */
+function defineEnter(module: ModuleBuilder, cpu: I32, fetchPage: number): number {
+  const index = module.declareFunction(['i64', 'i32'], ['i32']);
+  const f = new FunctionCode(2);
+  const va = x.local('i64', 0);
+  storeAt(f, storeOp.i32, cpu, state.EXECUTING, k32(0));
+  const entry = f.evaluate(i32.add(loadAt('i32', loadOp.i32, cpu, state.FETCH_CONTEXT), tlbOffset(va)));
+  // An odd address is on no page.
+  f.ifUnlikely(i64.ne(x.load('i64', loadOp.i64, entry, state.TLB_CODE_TAG), i64.and(va, PAGE_OR_ODD)), () => {
+    storeAt(f, storeOp.i64, cpu, state.PSW_ADDRESS, va);
+    storeAt(f, storeOp.i32, cpu, state.CC, x.local('i32', 1));
+    f.ifUnlikely(i32.eqz(x.call('i32', fetchPage)), () => f.return(k32(0)));
+  });
+  const codePage = f.evaluate(x.load('i32', loadOp.i32, entry, state.TLB_CODE_PAGE));
+  const page = f.evaluate(i64.and(va, -4096));
+  storeAt(f, storeOp.i32, cpu, state.CODE_PAGE, codePage);
+  storeAt(f, storeOp.i64, cpu, state.CODE_PAGE_ADDRESS, page);
+  storeAt(f, storeOp.i64, cpu, state.PC_DISTANCE, i64.sub(page, i64.fromU(i32.shrU(codePage, 2))));
+  f.push(recordOn(codePage, va));
+  module.defineFunction(index, f);
+  return index;
+}
+
+/** The page of an address, and whether it is odd. */
+const PAGE_OR_ODD = -4095;
+/** Not the address of a page, nor an odd one. */
+const NO_PAGE = 4;
+/** Address of the record for an instruction address on a code page. */
+const recordOn = (codePage: I32, va: I64): I32 => i32.add(codePage, i32.shl(i32.and(i32.wrap(va), 0xffe), 2));
+
+/** Accesses to the CPU's block: a base that is a constant becomes part of the offset. */
+function loadAt<T extends x.Type>(type: T, opcode: number, base: I32, offset: number): Expr<T> {
+  const [address, at] = based(base, offset);
+  return x.load(type, opcode, address, at);
+}
+function storeAt(f: FunctionCode, opcode: number, base: I32, offset: number, value: Expr): void {
+  f.store(opcode, ...based(base, offset), value);
+}
+function based(base: I32, offset: number): [I32, number] {
+  if (base.kind === 'const') return [k32(0), (base.value as number) + offset];
+  if (base.kind === 'binary' && base.opcode === I32_ADD && base.b.kind === 'const') {
+    return [base.a as I32, (base.b.value as number) + offset];
+  }
+  return [base, offset];
+}
+const I32_ADD = 0x6a;
 
 interface Parts {
   readonly options: InterpreterOptions;
@@ -186,6 +257,7 @@ interface Parts {
   readonly miss: number;
   /** The function that replaces what the host has no instruction for. */
   readonly multiplyAdd: number | undefined;
+  readonly enter: number;
   readonly imports: Readonly<Record<'fetchPage' | 'decode' | 'execute' | 'millicode' | 'flush', number>>;
   readonly cpu: I32;
 }
@@ -196,16 +268,9 @@ class RunFunction {
   readonly full: boolean;
   /** Base of the CPU's block. */
   readonly cpu: I32;
-  readonly pc = this.f.newLocal('i64');
-  /** Eight bytes from the instruction's first, left-aligned. */
-  readonly text = this.f.newLocal('i64');
+  /** Host address of the record of the instruction. */
+  readonly record = this.f.newLocal('i32');
   readonly condition = this.f.newLocal('i32');
-  /** Virtual address of the page that codeBase and shadow belong to. */
-  readonly page = this.f.newLocal('i64');
-  readonly codeBase = this.f.newLocal('i32');
-  readonly shadow = this.f.newLocal('i32');
-  readonly data = this.f.newLocal('i32');
-  readonly index = this.f.newLocal('i32');
   next!: Label;
   dispatch!: Label;
   fault!: Label;
@@ -226,23 +291,21 @@ class RunFunction {
   build(): FunctionCode {
     const { f, cpu, parts } = this;
     if (cpu.kind === 'local') f.set(cpu, parts.cpu);
-    f.set(this.pc, x.load('i64', loadOp.i64, cpu, state.PSW_ADDRESS));
-    f.set(this.condition, x.load('i32', loadOp.i32, cpu, state.CC));
-    f.set(this.data, x.load('i32', loadOp.i32, cpu, state.DATA_CONTEXT));
+    f.set(this.condition, this.load32(state.CC));
     f.block(fault => {
       this.fault = fault;
-      this.refill();
+      this.enter(f.evaluate(this.load64(state.PSW_ADDRESS)));
       f.loop(next => {
         this.next = next;
+        this.dispatch = next;
         f.releaseTemporaries();
-        if (this.full) this.countInstruction();
-        const at = f.evaluate(i32.sub(this.codeBase, i32.wrap(this.pc)));
-        f.set(this.text, x.load('i64', loadOp.i64, at, state.BIAS - 8));
-        f.set(this.index, x.load('i32', loadOp.i16u, i32.add(this.shadow, i32.wrap(this.pc)), 0));
-        f.loop(dispatch => {
-          this.dispatch = dispatch;
-          this.jumpTable();
-        });
+        if (this.full) {
+          this.countInstruction();
+          f.loop(dispatch => {
+            this.dispatch = dispatch;
+            this.jumpTable();
+          });
+        } else this.jumpTable();
       });
     });
     f.return(k32(EXIT_PROGRAM));
@@ -250,40 +313,48 @@ class RunFunction {
     return f;
   }
 
+  load32 = (offset: number): I32 => loadAt('i32', loadOp.i32, this.cpu, offset);
+  load64 = (offset: number): I64 => loadAt('i64', loadOp.i64, this.cpu, offset);
+  store32 = (offset: number, value: I32): void => storeAt(this.f, storeOp.i32, this.cpu, offset, value);
+  store64 = (offset: number, value: I64): void => storeAt(this.f, storeOp.i64, this.cpu, offset, value);
+
   /** The nest of blocks behind the jump table: the code of handler n follows the end of block n. */
   private jumpTable(): void {
     const { f, parts } = this;
     const bodies: (() => void)[] = [];
-    bodies[HANDLER_DECODE] = () => {
+    const decode = (): void => {
       this.save();
-      f.set(this.index, x.call('i32', parts.imports.decode, k32(0)));
-      f.brIfUnlikely(this.fault, i32.ltS(this.index, 0));
+      f.brIfUnlikely(this.fault, i32.eqz(x.call('i32', parts.imports.decode)));
+    };
+    bodies[HANDLER_DECODE] = () => {
+      decode();
       f.br(this.dispatch);
     };
     bodies[HANDLER_PAGE_END] = () => {
-      this.refill();
-      f.br(this.next);
+      const pc = this.pc();
+      this.enter(f.evaluate(this.full ? i64.and(pc, this.load64(state.ADDRESS_MASK)) : pc));
+      f.br(this.dispatch);
     };
-    // The instruction continues on the next page: decode has gathered its bytes.
+    // The instruction continues on the next page: decode puts it together.
     bodies[HANDLER_CROSSING] = () => {
-      this.save();
-      f.set(this.index, x.call('i32', parts.imports.decode, k32(1)));
-      f.brIfUnlikely(this.fault, i32.ltS(this.index, 0));
-      f.set(this.text, x.load('i64', loadOp.i64, this.cpu, state.INSTRUCTION));
+      decode();
+      this.divert(state.CROSSING_RECORD, this.pc());
       f.br(this.dispatch);
     };
     // Reached instead of the instruction after EXECUTE's target.
     bodies[HANDLER_EXECUTED] = () => {
-      f.store(storeOp.i32, this.cpu, state.EXECUTING, k32(0));
-      f.set(this.shadow, x.load('i32', loadOp.i32, this.cpu, state.EXECUTE_RESUME));
-      f.br(this.next);
+      this.store32(state.EXECUTING, k32(0));
+      this.store64(state.CODE_PAGE_ADDRESS, this.load64(state.EXECUTE_RESUME_PAGE));
+      this.store64(state.PC_DISTANCE, this.load64(state.EXECUTE_RESUME_DISTANCE));
+      f.set(this.record, this.load32(state.EXECUTE_RESUME));
+      f.br(this.dispatch);
     };
     bodies[HANDLER_BREAKPOINT] = () => this.leave(EXIT_BREAKPOINT);
     parts.handlers.forEach((handler, n) => {
       bodies[FIRST_ROW_HANDLER + n] = () => this.handler(handler);
     });
     const labels = bodies.map(() => f.beginBlock()).reverse();
-    f.brTable(this.index, labels, labels[HANDLER_DECODE]!);
+    f.brTable(x.load('i32', loadOp.i16u, this.record, 0), labels, labels[HANDLER_DECODE]!);
     for (const body of bodies) {
       f.endBlock();
       f.releaseTemporaries();
@@ -298,56 +369,66 @@ class RunFunction {
     i.end();
   }
 
-  /** Stores what lives in locals into the CPU's block. */
-  save(): void {
-    const { f, cpu } = this;
-    f.store(storeOp.i64, cpu, state.PSW_ADDRESS, this.pc);
-    f.store(storeOp.i32, cpu, state.CC, this.condition);
+  /** The instruction address. */
+  pc(): I64 {
+    return instructionAddress(this.cpu, this.record);
   }
 
-  leave(reason: number): void {
-    this.save();
+  /** Stores what lives in locals into the CPU's block; another address than the instruction's may be given. */
+  save(address: I64 = this.pc()): void {
+    this.store64(state.PSW_ADDRESS, address);
+    this.store32(state.CC, this.condition);
+  }
+
+  leave(reason: number, address?: I64): void {
+    this.save(address);
     this.f.return(k32(reason));
   }
 
-  /** Finds code and shadow of the page at the PSW address. */
-  refill(): void {
-    const { f } = this;
-    f.store(storeOp.i32, this.cpu, state.EXECUTING, k32(0));
-    f.set(this.page, i64.and(this.pc, -4096));
-    const entry = f.evaluate(i32.add(x.load('i32', loadOp.i32, this.cpu, state.FETCH_CONTEXT), tlbOffset(this.pc)));
-    // No tag is equal to an odd address: `fetchPage` recognises its exception.
-    f.ifUnlikely(i64.ne(x.load('i64', loadOp.i64, entry, state.TLB_CODE_TAG), i64.and(this.pc, -4095)), () => {
-      this.save();
-      f.brIfUnlikely(this.fault, i32.eqz(x.call('i32', this.parts.imports.fetchPage)));
-    });
-    f.set(this.codeBase, x.load('i32', loadOp.i32, entry, state.TLB_ADDEND));
-    f.set(this.shadow, x.load('i32', loadOp.i32, entry, state.TLB_SHADOW));
-    f.store(storeOp.i32, this.cpu, state.EXECUTING_PAGE, i32.add(this.shadow, i32.wrap(this.page)));
+  /** Goes to the page of an instruction address. */
+  enter(va: I64): void {
+    const { f, parts } = this;
+    f.set(this.record, x.call('i32', parts.enter, va, this.condition));
+    f.brIfUnlikely(this.fault, i32.eqz(this.record));
+  }
+
+  /** Goes to a record in the CPU's block, as if it were that of the instruction at `address`. */
+  divert(to: number, address: I64): void {
+    const { f, cpu } = this;
+    const record = i32.add(cpu, to);
+    this.store64(state.PC_DISTANCE, i64.sub(address, i64.fromU(i32.shrU(record, 2))));
+    this.store64(state.CODE_PAGE_ADDRESS, k64(NO_PAGE));
+    f.set(this.record, record);
   }
 
   private countInstruction(): void {
-    const { f, cpu } = this;
-    const fuel = f.evaluate(i32.sub(x.load('i32', loadOp.i32, cpu, state.FUEL), 1));
+    const { f } = this;
+    const fuel = f.evaluate(i32.sub(this.load32(state.FUEL), 1));
     f.ifUnlikely(i32.ltS(fuel, 0), () => this.leave(EXIT_FUEL));
-    f.store(storeOp.i32, cpu, state.FUEL, fuel);
+    this.store32(state.FUEL, fuel);
   }
 
-  /** Continues at `pc`, which a branch has set: leaves if something is pending, changes page if need be. */
-  branched(mayBeOdd: boolean): void {
+  /** Leaves before the instruction at `address`, if something is pending. */
+  pend(address?: I64): void {
+    this.f.ifUnlikely(this.load32(state.PENDING), () => this.leave(EXIT_PENDING, address));
+  }
+
+  /** Continues at an instruction address. */
+  goTo(va: I64): void {
     const { f } = this;
-    f.ifUnlikely(x.load('i32', loadOp.i32, this.cpu, state.PENDING), () => this.leave(EXIT_PENDING));
-    // An odd offset becomes a very large one.
-    const offset = i64.sub(this.pc, this.page);
-    const outside = mayBeOdd ? i64.gtU(i64.rotr(offset, 1), 2047) : i64.gtU(offset, 4095);
-    f.ifUnlikely(outside, () => this.refill());
+    this.pend(va);
+    f.ifUnlikely(
+      i64.ne(this.load64(state.CODE_PAGE_ADDRESS), i64.and(va, PAGE_OR_ODD)),
+      () => this.enter(va),
+      () => f.set(this.record, recordOn(this.load32(state.CODE_PAGE), va)),
+    );
     f.br(this.next);
   }
 }
 
 /** Offset in a TLB context of the entry for an address. */
 export const tlbOffset = (va: I64): I32 =>
-  i32.and(i32.wrap(i64.shrU(va, 12 - 5)), (state.TLB_ENTRIES - 1) * state.TLB_ENTRY_SIZE);
+  i32.and(i32.shrU(i32.wrap(va), 12 - 5), (state.TLB_ENTRIES - 1) * state.TLB_ENTRY_SIZE);
 
 /** Storage at a host address; what `Place` promises. */
 class ProbedPlace implements Place {
@@ -423,7 +504,7 @@ class ProbedPlace implements Place {
   compareAndSwap64 = (expected: I64, replacement: I64): I64 => this.atomic('i64', 0x49, 3, expected, replacement);
 }
 
-/** `Insn` for the interpreter: fields are cut out of the instruction text at run time, unless the handler fixes them. */
+/** `Insn` for the interpreter: fields are read from the record at run time, unless the handler fixes them. */
 class InterpretedInsn implements Insn {
   readonly run: RunFunction;
   readonly f: FunctionCode;
@@ -467,8 +548,14 @@ class InterpretedInsn implements Insn {
   }
 
   private advance(): void {
-    this.f.set(this.run.pc, this.next());
-    this.f.br(this.run.next);
+    const { f, run } = this;
+    f.set(run.record, i32.add(run.record, this.recordLength));
+    f.br(run.next);
+  }
+
+  /** Distance to the record of the next instruction. */
+  private get recordLength(): number {
+    return (this.handler.row.format.length / 2) * RECORD_SIZE;
   }
 
   /** Marks the point after which no exception may be recognised. */
@@ -506,41 +593,38 @@ class InterpretedInsn implements Insn {
   field(name: string): I32 {
     const fixed = this.handler.fixed[name];
     if (fixed !== undefined) return k32(fixed);
-    return this.cut(this.fieldOf(name));
+    const field = this.fieldOf(name);
+    const value = readField(field, this.run.record);
+    if (!field.scale) return value;
+    const number = i32.shrU(value, field.scale);
+    return field.address ? i32.and(number, 15) : number;
   }
 
-  private fieldOf(name: string): Field {
-    const field = this.handler.row.format.fields[name];
+  private fieldOf(name: string): RecordField {
+    const field = recordLayout(this.handler.row.format).get(name);
     if (!field) throw new Error(`${this.handler.row.mnemonic}: format ${this.handler.row.format.name} has no ${name}`);
     return field;
   }
 
-  private cut([position, bits]: Field): I32 {
-    const shifted = i32.wrap(i64.shrU(this.run.text, 64 - position - bits));
-    return bits === 32 ? shifted : i32.and(shifted, (1 << bits) - 1);
-  }
-
   signed(name: string): I32 {
-    const field = this.fieldOf(name);
-    const [position, bits] = field;
-    const shifted = i32.wrap(i64.shrU(this.run.text, 64 - position - bits));
-    if (bits === 32) return shifted;
-    if (bits === 16) return i32.extend16(shifted);
-    if (bits === 8) return i32.extend8(shifted);
-    return i32.shrS(i32.shl(shifted, 32 - bits), 32 - bits);
+    return readField(this.fieldOf(name), this.run.record);
   }
 
   // Registers
 
   /** Base for an access to register `register` of a bank with 1 << shift bytes each. */
   private registerBase(register: Register, shift: number): { base: I32; offset: number } {
-    if (typeof register === 'number') return { base: this.run.cpu, offset: register << shift };
-    if (typeof register === 'object') return { base: i32.add(i32.shl(register, shift), this.run.cpu), offset: 0 };
+    const { cpu } = this.run;
+    if (typeof register === 'number') return { base: cpu, offset: register << shift };
+    if (typeof register === 'object') return { base: i32.add(i32.shl(register, shift), cpu), offset: 0 };
     const fixed = this.handler.fixed[register];
-    if (fixed !== undefined) return { base: this.run.cpu, offset: fixed << shift };
-    const [position, bits] = this.fieldOf(register);
-    const scaled = i32.and(i32.wrap(i64.shrU(this.run.text, 64 - position - bits - shift)), 15 << shift);
-    return { base: i32.add(scaled, this.run.cpu), offset: 0 };
+    if (fixed !== undefined) return { base: cpu, offset: fixed << shift };
+    const field = this.fieldOf(register);
+    const scaled =
+      field.scale === shift && !field.address
+        ? readField(field, this.run.record)
+        : i32.shl(this.field(register), shift);
+    return { base: i32.add(scaled, cpu), offset: 0 };
   }
 
   private readRegister<T extends Expr>(
@@ -551,13 +635,13 @@ class InterpretedInsn implements Insn {
     at: number,
   ): T {
     const { base, offset } = this.registerBase(register, shift);
-    return this.f.evaluate(x.load(type, opcode, base, at + offset)) as T;
+    return this.f.evaluate(loadAt(type, opcode, base, at + offset)) as T;
   }
 
   private writeRegister(opcode: number, register: Register, shift: number, at: number, value: Expr): void {
     const { base, offset } = this.registerBase(register, shift);
     this.changes();
-    this.f.store(opcode, base, at + offset, value);
+    storeAt(this.f, opcode, base, at + offset, value);
   }
 
   gr = (register: Register, next = 0): I64 => this.readRegister('i64', loadOp.i64, register, 3, state.GR + 8 * next);
@@ -585,15 +669,15 @@ class InterpretedInsn implements Insn {
   ar = (register: Register): I32 => this.readRegister('i32', loadOp.i32, register, 2, state.AR);
   setAr = (register: Register, value: I32): void => this.writeRegister(storeOp.i32, register, 2, state.AR, value);
 
-  state32 = (offset: number): I32 => this.f.evaluate(x.load('i32', loadOp.i32, this.run.cpu, offset));
-  state64 = (offset: number): I64 => this.f.evaluate(x.load('i64', loadOp.i64, this.run.cpu, offset));
+  state32 = (offset: number): I32 => this.f.evaluate(this.run.load32(offset));
+  state64 = (offset: number): I64 => this.f.evaluate(this.run.load64(offset));
   setState32(offset: number, value: I32): void {
     this.changes();
-    this.f.store(storeOp.i32, this.run.cpu, offset, value);
+    this.run.store32(offset, value);
   }
   setState64(offset: number, value: I64): void {
     this.changes();
-    this.f.store(storeOp.i64, this.run.cpu, offset, value);
+    this.run.store64(offset, value);
   }
 
   let<T extends I32 | I64 | F32 | F64>(value: T): T {
@@ -607,24 +691,20 @@ class InterpretedInsn implements Insn {
 
   // Addresses
 
-  /** A register used as base or index: zero means none. */
-  private addressRegister(name: string): I64 {
-    if (this.handler.fixed[name] === 0) return k64(0);
-    const { base, offset } = this.registerBase(name, 3);
-    return i64.select(this.field(name), x.load('i64', loadOp.i64, base, state.GR + offset), 0);
-  }
-
-  private displacement(operand: number): I64 {
-    const low = this.field(`d${operand}`);
-    const high = this.handler.row.format.fields[`dh${operand}`];
-    if (!high) return i64.fromU(low);
-    return i64.fromS(i32.or(low, i32.shl(i32.extend8(i32.wrap(i64.shrU(this.run.text, 64 - high[0] - high[1]))), 12)));
+  /** A register used as base or index: none contributes zero. */
+  private addressRegister<T extends 'i32' | 'i64'>(type: T, name: string): Expr<T> {
+    const opcode = type === 'i32' ? loadOp.i32 : loadOp.i64;
+    const { cpu, record } = this.run;
+    return loadAt(type, opcode, i32.add(readField(this.fieldOf(name), record), cpu), state.GR);
   }
 
   address(operand: 1 | 2 | 3 | 4 = 2): Address {
     const base = `b${operand}`;
-    let va = i64.add(this.addressRegister(base), this.displacement(operand));
-    if (this.handler.row.format.fields[`x${operand}`]) va = i64.add(va, this.addressRegister(`x${operand}`));
+    const index = `x${operand}`;
+    let va = i64.add(this.addressRegister('i64', base), readField64(this.fieldOf(`d${operand}`), this.run.record));
+    if (index in this.handler.row.format.fields && this.handler.fixed[index] !== 0) {
+      va = i64.add(va, this.addressRegister('i64', index));
+    }
     return { va: this.f.evaluate(this.toAddress(va)), base };
   }
 
@@ -642,17 +722,22 @@ class InterpretedInsn implements Insn {
 
   shiftCount(): I32 {
     // Only the rightmost six bits of the second-operand address are used.
-    const base = this.addressRegister('b2');
-    return this.f.evaluate(i32.and(i32.add(i32.wrap(base), i32.wrap(this.displacement(2))), 63));
+    const displacement = readField(this.fieldOf('d2'), this.run.record);
+    const sum = this.handler.fixed.b2 === 0 ? displacement : i32.add(this.addressRegister('i32', 'b2'), displacement);
+    return this.f.evaluate(i32.and(sum, 63));
   }
 
   relative(field: string): I64 {
-    const from = this.handler.executed ? this.state64(state.EXECUTE_TARGET) : this.run.pc;
-    return this.toAddress(i64.add(from, i64.shl(i64.fromS(this.signed(field)), 1)));
+    if (this.handler.fixed.near) return this.nearTarget;
+    const from = this.handler.executed ? this.run.load64(state.EXECUTE_TARGET) : this.run.pc();
+    return this.toAddress(i64.add(from, i64.shl(readField64(this.fieldOf(field), this.run.record), 1)));
   }
 
+  /** Stands for the target of a branch within the page. */
+  private readonly nearTarget = k64(0);
+
   next(): I64 {
-    return this.toAddress(i64.add(this.run.pc, this.handler.row.format.length));
+    return this.toAddress(i64.add(this.run.pc(), this.handler.row.format.length));
   }
 
   addressingMode(): I32 {
@@ -682,17 +767,18 @@ class InterpretedInsn implements Insn {
         (instruction ? ACCESS_INSTRUCTION : 0),
     );
     const slow = (): void => {
-      f.set(host, x.call('i32', run.parts.miss, va, kind, run.pc, run.condition));
+      f.set(host, x.call('i32', run.parts.miss, va, kind, run.record, run.condition));
       f.brIfUnlikely(run.fault, i32.eqz(host));
     };
     // In AR mode each base register has a space of its own: no context stands for it.
     if (run.full && !instruction) {
       kind = f.evaluate(i32.or(kind, i32.shl(this.space(address), ACCESS_AR_SHIFT)));
-      f.if(i32.geU(kind, 1 << ACCESS_AR_SHIFT), slow, () => this.lookUp(host, va, size, store, run.data, slow));
+      f.if(i32.geU(kind, 1 << ACCESS_AR_SHIFT), slow, () =>
+        this.lookUp(host, va, size, store, run.load32(state.DATA_CONTEXT), slow),
+      );
       return host;
     }
-    const context = instruction ? f.evaluate(x.load('i32', loadOp.i32, run.cpu, state.FETCH_CONTEXT)) : run.data;
-    this.lookUp(host, va, size, store, context, slow);
+    this.lookUp(host, va, size, store, run.load32(instruction ? state.FETCH_CONTEXT : state.DATA_CONTEXT), slow);
     return host;
   }
 
@@ -710,7 +796,7 @@ class InterpretedInsn implements Insn {
 
   private lookUp(host: I32, va: I64, size: I32, store: boolean, context: I32, slow: () => void): void {
     const { f } = this;
-    const entry = f.evaluate(i32.add(context, tlbOffset(va)));
+    const entry = f.evaluate(i32.add(tlbOffset(va), context));
     const tag = x.load('i64', loadOp.i64, entry, store ? state.TLB_STORE_TAG : state.TLB_FETCH_TAG);
     const last = x.constant32(size) === 1 ? va : i64.add(va, i64.fromU(i32.sub(size, 1)));
     f.ifUnlikely(i64.ne(tag, i64.and(last, -4096)), slow, () =>
@@ -842,7 +928,7 @@ class InterpretedInsn implements Insn {
     const { f, run } = this;
     f.ifUnlikely(condition, () => {
       f.set(run.condition, k32(3));
-      const enabled = i32.and(i32.wrap(i64.shrU(x.load('i64', loadOp.i64, run.cpu, state.PSW_MASK), 43)), 1);
+      const enabled = i32.and(i32.wrap(i64.shrU(run.load64(state.PSW_MASK), 43)), 1);
       f.if(enabled, () => {
         this.flushNow();
         this.program(8);
@@ -862,20 +948,49 @@ class InterpretedInsn implements Insn {
   condition(mask: string | number): I32 {
     const m = typeof mask === 'number' ? k32(mask) : this.field(mask);
     const constant = x.constant32(m);
-    if (constant === 15) return k32(1);
-    if (constant === 8) return i32.eqz(this.run.condition);
-    if (constant === 7) return i32.ne(this.run.condition, 0);
-    return i32.and(i32.shrU(m, i32.sub(k32(3), this.run.condition)), 1);
+    const { condition } = this.run;
+    switch (constant) {
+      case 15:
+        return k32(1);
+      case 8:
+        return i32.eqz(condition);
+      case 7:
+        return i32.ne(condition, 0);
+      case 4:
+        return i32.eq(condition, 1);
+      case 11:
+        return i32.ne(condition, 1);
+      case 2:
+        return i32.eq(condition, 2);
+      case 13:
+        return i32.ne(condition, 2);
+      case 12:
+        return i32.leU(condition, 1);
+      case 3:
+        return i32.gtU(condition, 1);
+      case 10:
+        return i32.eqz(i32.and(condition, 1));
+      case 5:
+        return i32.and(condition, 1);
+      default:
+        return i32.and(i32.shrU(m, i32.sub(k32(3), condition)), 1);
+    }
   }
 
   compare32(kind: 'signed' | 'unsigned', mask: string, a: I32, b: I32): I32 {
-    const value = conditionValue(i32, kind, this.f.evaluate(a), this.f.evaluate(b), k32(0));
-    return i32.and(i32.shrU(this.field(mask), i32.sub(k32(3), value)), 1);
+    return this.relation(i32, kind, this.field(mask), this.f.evaluate(a), this.f.evaluate(b));
   }
 
   compare64(kind: 'signed' | 'unsigned', mask: string, a: I64, b: I64): I32 {
-    const value = conditionValue(i64, kind, this.f.evaluate(a), this.f.evaluate(b), k64(0));
-    return i32.and(i32.shrU(this.field(mask), i32.sub(k32(3), value)), 1);
+    return this.relation(i64, kind, this.field(mask), this.f.evaluate(a), this.f.evaluate(b));
+  }
+
+  private relation(integer: Integer, kind: 'signed' | 'unsigned', mask: I32, a: Expr, b: Expr): I32 {
+    const suffix = kind === 'signed' ? 'S' : 'U';
+    const fixed = x.constant32(mask);
+    const name = fixed === undefined ? undefined : RELATIONS[fixed];
+    if (name) return operationsOf(integer)[name.length > 2 ? name.slice(0, 2) : `${name}${suffix}`]!(a, b) as I32;
+    return i32.and(i32.shrU(mask, i32.sub(k32(3), conditionValue(integer, kind, a, b, k32(0)))), 1);
   }
 
   // Control
@@ -883,21 +998,26 @@ class InterpretedInsn implements Insn {
   /** Address of the instruction, or of the EXECUTE whose target it is. */
   private ownAddress(): I64 {
     const { run } = this;
-    if (!this.handler.executed) return run.pc;
-    const ahead = i64.fromU(x.load('i32', loadOp.i8u, run.cpu, state.EXECUTING));
-    return i64.sub(i64.add(run.pc, 8), ahead);
+    if (!this.handler.executed) return run.pc();
+    const ahead = i64.fromU(loadAt('i32', loadOp.i8u, run.cpu, state.EXECUTING));
+    return i64.sub(i64.add(run.pc(), 8), ahead);
   }
 
   branch(condition: I32, target: I64): void {
     const { f, run } = this;
+    const near = target === this.nearTarget;
     const to = f.evaluate(target);
     this.flush();
     this.ended = true;
     const take = (): void => {
       // The breaking-event address is where the last taken branch was.
-      f.store(storeOp.i64, run.cpu, state.BEA, this.ownAddress());
-      f.set(run.pc, to);
-      run.branched(!isRelative(this.handler.row));
+      run.store64(state.BEA, this.ownAddress());
+      if (!near) return run.goTo(to);
+      const { format } = this.handler.row;
+      const field = Object.keys(format.fields).find(name => name[0] === 'h')!;
+      f.set(run.record, i32.add(run.record, readField(this.fieldOf(field), run.record)));
+      run.pend();
+      f.br(run.next);
     };
     f.if(condition, take);
     if (condition.kind !== 'const' || !condition.value) this.advance();
@@ -950,8 +1070,8 @@ class InterpretedInsn implements Insn {
   /** Leaves with a program interruption; the PSW address still designates this instruction. */
   private program(code: number, dxc?: number): void {
     const { f, run } = this;
-    f.store(storeOp.i32, run.cpu, state.PROGRAM_CODE, k32(code));
-    if (dxc !== undefined) f.store(storeOp.i32, run.cpu, state.DXC, k32(dxc));
+    run.store32(state.PROGRAM_CODE, k32(code));
+    if (dxc !== undefined) run.store32(state.DXC, k32(dxc));
     run.save();
     f.br(run.fault);
   }
@@ -990,64 +1110,53 @@ class InterpretedInsn implements Insn {
   execute(target: Address, register: string): void {
     this.programIf(i32.and(i32.wrap(target.va), 1), 6);
     const { f, run } = this;
-    const { cpu } = run;
     const { length } = this.handler.row.format;
     const modifier = f.evaluate(i32.select(this.field(register), i32.and(this.gr32(register), 0xff), 0));
     this.changes();
     this.ended = true;
-    // In line: a storage-to-storage target on a page whose code is at hand.
-    const entry = f.evaluate(i32.add(x.load('i32', loadOp.i32, cpu, state.FETCH_CONTEXT), tlbOffset(target.va)));
-    const index = f.temporary('i32') as I32;
-    f.set(index, k32(0));
+    // In line: a storage-to-storage target on a page whose code is at hand. Its length is the first operand field.
+    const entry = f.evaluate(i32.add(tlbOffset(target.va), run.load32(state.FETCH_CONTEXT)));
     const onPage = i64.eq(x.load('i64', loadOp.i64, entry, state.TLB_CODE_TAG), i64.and(i64.add(target.va, 5), -4096));
+    const found = f.temporary('i64') as I64;
+    f.set(found, k64(0));
     f.if(onPage, () =>
       f.set(
-        index,
-        x.load('i32', loadOp.i16u, i32.add(x.load('i32', loadOp.i32, entry, state.TLB_SHADOW), i32.wrap(target.va)), 0),
+        found,
+        x.load('i64', loadOp.i64, recordOn(x.load('i32', loadOp.i32, entry, state.TLB_CODE_PAGE), target.va), 0),
       ),
     );
     f.if(
-      i32.geU(index, run.firstStorageToStorage),
+      i32.geU(i32.and(i32.wrap(found), 0xffff), run.firstStorageToStorage),
       () => {
-        const host = i32.sub(x.load('i32', loadOp.i32, entry, state.TLB_ADDEND), i32.wrap(target.va));
-        f.set(run.text, i64.or(x.load('i64', loadOp.i64, host, state.BIAS - 8), i64.shl(i64.fromU(modifier), 48)));
-        f.set(run.index, index);
-        f.store(storeOp.i32, cpu, state.EXECUTING, k32((length << 8) | (8 + length - 6)));
+        run.store64(state.EXECUTE_RECORD, i64.or(found, i64.shl(i64.fromU(modifier), 16)));
+        run.store32(state.EXECUTING, k32((length << 8) | (8 + length - 6)));
       },
       () => {
         run.save();
         const { va } = target;
-        f.set(
-          run.index,
-          x.call(
-            'i32',
-            run.parts.imports.execute,
-            i32.wrap(va),
-            i32.wrap(i64.shrU(va, 32)),
-            i32.or(modifier, length << 8),
-          ),
-        );
-        f.brIfUnlikely(run.fault, i32.ltS(run.index, 0));
-        f.set(run.text, x.load('i64', loadOp.i64, cpu, state.INSTRUCTION));
+        const how = i32.or(modifier, length << 8);
+        const done = x.call('i32', run.parts.imports.execute, i32.wrap(va), i32.wrap(i64.shrU(va, 32)), how);
+        f.brIfUnlikely(run.fault, i32.eqz(done));
       },
     );
+    run.store32(state.EXECUTE_RESUME, i32.add(run.record, this.recordLength));
+    run.store64(state.EXECUTE_RESUME_PAGE, run.load64(state.CODE_PAGE_ADDRESS));
+    run.store64(state.EXECUTE_RESUME_DISTANCE, run.load64(state.PC_DISTANCE));
     // The target runs at a PSW address from which the next instruction is the one after EXECUTE.
-    const distance = i64.fromU(x.load('i32', loadOp.i8u, cpu, state.EXECUTING));
-    f.set(run.pc, i64.sub(i64.add(run.pc, distance), 8));
-    f.store(storeOp.i32, cpu, state.EXECUTE_RESUME, run.shadow);
-    f.set(run.shadow, i32.sub(i32.add(cpu, state.EXECUTE_SHADOW + 8), i32.wrap(run.page)));
+    const ahead = i32.sub(loadAt('i32', loadOp.i8u, run.cpu, state.EXECUTING), 8);
+    run.divert(state.EXECUTE_RECORD, f.evaluate(i64.add(run.pc(), i64.fromS(ahead))));
     f.br(run.dispatch);
   }
 
   millicode(work: Millicode): void {
     const { f, run } = this;
+    const { millicode } = run.parts;
     const { format } = this.handler.row;
-    let id = run.parts.millicode.findIndex(call => call.work === work && call.format === format);
-    if (id < 0) id = run.parts.millicode.push({ work, format }) - 1;
+    let id = millicode.findIndex(call => call.work === work && call.format === format);
+    if (id < 0) id = millicode.push({ work, format }) - 1;
     run.save();
-    f.store(storeOp.i64, run.cpu, state.INSTRUCTION, run.text);
-    f.ifUnlikely(x.call('i32', run.parts.imports.millicode, k32(id)), () => f.return(k32(EXIT_LEFT)));
-    f.set(run.condition, x.load('i32', loadOp.i32, run.cpu, state.CC));
+    f.ifUnlikely(x.call('i32', run.parts.imports.millicode, k32(id), run.record), () => f.return(k32(EXIT_LEFT)));
+    f.set(run.condition, run.load32(state.CC));
     this.changes();
   }
 
@@ -1071,10 +1180,12 @@ class InterpretedInsn implements Insn {
     const { f, run } = this;
     f.ifUnlikely(condition, () => {
       // EXECUTE and its target are repeated together.
-      const ahead = f.evaluate(x.load('i32', loadOp.i8u, run.cpu, state.EXECUTING));
-      f.if(ahead, () => f.set(run.pc, i64.sub(run.pc, i64.fromS(i32.sub(ahead, 8)))));
-      f.ifUnlikely(x.load('i32', loadOp.i32, run.cpu, state.PENDING), () => run.leave(EXIT_PENDING));
-      run.refill();
+      const ahead = f.evaluate(loadAt('i32', loadOp.i8u, run.cpu, state.EXECUTING));
+      const pc = f.temporary('i64') as I64;
+      f.set(pc, run.pc());
+      f.if(ahead, () => f.set(pc, i64.sub(pc, i64.fromS(i32.sub(ahead, 8)))));
+      run.pend(pc);
+      run.enter(pc);
       f.br(run.next);
     });
   }
@@ -1086,6 +1197,13 @@ const WORD = { type: 'i32', size: 4, load: loadOp.i32, store: storeOp.i32 } as c
 const DOUBLEWORD = { type: 'i64', size: 8, load: loadOp.i64, store: storeOp.i64 } as const;
 
 type Integer = typeof i32 | typeof i64;
+
+/** Relations that masks of compare and branch select: a comparison that knows no sign, or one that does. */
+const RELATIONS: Readonly<Record<number, string>> = { 8: 'eq ', 6: 'ne ', 4: 'lt', 2: 'gt', 12: 'le', 10: 'ge' };
+
+/** Both operand widths have the same operations; the types cannot say so together. */
+const operationsOf = (integer: Integer): Record<string, (a: Expr, b: Expr) => Expr> =>
+  integer as unknown as Record<string, (a: Expr, b: Expr) => Expr>;
 
 /** The condition code as a value, for 32-bit or 64-bit operands that are locals or constants. */
 function conditionValue(

@@ -1,7 +1,7 @@
 /** Branch instructions and EXECUTE (PoP ch. 7). */
 
 import { type I32, type I64, i32, i64, k32 } from '../ir/expr.ts';
-import { branchAndSetMode } from '../millicode/branch.ts';
+import { branchAndSaveAndSetMode, branchAndSetMode } from '../millicode/branch.ts';
 import * as state from '../state.ts';
 import {
   IE,
@@ -210,7 +210,7 @@ export const branch: readonly Instruction[] = [
     'z',
     branchAndLink(relativeTarget('h2'), () => ALWAYS, saveLink),
   ),
-  insn('BASSM', 0x0c, RR, 'z', i => i.millicode(branchAndSetMode)),
+  insn('BASSM', 0x0c, RR, 'z', i => i.millicode(branchAndSaveAndSetMode)),
   insn('BSM', 0x0b, RR, 'z', i => i.millicode(branchAndSetMode)),
 
   jump('BCT', 0x46, RX_a, 'z', branchOnCount(WORD, storageTarget(2))),

@@ -1,7 +1,7 @@
 /** From instruction text to row, made from the rows themselves. */
 
 import { type Field, type Format, suboperation } from './formats.ts';
-import type { Instruction, Operands } from './insn.ts';
+import type { Instruction } from './insn.ts';
 
 /** First byte and the extension of a row's operation code. */
 export function operationCode({ opcode, format, mnemonic }: Instruction): {
@@ -53,7 +53,7 @@ export function bitsOf([position, bits]: Field, upper: number, lower: number): n
 export const signExtend = (value: number, bits: number): number => (value << (32 - bits)) >> (32 - bits);
 
 /** All operands of an instruction: displacements joined and signed, s and h fields signed. */
-export function operandsOf(format: Format, upper: number, lower: number): Operands {
+export function operandsOf(format: Format, upper: number, lower: number): Record<string, number> {
   const operands: Record<string, number> = {};
   for (const [name, field] of Object.entries(format.fields)) {
     if (name.startsWith('dh')) continue;
@@ -64,43 +64,4 @@ export function operandsOf(format: Format, upper: number, lower: number): Operan
     else operands[name] = raw;
   }
   return operands;
-}
-
-/** Operands whose fields are cut out when asked for: set the instruction first. Its users must not keep it. */
-export abstract class OperandReader {
-  upper = 0;
-  lower = 0;
-}
-
-const readers = new Map<Format, OperandReader & Operands>();
-
-/** The reader of a format, one for all: the quick form of `operandsOf` for instructions that are executed. */
-export function operandReader(format: Format): OperandReader & Operands {
-  let reader = readers.get(format);
-  if (!reader) {
-    class Reader extends OperandReader {}
-    for (const [name, field] of Object.entries(format.fields)) {
-      const high = format.fields[`dh${name.slice(1)}`];
-      const signed = name[0] === 's' || name[0] === 'h';
-      const get =
-        name[0] === 'd' && high
-          ? function (this: Reader): number {
-              return signExtend(
-                (bitsOf(high, this.upper, this.lower) << 12) | bitsOf(field, this.upper, this.lower),
-                20,
-              );
-            }
-          : signed
-            ? function (this: Reader): number {
-                return signExtend(bitsOf(field, this.upper, this.lower), field[1]);
-              }
-            : function (this: Reader): number {
-                return bitsOf(field, this.upper, this.lower);
-              };
-      Object.defineProperty(Reader.prototype, name, { get });
-    }
-    reader = new Reader() as Reader & Operands;
-    readers.set(format, reader);
-  }
-  return reader;
 }

@@ -3,18 +3,15 @@
 import type { Cpu } from '../cpu.ts';
 import { LEAVE, type Operands, type Outcome } from '../isa/insn.ts';
 import { PSW_BA, PSW_EA } from '../registers.ts';
-import * as state from '../state.ts';
-
-const BASSM = 0x0c;
 
 /** R1 takes the link information or only the mode, R2 has the branch address and, in bit 63 or 32, the new mode. */
-export function branchAndSetMode(cpu: Cpu, { r1, r2 }: Operands): Outcome {
+function branchAndSetModeOf(cpu: Cpu, { r1, r2 }: Operands, link: boolean): Outcome {
   const mask = cpu.pswMaskWithCc;
   const target = cpu.gr(r2!);
   const { address, length } = cpu.currentInstruction();
   const next = (address + BigInt(length)) & cpu.addressMask;
   const wide = (mask & PSW_EA) !== 0n;
-  if (cpu.field64(state.INSTRUCTION) >> 56n === BigInt(BASSM)) {
+  if (link) {
     if (wide) cpu.setGr(r1!, next | 1n);
     else cpu.setGr32(r1!, Number(next | (mask & PSW_BA)));
   } else if (r1) {
@@ -28,3 +25,9 @@ export function branchAndSetMode(cpu: Cpu, { r1, r2 }: Operands): Outcome {
   cpu.breakingEventAddress = address;
   return LEAVE;
 }
+
+/** BASSM. */
+export const branchAndSaveAndSetMode = (cpu: Cpu, operands: Operands): Outcome =>
+  branchAndSetModeOf(cpu, operands, true);
+/** BSM. */
+export const branchAndSetMode = (cpu: Cpu, operands: Operands): Outcome => branchAndSetModeOf(cpu, operands, false);
