@@ -54,6 +54,8 @@ function toleranceOf({ test, placed }: Laid, a: Result, b: Result): Tolerance {
   return {
     // On two pages the peer loses sight of branches.
     breakingEvent: pages.size > 1,
+    // The peer forgets EXECUTE when its target meets an exception.
+    instructionLength: item?.target !== undefined,
     accessException: isAccess && row !== undefined && hasSeveralParts(row),
   };
 }

@@ -36,7 +36,7 @@ const branchTarget = ({ address, operands, lpar }: Step): number =>
       );
 /** Registers of an instruction on strings that hold addresses, as they are. */
 const pointers = ({ lpar, operands }: Step): bigint[] =>
-  ['r1', 'r2', 'r3'].filter(name => name in operands).map(name => lpar.cpu.gr(operands[name]!) & 0xffff_ffffn);
+  ['r1', 'r2', 'r3'].filter(name => name in operands).map(name => lpar.cpu.gr(operands[name]!));
 
 const lengths = ({ lpar, operands }: Step): number[] =>
   ['r1', 'r2', 'r3'].filter(name => name in operands).map(name => lpar.cpu.gr32((operands[name]! + 1) & 15));
@@ -162,7 +162,19 @@ const disagreements: readonly Disagreement[] = [
     reason: 'the peer does not check general register 0: lpar is right, specification exception',
   },
   {
-    mnemonics: /^TR$/,
+    mnemonics: /^STOCFH$/,
+    reason: 'the peer loses the condition code, or breaks down: lpar is right',
+  },
+  {
+    mnemonics: /^(UNPKA|UNPKU|PKA|PKU)$/,
+    when: ({ lpar, operands }) => {
+      const distance = effectiveAddress(lpar, operands, 1) - effectiveAddress(lpar, operands, 2);
+      return distance > -64n && distance < 64n;
+    },
+    reason: 'the operands overlap: open',
+  },
+  {
+    mnemonics: /^(TR|STOC|STOCG)$/,
     when: ({ address, test }) => address !== WINDOW + test.start,
     reason: 'the peer loses the condition code: lpar is right',
   },
@@ -200,7 +212,9 @@ const endings: readonly EndingDisagreement[] = [
     reason: 'how far an interruptible instruction gets before an access exception is open: both are right',
   },
   {
-    when: ({ row }, code) => /^(LAM|LAMY|STAM|STAMY|STM|STMG|STMY|STCTL|STCTG)$/.test(row.mnemonic) && isAccess(code),
+    when: ({ row }, code) =>
+      /^(LAM|LAMY|ICM|ICMY|STCM|STCMY|STCMH|ICMH|STAM|STAMY|STM|STMG|STMY|STCTL|STCTG)$/.test(row.mnemonic) &&
+      isAccess(code),
     reason: 'the peer begins to load or store before it meets an access exception: lpar is right',
   },
   ...floatingEndings,

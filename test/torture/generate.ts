@@ -21,7 +21,7 @@ const EXCLUDED = new Set(
   `LPSW LPSWE SSM STOSM STNSM LCTL LCTLG SIGP DIAG SPX STPX SCK SCKC SCKPF SPT STPT STCKC STAP STIDP STSI SERVC STCK
   STCKE STCKF STFL STFLE PTFF PTF ECTG ECAG ECCTR EPCTR LCCTL LPCTL LSCTL QCTRI QSI SCCTR SPCTR STCPS STCRW
   CSCH HSCH MSCH RCHP RSCH SAL SCHM SSCH STSCH TPI TSCH XSCH CHSC SIE PGIN PGOUT
-  IPTE IDTE CRDTE CSP CSPG PTLB PALB LURA LURAG STURA STURG TB SSKE ISKE RRBE RRBM IVSK PFMF ESSA LPTEA
+  IPTE IDTE CRDTE CSP CSPG PTLB PALB LURA LURAG STURA STURG TB SSKE ISKE RRBE RRBM IRBM IVSK PFMF ESSA LPTEA
   PC PR PT PTI SSAR SSAIR BAKR EREG EREGG ESTA MSTA BSA BSG LASP TRACE TRACG SPKA IPK MVCSK MVCDK MVCK MVCP MVCS MVCOS
   TRAP2 TRAP4 LPP NIAI PPA PFPO UPT PRNO TBEGIN TBEGINC TEND TABORT ETND NTSTG LBEAR STBEAR SACF SAC IAC
   LRA LRAG LRAY STRAG TPROT`.split(/\s+/),
@@ -61,7 +61,9 @@ export const isString = ({ row, target }: Item): boolean => STRINGS.has((target?
 
 /** Whether what the CPU may break off is not resumed. */
 export const isBrokenOff = (items: readonly Item[]): boolean =>
-  items.some(({ row }, n) => RESTARTED.has(row.mnemonic) && items[n + 1]?.to?.h2 !== n);
+  items.some(
+    ({ row }, n) => RESTARTED.has(row.mnemonic) && !(items[n + 1]?.to?.h2 === n && items[n + 2]?.to?.h2 === n + 3),
+  );
 
 const resume = instructions.find(({ mnemonic }) => mnemonic === 'BRC')!;
 

@@ -17,11 +17,13 @@ const rows: readonly Instruction[] = (
     ['BRC', 0xa74, f.RI_c],
     ['BRCTG', 0xa77, f.RI_b],
     ['CLG', 0xe321, f.RXY_a],
+    ['DIAG', 0x83, f.RS_a],
     ['LA', 0x41, f.RX_a],
     ['LAM', 0x9a, f.RS_aa],
     ['LARL', 0xc00, f.RIL_b],
     ['LCTLG', 0xeb2f, f.RSY_cc],
     ['LD', 0x68, f.RX_f],
+    ['LHI', 0xa78, f.RI_a],
     ['LFPC', 0xb29d, f.S],
     ['LG', 0xe304, f.RXY_a],
     ['LGHI', 0xa79, f.RI_a],
@@ -31,6 +33,7 @@ const rows: readonly Instruction[] = (
     ['MVC', 0xd2, f.SS_a],
     ['PTLB', 0xb20d, f.S_0],
     ['SAM64', 0x010e, f.E],
+    ['SIGP', 0xae, f.RS_a],
     ['STAM', 0x9b, f.RS_aa],
     ['STCTG', 0xeb25, f.RSY_cc],
     ['STD', 0x60, f.RX_f],
@@ -61,7 +64,9 @@ const source = `
         .long 0x00080000, 0x80000000+start
 ${kinds.map(kind => `.org ${NEW_PSW[kind]}; .quad ${layout.KERNEL_MASK}, ${kind}`).join('\n')}
         .org ${layout.KERNEL}
-start:  sam64
+        # Where the machine begins in ESA/390, SET ARCHITECTURE makes it z/Architecture.
+start:  lhi %r1,1; lhi %r2,0; sigp %r0,%r2,0x12
+        sam64
         larl %r1,control; lctlg %c0,%c15,0(%r1)
 next:   larl %r13,cursor
         lg %r12,0(%r13)
@@ -117,7 +122,13 @@ save:   larl %r13,cursor
         la %r12,${layout.CASE_SIZE}(%r12)
         stg %r12,0(%r13)
         j next
-done:   larl %r1,wait; lpswe 0(%r1)
+        # A command for the machine itself, if there is one, saves storage.
+done:   larl %r2,command
+        lg %r3,length-command(%r2)
+        clg %r3,zero-command(%r2)
+        je 1f
+        diag %r2,%r3,8
+1:      larl %r1,wait; lpswe 0(%r1)
 
         .balign 256
 control: .quad ${layout.KERNEL_CR0}
@@ -129,6 +140,9 @@ cursor: .quad ${layout.CASES}
 last:   .quad 0
 result: .quad ${layout.RESULTS}
 dump:   .quad ${layout.DUMPS}
+zero:   .quad 0
+length: .quad 0
+command: .skip 256
 `;
 
 export const kernel: Program = new Assembler(rows).assemble(source);
@@ -141,6 +155,9 @@ export const VARIABLES = {
   last: Number(kernel.symbols.get('last')),
   result: Number(kernel.symbols.get('result')),
   dump: Number(kernel.symbols.get('dump')),
+  /** Command of the control program (in EBCDIC) to give at the end by DIAGNOSE X'008', and its length or zero. */
+  command: Number(kernel.symbols.get('command')),
+  length: Number(kernel.symbols.get('length')),
 } as const;
 
 /** Where an interruption of this kind continues. */

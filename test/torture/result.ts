@@ -44,6 +44,7 @@ export type Difference = readonly [what: string, ours: string, theirs: string];
 /** What is not compared. */
 export interface Tolerance {
   readonly breakingEvent?: boolean;
+  readonly instructionLength?: boolean;
   /** Which access exception it is. */
   readonly accessException?: boolean;
 }
@@ -72,7 +73,7 @@ export function differences(a: Result, b: Result, tolerance: Tolerance = {}): Di
   };
   if (a.kind === ENDED.program || b.kind === ENDED.program) {
     const code = codeOf(a);
-    low(0x8d, 'instruction length', 1);
+    if (!tolerance.instructionLength) low(0x8d, 'instruction length', 1);
     low(0x150, 'old PSW mask', 8);
     if (!tolerance.breakingEvent) low(0x110, 'breaking-event address', 8);
     if (!tolerance.accessException) {

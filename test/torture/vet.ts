@@ -10,7 +10,7 @@ import { PSW_BA, PSW_EA } from '../../src/cpu/registers.ts';
 import { type Case, type Item, type Placed, place } from './case.ts';
 import type { Coverage } from './coverage.ts';
 import { disagreement, endingDisagreement } from './disagreements.ts';
-import { isBrokenOff } from './generate.ts';
+import { isBrokenOff, mayOccur } from './generate.ts';
 import { ENDED, WINDOW, WINDOW_SIZE } from './layout.ts';
 import { FUEL, type Lpar } from './lpar.ts';
 
@@ -129,7 +129,8 @@ function stepsOf(lpar: Lpar, test: Case, placed: Placed, address: number): Step[
   const target = READ_6(placed.bytes, at - WINDOW);
   if (operands.r1) target[0] |= lpar.cpu.gr32(operands.r1) & 0xff;
   const targetRow = decoder.decode(...target);
-  if (!targetRow) return [step];
+  // What is not implemented here may be there.
+  if (!targetRow || !mayOccur(targetRow)) return undefined;
   return [
     step,
     { address: at, row: targetRow, operands: operandsOf(targetRow.format, ...target), lpar, test, executed: true },
