@@ -1,8 +1,7 @@
 /**
  * Time (PoP ch. 4, "Timing"). All threads of a machine share one clock: milliseconds since the machine was made, which
- * each thread counts with its own monotonic clock from an origin in shared memory. The TOD clock is that plus an epoch,
- * in units of 2^-12 microseconds; the CPU timer and the clock comparator are kept as TOD-clock values at which something
- * happens, and as times of the machine's clock for whoever must wake up then.
+ * each thread counts with its own monotonic clock from an origin in shared memory. In units of 2^-12 microseconds, plus
+ * an epoch, that is the TOD clock. Values of 64 bits are handled as two halves: clocks are read often.
  */
 
 import * as state from './state.ts';
@@ -11,6 +10,9 @@ import * as state from './state.ts';
 export const UNITS = 4_096_000;
 /** TOD-clock value at 1970-01-01 00:00 UTC: it counts from 1900. */
 const UNIX_EPOCH = 2_208_988_800_000n * BigInt(UNITS);
+const HALF = 0x1_0000_0000;
+/** Step of STORE CLOCK: values of one CPU are this far apart, and the CPUs' addresses make them differ. */
+const STEP = 256;
 const unsigned = (value: bigint): bigint => BigInt.asUintN(64, value);
 
 /** Sets up the words that the clocks of all threads share; the TOD clock shows the host's time. */
@@ -25,20 +27,26 @@ export function startClock(memory: WebAssembly.Memory, layout: state.Layout): vo
 }
 
 export class Clock {
+  readonly #i32: Int32Array;
   readonly #u64: BigUint64Array;
+  /** Indices of doublewords. */
   readonly #epoch: number;
   readonly #physical: number;
-  readonly #last: number;
   readonly #offset: number;
+  /** Address of the CPU whose clock this is. */
+  readonly #number: number;
+  #lastHigh = 0;
+  #lastLow = 0;
 
   /** `startClock` has run. */
-  constructor(memory: WebAssembly.Memory, layout: state.Layout) {
+  constructor(memory: WebAssembly.Memory, layout: state.Layout, number: number) {
+    this.#i32 = new Int32Array(memory.buffer);
     this.#u64 = new BigUint64Array(memory.buffer);
     this.#epoch = (layout.machine + state.TOD_EPOCH) / 8;
     this.#physical = (layout.machine + state.PHYSICAL_EPOCH) / 8;
-    this.#last = (layout.machine + state.TOD_LAST) / 8;
     const origin = new Float64Array(memory.buffer)[(layout.machine + state.CLOCK_ORIGIN) / 8]!;
     this.#offset = performance.timeOrigin - origin;
+    this.#number = number;
   }
 
   /** Milliseconds of the machine's clock. */
@@ -46,29 +54,50 @@ export class Clock {
     return performance.now() + this.#offset;
   }
 
-  /** The TOD clock at a time of the machine's clock; not unique. */
-  tod(now = this.now()): bigint {
-    return unsigned(this.#u64[this.#epoch]! + BigInt(Math.floor(now * UNITS)));
+  /** The same in TOD-clock units, a whole number. */
+  units(): number {
+    return Math.floor((performance.now() + this.#offset) * UNITS);
   }
 
-  /** A TOD-clock value above every one that was given before, to any CPU. */
-  uniqueTod(): bigint {
-    let value = this.tod();
-    for (;;) {
-      const last = Atomics.load(this.#u64, this.#last);
-      if (value <= last) value = last + 1n;
-      if (Atomics.compareExchange(this.#u64, this.#last, last, value) === last) return value;
+  // The TOD clock, read into the doubleword with this index of its lower half among 32-bit words
+
+  /** Not unique (STORE CLOCK FAST). */
+  read(word: number): void {
+    const i32 = this.#i32;
+    const units = this.units();
+    const low = (i32[this.#epoch * 2]! >>> 0) + (units % HALF);
+    i32[word] = low;
+    i32[word + 1] = i32[this.#epoch * 2 + 1]! + Math.floor(units / HALF) + (low >= HALF ? 1 : 0);
+  }
+
+  /** A value above every one that this CPU was given before, and unlike all that others are given. */
+  readUnique(word: number): void {
+    const i32 = this.#i32;
+    this.read(word);
+    let high = i32[word + 1]! >>> 0;
+    let low = ((i32[word]! & -STEP) | this.#number) >>> 0;
+    if (high < this.#lastHigh || (high === this.#lastHigh && low <= this.#lastLow)) {
+      low = this.#lastLow + STEP;
+      high = this.#lastHigh;
+      if (low >= HALF) {
+        low -= HALF;
+        high++;
+      }
     }
+    this.#lastHigh = high;
+    this.#lastLow = low;
+    i32[word] = low;
+    i32[word + 1] = high;
   }
 
-  /** When the TOD clock reaches a value, in milliseconds of the machine's clock. */
-  timeOf(tod: bigint): number {
-    return Number(tod - this.#u64[this.#epoch]!) / UNITS;
+  /** The TOD clock now. */
+  tod(): bigint {
+    return unsigned(this.#u64[this.#epoch]! + BigInt(this.units()));
   }
 
   /** The physical clock, which nothing sets. */
   physical(): bigint {
-    return unsigned(this.#u64[this.#physical]! + BigInt(Math.floor(this.now() * UNITS)));
+    return unsigned(this.#u64[this.#physical]! + BigInt(this.units()));
   }
 
   /** The TOD offset: TOD clock less physical clock. */
@@ -76,24 +105,37 @@ export class Clock {
     return unsigned(this.#u64[this.#epoch]! - this.#u64[this.#physical]!);
   }
 
-  setOffset(value: bigint): void {
-    Atomics.store(this.#u64, this.#epoch, unsigned(this.#u64[this.#physical]! + value));
-    Atomics.store(this.#u64, this.#last, 0n);
+  /** When the TOD clock reaches a value, in milliseconds of the machine's clock. */
+  timeOf(high: number, low: number): number {
+    const i32 = this.#i32;
+    const epoch = this.#epoch * 2;
+    const difference = (high >>> 0) - (i32[epoch + 1]! >>> 0);
+    return (difference * HALF + ((low >>> 0) - (i32[epoch]! >>> 0))) / UNITS;
   }
 
   /** SET CLOCK. */
   setTod(value: bigint): void {
-    const now = BigInt(Math.floor(this.now() * UNITS));
-    Atomics.store(this.#u64, this.#epoch, unsigned(value - now));
-    Atomics.store(this.#u64, this.#last, 0n);
+    this.#setEpoch(value - BigInt(this.units()));
+  }
+
+  setOffset(value: bigint): void {
+    this.#setEpoch(this.#u64[this.#physical]! + value);
+  }
+
+  #setEpoch(value: bigint): void {
+    Atomics.store(this.#u64, this.#epoch, unsigned(value));
+    this.#lastHigh = 0;
+    this.#lastLow = 0;
   }
 }
 
 /** The clock comparator and the CPU timer of one CPU. */
 export class Timers {
   readonly clock: Clock;
+  readonly #i32: Int32Array;
   readonly #u64: BigUint64Array;
   readonly #f64: Float64Array;
+  /** Indices of doublewords. */
   readonly #comparator: number;
   readonly #timerEnd: number;
   readonly #deadline: number;
@@ -105,8 +147,9 @@ export class Timers {
   /** While the CPU is stopped the CPU timer stands still at this value. */
   #stoppedAt: bigint | undefined;
 
-  constructor(memory: WebAssembly.Memory, layout: state.Layout, cpuBase: number) {
-    this.clock = new Clock(memory, layout);
+  constructor(memory: WebAssembly.Memory, layout: state.Layout, cpuBase: number, number: number) {
+    this.clock = new Clock(memory, layout, number);
+    this.#i32 = new Int32Array(memory.buffer);
     this.#u64 = new BigUint64Array(memory.buffer);
     this.#f64 = new Float64Array(memory.buffer);
     this.#comparator = (cpuBase + state.CLOCK_COMPARATOR) / 8;
@@ -122,17 +165,39 @@ export class Timers {
   get clockComparator(): bigint {
     return this.#u64[this.#comparator]!;
   }
-  set clockComparator(value: bigint) {
-    this.#u64[this.#comparator] = value;
+
+  /** The comparator from the doubleword at this index of its lower half among 32-bit words. */
+  setClockComparator(word: number): void {
+    this.#i32[this.#comparator * 2] = this.#i32[word]!;
+    this.#i32[this.#comparator * 2 + 1] = this.#i32[word + 1]!;
     this.recompute();
   }
 
   /** A signed number that counts down; negative: the interruption is due. */
   get cpuTimer(): bigint {
-    return BigInt.asIntN(64, this.#u64[this.#timerEnd]! - this.clock.tod());
+    return this.#stoppedAt ?? BigInt.asIntN(64, this.#u64[this.#timerEnd]! - BigInt(this.clock.units()));
   }
   set cpuTimer(value: bigint) {
-    this.#u64[this.#timerEnd] = unsigned(this.clock.tod() + value);
+    this.#u64[this.#timerEnd] = unsigned(BigInt(this.clock.units()) + value);
+    this.recompute();
+  }
+
+  readCpuTimer(word: number): void {
+    const i32 = this.#i32;
+    const end = this.#timerEnd * 2;
+    const units = this.clock.units();
+    const low = (i32[end]! >>> 0) - (units % HALF);
+    i32[word] = low;
+    i32[word + 1] = i32[end + 1]! - Math.floor(units / HALF) - (low < 0 ? 1 : 0);
+  }
+
+  setCpuTimer(word: number): void {
+    const i32 = this.#i32;
+    const end = this.#timerEnd * 2;
+    const units = this.clock.units();
+    const low = (i32[word]! >>> 0) + (units % HALF);
+    i32[end] = low;
+    i32[end + 1] = i32[word + 1]! + Math.floor(units / HALF) + (low >= HALF ? 1 : 0);
     this.recompute();
   }
 
@@ -141,16 +206,20 @@ export class Timers {
     this.#stoppedAt ??= this.cpuTimer;
   }
   start(): void {
-    if (this.#stoppedAt !== undefined) this.cpuTimer = this.#stoppedAt;
+    if (this.#stoppedAt === undefined) return;
+    const value = this.#stoppedAt;
     this.#stoppedAt = undefined;
+    this.cpuTimer = value;
   }
 
   /** To be called when the comparator, the timer or the clock has been set. */
   recompute(): void {
+    const i32 = this.#i32;
     this.changed = true;
-    this.clockComparatorDue = this.clock.timeOf(this.clockComparator);
-    const timer = this.cpuTimer;
-    this.cpuTimerDue = timer < 0n ? Number.NEGATIVE_INFINITY : this.now() + Number(timer) / UNITS;
+    const comparator = this.#comparator * 2;
+    this.clockComparatorDue = this.clock.timeOf(i32[comparator + 1]!, i32[comparator]!);
+    const end = this.#timerEnd * 2;
+    this.cpuTimerDue = (i32[end + 1]! * HALF + (i32[end]! >>> 0)) / UNITS;
   }
 
   /** When the first of them is due, as far as `subclasses` (CR0 bits 52 and 53 as 2 and 1) enable them. */

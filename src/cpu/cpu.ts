@@ -84,8 +84,9 @@ export class Cpu extends Registers {
     this.code = new CodePages(this);
     this.dat = new Translator(this);
     this.access = new LogicalAccess(this);
-    this.timers = new Timers(storage.memory, storage.layout, this.base);
+    this.timers = new Timers(storage.memory, storage.layout, this.base, number);
     this.interruptions = new Interruptions(this);
+    this.setField32(state.CPU_ADDRESS, number);
   }
 
   /** SET PREFIX: the real addresses of two 4 KiB pages move, so nothing known about storage holds any more. */
@@ -114,18 +115,29 @@ export class Cpu extends Registers {
     return { address, length: this.#lengthAt(this.i32[word]!, this.i32[word + 1]!) };
   }
 
+  /** Length of the current instruction; 0 when it cannot be fetched. */
+  instructionLength(): number {
+    const executing = this.i32[(this.base + state.EXECUTING) >>> 2]!;
+    const word = (this.base + state.PSW_ADDRESS) >>> 2;
+    return executing ? executing >>> 8 : this.#lengthAt(this.i32[word]!, this.i32[word + 1]!);
+  }
+
   /** Makes the PSW designate the next instruction, for millicode that returns LEAVE. */
   advance(): void {
+    this.moveBehind(this.instructionLength());
+  }
+
+  /** Sets the instruction address to that of the current instruction, EXECUTE's own while its target runs, plus `step`. */
+  moveBehind(step: number): void {
     const { i32 } = this;
     const word = this.base >>> 2;
     const executing = i32[word + state.EXECUTING / 4]!;
     const low = i32[word + state.PSW_ADDRESS / 4]!;
     const high = i32[word + state.PSW_ADDRESS / 4 + 1]!;
-    const step = executing ? (executing >>> 8) - (executing & 0xff) + 8 : this.#lengthAt(low, high);
-    const next = (low >>> 0) + step;
+    const next = (low >>> 0) + step - (executing ? (executing & 0xff) - 8 : 0);
+    const carry = next > 0xffff_ffff ? 1 : next < 0 ? -1 : 0;
     i32[word + state.PSW_ADDRESS / 4] = next & i32[word + state.ADDRESS_MASK / 4]!;
-    i32[word + state.PSW_ADDRESS / 4 + 1] =
-      (high + (next > 0xffff_ffff ? 1 : 0)) & i32[word + state.ADDRESS_MASK / 4 + 1]!;
+    i32[word + state.PSW_ADDRESS / 4 + 1] = (high + carry) & i32[word + state.ADDRESS_MASK / 4 + 1]!;
     i32[word + state.EXECUTING / 4] = 0;
   }
 

@@ -175,11 +175,10 @@ export class Interruptions {
     let length: number;
     if (fault instanceof ProgramInterruption && fault.length >= 0) length = fault.length;
     else {
-      const instruction = cpu.currentInstruction();
       // An instruction that could not be fetched has no length; two stands for it.
-      length = (fault instanceof AccessFault && fault.fetching) || !instruction.length ? 2 : instruction.length;
+      length = fault instanceof AccessFault && fault.fetching ? 2 : cpu.instructionLength() || 2;
       const nullified = nullifies(code) && !(fault instanceof ProgramInterruption && fault.completed);
-      cpu.pswAddress = (instruction.address + (nullified ? 0n : BigInt(length))) & cpu.addressMask;
+      cpu.moveBehind(nullified ? 0 : length);
     }
     this.store32(PROGRAM_CODE, (length << 16) | code);
     if (fault instanceof AccessFault) {

@@ -81,7 +81,7 @@ export const EMERGENCY_SIGNALS = 0x3010;
 export const MALFUNCTION_ALERTS = 0x3030;
 /** Clock comparator, a TOD-clock value. */
 export const CLOCK_COMPARATOR = 0x3050;
-/** The CPU timer as the TOD-clock value at which it reaches zero. */
+/** Where the CPU timer reaches zero, in TOD-clock units of the machine's clock (clock.ts). */
 export const CPU_TIMER_END = 0x3058;
 /** When the CPU must be interrupted by a timer, in milliseconds of the machine's clock (clock.ts), as a double. */
 export const DEADLINE = 0x3060;
@@ -89,6 +89,9 @@ export const DEADLINE = 0x3060;
 export const CPU_STATE = 0x3068;
 /** Not zero: an interruption condition is pending that the PSW or the control registers keep off. */
 export const HELD = 0x306c;
+/** Doublewords that an instruction hands to its millicode, or gets from it. */
+export const OPERAND = 0x3080;
+export const CPU_ADDRESS = 0x3090;
 /** What LOAD PROGRAM PARAMETER loaded. */
 export const PROGRAM_PARAMETER = 0x3070;
 /** Tags of the TLB contexts, 16 bytes each: ASCE, controls, last use. */
@@ -140,9 +143,8 @@ export const FLOATING = 0x00;
 export const SERVICE_PARAMETER = 0x04;
 /** I/O-interruption subclasses with a pending interruption: bit 0x80 >> ISC. */
 export const IO_PENDING = 0x08;
-/** TOD clock at the origin of the machine's clock, a 64-bit number; the last value that STORE CLOCK gave. */
+/** TOD clock at the origin of the machine's clock, a 64-bit number. */
 export const TOD_EPOCH = 0x10;
-export const TOD_LAST = 0x18;
 /** Origin of the machine's clock, in milliseconds of the host's absolute time, as a double. */
 export const CLOCK_ORIGIN = 0x20;
 /** How many CPUs execute instructions, neither stopped nor waiting; waiters are notified when it leaves 0. */

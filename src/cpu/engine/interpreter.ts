@@ -667,6 +667,7 @@ class InterpretedInsn implements Insn {
   setFprF32 = (register: Register, value: F32): void =>
     this.writeRegister(storeOp.f32, register, 4, state.FPR + 4, value);
   ar = (register: Register): I32 => this.readRegister('i32', loadOp.i32, register, 2, state.AR);
+  cr = (register: Register): I64 => this.readRegister('i64', loadOp.i64, register, 3, state.CR);
   setAr = (register: Register, value: I32): void => this.writeRegister(storeOp.i32, register, 2, state.AR, value);
 
   state32 = (offset: number): I32 => this.f.evaluate(this.run.load32(offset));

@@ -1,6 +1,6 @@
 /** Control instructions (PoP ch. 10), and those of chapter 7 that concern the PSW, the clock and the facilities. */
 
-import { type I32, i32 } from '../ir/expr.ts';
+import { type I32, i32, k32 } from '../ir/expr.ts';
 import * as control from '../millicode/control.ts';
 import * as facility from '../millicode/facility.ts';
 import * as psw from '../millicode/psw.ts';
@@ -69,11 +69,53 @@ function systemMask(
   );
 }
 
+/** A doubleword on an integral boundary that millicode uses, from OPERAND. */
+const consumes =
+  (work: Millicode): Semantics =>
+  i => {
+    const address = i.address();
+    i.aligned(address, 8);
+    i.setState64(state.OPERAND, i.load64(address));
+    i.millicode(work);
+  };
+
+/** A doubleword that millicode makes, in OPERAND. */
+const produces =
+  (work: Millicode, boundary: 1 | 8): Semantics =>
+  i => {
+    const address = i.address();
+    if (boundary > 1) i.aligned(address, boundary);
+    const place = i.place(address, 8, 'store');
+    i.millicode(work);
+    place.store64(i.state64(state.OPERAND));
+  };
+
+const setsCc0 =
+  (semantics: Semantics): Semantics =>
+  i => {
+    semantics(i);
+    i.setCc(k32(0));
+  };
+
 export const controlInstructions: readonly Instruction[] = [
   // The PSW
   insn('SVC', 0x0a, I, 'z', by(psw.supervisorCall)),
   insn('LPSW', 0x82, S, 'z', by(psw.loadPsw), privileged),
-  insn('LPSWE', 0xb2b2, S, 'z', by(psw.loadPswExtended), privileged),
+  insn(
+    'LPSWE',
+    0xb2b2,
+    S,
+    'z',
+    i => {
+      const address = i.address();
+      i.aligned(address, 8);
+      const place = i.place(address, 16, 'fetch');
+      i.setState64(state.OPERAND, place.load64());
+      i.setState64(state.OPERAND + 8, place.load64(8));
+      i.millicode(psw.loadPswExtended);
+    },
+    privileged,
+  ),
   insn('SSM', 0x80, S, 'z', i => systemMask(i, 2, psw.setSystemMaskFrom, old => old, false), privileged),
   insn(
     'STNSM',
@@ -115,12 +157,60 @@ export const controlInstructions: readonly Instruction[] = [
 
   // Control registers, prefix, identity
   insn('LCTL', 0xb7, RS_cc, 'z', by(control.loadControl), privileged),
-  insn('LCTLG', 0xeb2f, RSY_cc, 'z', by(control.loadControl64), privileged),
+  insn(
+    'LCTLG',
+    0xeb2f,
+    RSY_cc,
+    'z',
+    i => {
+      const one = i32.eq(i.field('c1'), i.field('c3'));
+      i.if(
+        one,
+        () => {
+          const address = i.address();
+          i.aligned(address, 8);
+          i.setState64(state.OPERAND, i.load64(address));
+          i.millicode(control.loadOneControl64);
+        },
+        () => i.millicode(control.loadControl64),
+      );
+    },
+    privileged,
+  ),
   insn('STCTL', 0xb6, RS_cc, 'z', by(control.storeControl), privileged),
-  insn('STCTG', 0xeb25, RSY_cc, 'z', by(control.storeControl64), privileged),
+  insn(
+    'STCTG',
+    0xeb25,
+    RSY_cc,
+    'z',
+    i => {
+      const one = i32.eq(i.field('c1'), i.field('c3'));
+      i.if(
+        one,
+        () => {
+          const address = i.address();
+          i.aligned(address, 8);
+          i.store64(address, i.cr('c1'));
+        },
+        () => i.millicode(control.storeControl64),
+      );
+    },
+    privileged,
+  ),
   insn('SPX', 0xb210, S, 'z', by(control.setPrefix), privileged),
   insn('STPX', 0xb211, S, 'z', by(control.storePrefix), privileged),
-  insn('STAP', 0xb212, S, 'z', by(control.storeCpuAddress), privileged),
+  insn(
+    'STAP',
+    0xb212,
+    S,
+    'z',
+    i => {
+      const address = i.address();
+      i.aligned(address, 2);
+      i.store16(address, i.state32(state.CPU_ADDRESS));
+    },
+    privileged,
+  ),
   insn('STIDP', 0xb202, S, 'z', by(control.storeCpuId), privileged),
   insn('STSI', 0xb27d, S, 'z', by(facility.storeSystemInformation), privileged),
   insn('STFL', 0xb2b1, S, 'z', by(facility.storeFacilityList), privileged),
@@ -178,15 +268,21 @@ export const controlInstructions: readonly Instruction[] = [
   insn('MVPG', 0xb254, RRE, 'z', by(space.movePage)),
 
   // Clocks and timers
-  insn('STCK', 0xb205, S, 'z', by(time.storeClock)),
-  insn('STCKF', 0xb27c, S, 25, by(time.storeClockFast)),
-  insn('STCKE', 0xb278, S, 'z', by(time.storeClockExtended)),
+  insn('STCK', 0xb205, S, 'z', setsCc0(produces(time.readClock, 1))),
+  insn('STCKF', 0xb27c, S, 25, setsCc0(produces(time.readClockFast, 1))),
+  insn('STCKE', 0xb278, S, 'z', i => {
+    const place = i.place(i.address(), 16, 'store');
+    i.millicode(time.readClockExtended);
+    place.store64(i.state64(state.OPERAND));
+    place.store64(i.state64(state.OPERAND + 8), 8);
+    i.setCc(k32(0));
+  }),
   insn('SCK', 0xb204, S, 'z', by(time.setClock), privileged),
   insn('SCKPF', 0x0107, E, 'z', by(time.setClockProgrammableField), privileged),
-  insn('SCKC', 0xb206, S, 'z', by(time.setClockComparator), privileged),
-  insn('STCKC', 0xb207, S, 'z', by(time.storeClockComparator), privileged),
-  insn('SPT', 0xb208, S, 'z', by(time.setCpuTimer), privileged),
-  insn('STPT', 0xb209, S, 'z', by(time.storeCpuTimer), privileged),
+  insn('SCKC', 0xb206, S, 'z', consumes(time.setClockComparator), privileged),
+  insn('STCKC', 0xb207, S, 'z', produces(time.readClockComparator, 8), privileged),
+  insn('SPT', 0xb208, S, 'z', consumes(time.setCpuTimer), privileged),
+  insn('STPT', 0xb209, S, 'z', produces(time.readCpuTimer, 8), privileged),
   insn('PTFF', 0x0104, E, 28, by(time.performTimingFunction)),
   insn('ECTG', 0xc81, SSF, 31, by(time.extractCpuTime)),
 

@@ -26,11 +26,25 @@ function loadControls(cpu: Cpu, operands: Operands, size: 4 | 8): number {
       cpu.i32[first + register * 2] = words[n * 2 + 1]!;
     } else cpu.i32[first + register * 2] = words[n]!;
   }
+  return controlsLoaded(cpu, changed);
+}
+
+/** Registers have been loaded: bits by their numbers. */
+function controlsLoaded(cpu: Cpu, changed: number): number {
   cpu.advance();
   if (changed & MAPPING) cpu.mappingChanged();
   // CR0 has the masks of the timers.
   if (changed & 1) cpu.timers.changed = true;
   return LEAVE;
+}
+
+/** LCTLG of one register, from OPERAND. */
+export function loadOneControl64(cpu: Cpu, { c1 }: Operands): number {
+  const from = (cpu.base + state.OPERAND) >>> 2;
+  const to = (cpu.base + state.CR + 8 * c1!) >>> 2;
+  cpu.i32[to] = cpu.i32[from]!;
+  cpu.i32[to + 1] = cpu.i32[from + 1]!;
+  return controlsLoaded(cpu, 1 << c1!);
 }
 
 export const loadControl = (cpu: Cpu, operands: Operands): number => loadControls(cpu, operands, 4);
@@ -66,10 +80,6 @@ export function setPrefix(cpu: Cpu, operands: Operands): number {
 
 export function storePrefix(cpu: Cpu, operands: Operands): void {
   cpu.access.write32(alignedAddress(cpu, operands, 4), cpu.prefix, operands.b2!);
-}
-
-export function storeCpuAddress(cpu: Cpu, operands: Operands): void {
-  cpu.access.write16(alignedAddress(cpu, operands, 2), cpu.number, operands.b2!);
 }
 
 export function storeCpuId(cpu: Cpu, operands: Operands): void {

@@ -698,7 +698,7 @@ function trace(cpu: Cpu, operands: Operands, wide: boolean): void {
   const longest = wide ? 144 : 76;
   const at = cpu.cr(12) & 0x3fff_ffff_ffff_fffcn;
   if ((at & 0xfffn) + BigInt(longest) > 4095n) throw new ProgramInterruption(program.TRACE_TABLE);
-  const clock = cpu.timers.clock.uniqueTod();
+  const clock = cpu.timers.clock.tod();
   const start = wide ? 16 : 12;
   const bytes = new Uint8Array(start + count * (wide ? 8 : 4));
   const view = new DataView(bytes.buffer);

@@ -5,12 +5,13 @@ import type { Operands } from '../isa/insn.ts';
 import { PRIVILEGED_OPERATION, ProgramInterruption, SPECIAL_OPERATION, SPECIFICATION } from '../program.ts';
 import * as state from '../state.ts';
 
-/** Base, index and displacement of operand 1 to 4, in the addressing mode. */
-export function operandAddress(cpu: Cpu, operands: Operands, operand: 1 | 2 | 3 | 4 = 2): bigint {
-  const base = operands[`b${operand}`]!;
-  const index = operands[`x${operand}`] ?? 0;
-  let address = BigInt(operands[`d${operand}`]!);
-  if (base) address += cpu.gr(base);
+/** Base, index and displacement of operand 1, 2 or 4, in the addressing mode. */
+export function operandAddress(cpu: Cpu, operands: Operands, operand: 1 | 2 | 4 = 2): bigint {
+  const base = operand === 2 ? operands.b2! : operand === 1 ? operands.b1! : operands.b4!;
+  const displacement = operand === 2 ? operands.d2! : operand === 1 ? operands.d1! : operands.d4!;
+  const index = (operand === 2 && operands.x2) || 0;
+  let address = base ? cpu.gr(base) : 0n;
+  if (displacement) address += BigInt(displacement);
   if (index) address += cpu.gr(index);
   return address & cpu.addressMask;
 }

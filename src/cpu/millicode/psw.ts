@@ -5,9 +5,15 @@ import { LEAVE, type Operands } from '../isa/insn.ts';
 import * as state from '../state.ts';
 import { alignedAddress, operandAddress, specify } from './operands.ts';
 
-/** Where the breaking event was: at this instruction. */
+/** Where the breaking event was: at this instruction, or at the EXECUTE that it is the target of. */
 function breakingEvent(cpu: Cpu): void {
-  cpu.breakingEventAddress = cpu.currentInstruction().address;
+  const word = cpu.base >>> 2;
+  const executing = cpu.i32[word + state.EXECUTING / 4]!;
+  if (executing) cpu.breakingEventAddress = cpu.currentInstruction().address;
+  else {
+    cpu.i32[word + state.BEA / 4] = cpu.i32[word + state.PSW_ADDRESS / 4]!;
+    cpu.i32[word + state.BEA / 4 + 1] = cpu.i32[word + state.PSW_ADDRESS / 4 + 1]!;
+  }
 }
 
 export function loadPsw(cpu: Cpu, operands: Operands): number {
@@ -22,34 +28,22 @@ export function loadPsw(cpu: Cpu, operands: Operands): number {
   return LEAVE;
 }
 
-export function loadPswExtended(cpu: Cpu, operands: Operands): number {
-  const address = alignedAddress(cpu, operands, 8);
-  const { i32, access, layout } = cpu;
-  const space = access.space(operands.b2!);
-  const low = Number(address & 0xffff_ffffn) | 0;
-  const high = Number(BigInt.asIntN(32, address >> 32n));
+/** LPSWE: the PSW is in OPERAND. */
+export function loadPswExtended(cpu: Cpu): number {
   breakingEvent(cpu);
-  if ((low & 0xfff) <= 0xff0) {
-    const at = (layout.top - access.locate(space, low, high, false) - 4) >>> 2;
-    cpu.interruptions.loadPsw(i32[at]!, i32[at - 1]!, i32[at - 2]!, i32[at - 3]!);
-  } else {
-    const mask = access.read64(address, operands.b2!);
-    const target = access.read64(address + 8n, operands.b2!);
-    cpu.interruptions.loadPsw(
-      Number(mask >> 32n),
-      Number(mask & 0xffff_ffffn),
-      Number(target >> 32n),
-      Number(target & 0xffff_ffffn),
-    );
-  }
+  const { i32 } = cpu;
+  const at = (cpu.base + state.OPERAND) >>> 2;
+  cpu.interruptions.loadPsw(i32[at + 1]!, i32[at]!, i32[at + 3]!, i32[at + 2]!);
+  cpu.setField32(state.EXECUTING, 0);
   cpu.interruptions.checkPsw();
   return LEAVE;
 }
 
 export function supervisorCall(cpu: Cpu, operands: Operands): number {
-  const { address, length } = cpu.currentInstruction();
-  cpu.pswAddress = (address + BigInt(length)) & cpu.addressMask;
-  cpu.interruptions.supervisorCall(operands.i1!, length);
+  const executing = cpu.field32(state.EXECUTING);
+  const number = operands.i1!;
+  cpu.advance();
+  cpu.interruptions.supervisorCall(number, executing ? executing >>> 8 : 2);
   return LEAVE;
 }
 

@@ -5,37 +5,43 @@ import { LEAVE, type Operands } from '../isa/insn.ts';
 import * as state from '../state.ts';
 import { alignedAddress, inProblemState, operandAddress, privilege, specify } from './operands.ts';
 
-export function storeClock(cpu: Cpu, operands: Operands): void {
-  const address = operandAddress(cpu, operands);
-  cpu.access.write64(address, cpu.timers.clock.uniqueTod(), operands.b2!);
-  cpu.cc = 0;
+// STORE CLOCK and the like: the instruction stores what is left in OPERAND, and loads SET's operand there.
+
+const operandWord = (cpu: Cpu): number => (cpu.base + state.OPERAND) >>> 2;
+
+export function readClock(cpu: Cpu): void {
+  cpu.timers.clock.readUnique(operandWord(cpu));
 }
 
-export function storeClockFast(cpu: Cpu, operands: Operands): void {
-  const address = operandAddress(cpu, operands);
-  cpu.access.write64(address, cpu.timers.clock.tod(), operands.b2!);
-  cpu.cc = 0;
+export function readClockFast(cpu: Cpu): void {
+  cpu.timers.clock.read(operandWord(cpu));
 }
 
-/** Epoch index, the clock, bits below it that are not all zero, and the TOD programmable field. */
-export function storeClockExtended(cpu: Cpu, operands: Operands): void {
-  const address = operandAddress(cpu, operands);
-  const bytes = new Uint8Array(16);
-  const view = new DataView(bytes.buffer);
-  cpu.access.probe(address, 16, operands.b2!, true);
-  view.setBigUint64(1, cpu.timers.clock.uniqueTod());
-  bytes[13] = 1;
-  view.setUint16(14, cpu.field32(state.TODPR));
-  cpu.access.writeBytes(address, bytes, operands.b2!);
-  cpu.cc = 0;
+/** Two doublewords: epoch index and clock, bits below it that are not all zero, the TOD programmable field. */
+export function readClockExtended(cpu: Cpu): void {
+  const { i32 } = cpu;
+  const word = operandWord(cpu);
+  cpu.timers.clock.readUnique(word);
+  const low = i32[word]!;
+  const high = i32[word + 1]!;
+  i32[word + 1] = high >>> 8;
+  i32[word] = (high << 24) | (low >>> 8);
+  i32[word + 3] = low << 24;
+  i32[word + 2] = 0x1_0000 | cpu.field32(state.TODPR);
+}
+
+export function readClockComparator(cpu: Cpu): void {
+  cpu.setField64(state.OPERAND, cpu.timers.clockComparator);
+}
+
+export function readCpuTimer(cpu: Cpu): void {
+  cpu.timers.readCpuTimer(operandWord(cpu));
 }
 
 export function setClock(cpu: Cpu, operands: Operands): number {
   const value = cpu.access.read64(alignedAddress(cpu, operands, 8), operands.b2!);
-  const { timers } = cpu;
-  const timer = timers.cpuTimer;
-  timers.clock.setTod(value);
-  timers.cpuTimer = timer;
+  cpu.timers.clock.setTod(value);
+  cpu.timers.recompute();
   cpu.cc = 0;
   cpu.advance();
   return LEAVE;
@@ -48,24 +54,24 @@ export function setClockProgrammableField(cpu: Cpu): void {
   cpu.setField32(state.TODPR, value);
 }
 
-export function setClockComparator(cpu: Cpu, operands: Operands): number {
-  cpu.timers.clockComparator = cpu.access.read64(alignedAddress(cpu, operands, 8), operands.b2!);
+/** Milliseconds: a timer that is due sooner is looked at when it is set; ticks are there for the others. */
+const SOON = 1;
+
+/** Leaves when an interruption may be due before the next tick. */
+function timerSet(cpu: Cpu, due: number): number | undefined {
+  if (due - cpu.timers.now() > SOON) return undefined;
   cpu.advance();
   return LEAVE;
 }
 
-export function storeClockComparator(cpu: Cpu, operands: Operands): void {
-  cpu.access.write64(alignedAddress(cpu, operands, 8), cpu.timers.clockComparator, operands.b2!);
+export function setClockComparator(cpu: Cpu): number | undefined {
+  cpu.timers.setClockComparator(operandWord(cpu));
+  return timerSet(cpu, cpu.timers.clockComparatorDue);
 }
 
-export function setCpuTimer(cpu: Cpu, operands: Operands): number {
-  cpu.timers.cpuTimer = BigInt.asIntN(64, cpu.access.read64(alignedAddress(cpu, operands, 8), operands.b2!));
-  cpu.advance();
-  return LEAVE;
-}
-
-export function storeCpuTimer(cpu: Cpu, operands: Operands): void {
-  cpu.access.write64(alignedAddress(cpu, operands, 8), BigInt.asUintN(64, cpu.timers.cpuTimer), operands.b2!);
+export function setCpuTimer(cpu: Cpu): number | undefined {
+  cpu.timers.setCpuTimer(operandWord(cpu));
+  return timerSet(cpu, cpu.timers.cpuTimerDue);
 }
 
 /** EXTRACT CPU TIME: GR0 the first operand less the CPU timer, GR1 the second operand, R3 what its address designates. */
@@ -143,9 +149,8 @@ export function performTimingFunction(cpu: Cpu): void {
       break;
     default: {
       const value = access.read64(address, 1);
-      const timer = cpu.timers.cpuTimer;
       clock.setOffset(code === SET_TOD_OFFSET ? value : offset + value);
-      cpu.timers.cpuTimer = timer;
+      cpu.timers.recompute();
     }
   }
   cpu.cc = 0;
