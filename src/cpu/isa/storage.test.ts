@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ADDRESSING, SPECIFICATION } from '../program.ts';
-import { PSW_BA, PSW_EA } from '../registers.ts';
+import { PSW_BA, PSW_DAT, PSW_EA } from '../registers.ts';
 import { machine, ORIGIN, type TestMachine } from '../testing.ts';
 
 const BASE = 0x10000;
@@ -252,4 +252,45 @@ test('Unicode', () => {
   assert.deepEqual(convert('cu24 %r2,%r4,1', 'd8340041'), [2, '3000 40 2000 4', '']);
   assert.deepEqual(convert('cu41 %r2,%r4', '00110000'), [2, '3000 40 2000 4', '']);
   assert.deepEqual(convert('cu12 %r2,%r4', 'e282'), [0, '3000 40 2000 2', '']);
+});
+
+test('each operand in the space of its access register', () => {
+  const SPACE = 0x10000;
+  const PAGES = 0x14000;
+  const run = (source: string): TestMachine => {
+    const m = machine(source, { mask: PSW_EA | PSW_BA | PSW_DAT | (1n << 46n), data: 'table: .skip 256' });
+    // Primary: real storage. Secondary: pages 2 and 3 of a segment table are frames 6 and 5.
+    m.storage.write64(SPACE, BigInt(PAGES));
+    m.storage.write64(PAGES + 16, 0x6000n);
+    m.storage.write64(PAGES + 24, 0x5000n);
+    m.store(0x6ffe, 'a1a2').store(0x5000, 'a3a4').store(0x3000, 'b1b2b3b4');
+    m.gr(2, 0x3000).gr(3, 4).gr(4, 0x2ffe).gr(5, 4).ar(2, 0).ar(4, 1);
+    return m.cr(1, 0x20n).cr(7, BigInt(SPACE)).run();
+  };
+  for (const source of ['mvc 0(4,%r2),0(%r4)', 'mvcl %r2,%r4', 'mvcle %r2,%r4,0', 'mvst %r2,%r4']) {
+    const m = run(`llilf %r0,0xa4\n${source}`);
+    assert.equal(m.interruption, undefined, source);
+    assert.equal(m.hex(0x3000, 4), 'a1a2a3a4', source);
+  }
+  for (const source of ['mvc 0(4,%r4),0(%r2)', 'mvcle %r4,%r2,0', 'ex %r0,x\nj 1f\nx: mvc 0(4,%r4),0(%r2)\n1:']) {
+    const m = run(source);
+    assert.equal(m.hex(0x6ffe, 2) + m.hex(0x5000, 2), 'b1b2b3b4', source);
+  }
+  assert.equal(run('clc 0(4,%r2),0(%r4)').cc, 2);
+});
+
+test('codewords', () => {
+  const form = (parameter: number): [number, string] =>
+    after(
+      pairs(
+        machine(`cfc ${parameter}(%r0)`).store(0x2000, '000000000001').store(0x3000, '000000000002').gr(1, 0x2000),
+        0,
+        0x3000,
+      ),
+    );
+  assert.deepEqual(form(8), [1, '6fffffffffffd 3000 0 0']);
+  assert.deepEqual(form(9), [2, '6000000000001 2000 0 0']);
+  const m = machine('upt').store(0x2010, '0000000000000009').gr(0, 7).gr(1, 1);
+  assert.deepEqual(after(pairs(m, 0, 0, 0x2000, 0x20)), [1, '0 0 2000 0']);
+  assert.deepEqual([m.cpu.gr(0), m.hex(0x2010, 16)], [9n, '00000000000000070000000000000001']);
 });

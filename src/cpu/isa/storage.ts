@@ -1,11 +1,12 @@
 /** Storage-to-storage instructions, long operands and strings (PoP ch. 7). */
 
 import { i32 } from '../ir/expr.ts';
+import { compareAndFormCodeword, updateTree } from '../millicode/sorting.ts';
 import * as strings from '../millicode/strings.ts';
 import { translateAndTestExtended, translateExtended, translateTo } from '../millicode/translate.ts';
 import * as unicode from '../millicode/unicode.ts';
 import { SPECIFICATION } from '../program.ts';
-import { RR, RRE, RRF_c, RS_a, RSY_a, SS_a } from './formats.ts';
+import { E, RR, RRE, RRF_c, RS_a, RSY_a, S, SS_a } from './formats.ts';
 import { AGAIN, type Insn, type Instruction, insn, type Millicode, type Semantics } from './insn.ts';
 
 /** The length code is one less than the number of bytes. */
@@ -83,6 +84,9 @@ export const storage: readonly Instruction[] = [
   insn('CLCLU', 0xeb8f, RSY_a, 16, by(strings.compareLongUnicode)),
   insn('SRSTU', 0xb9be, RRE, 22, by(strings.searchStringUnicode)),
   insn('CUSE', 0xb257, RRE, 'z', by(strings.compareUntilSubstringEqual)),
+
+  insn('CFC', 0xb21a, S, 'z', by(compareAndFormCodeword)),
+  insn('UPT', 0x0102, E, 'z', by(updateTree)),
 
   insn('TRE', 0xb2a5, RRE, 'z', by(translateExtended)),
   insn('TROO', 0xb993, RRF_c, 16, by(translateTo(1, 1))),
