@@ -49,17 +49,31 @@ const plain = (fpc: I32): I32 => i32.eqz(i32.and(fpc, UNDERFLOW_MASK | ROUNDING_
 interface Choice {
   /** The result is right if the controls are settled. */
   readonly whenSettled: I32;
-  /** The result is right because it is precise. */
+  /** The result is right in any case, because it is precise. */
   readonly isPrecise: () => I32;
+  /** What is not found to be precise is inexact. */
+  readonly isDecisive?: I32;
   readonly quick: () => void;
   readonly slow: () => void;
 }
 
-function choose(i: Insn, { whenSettled, isPrecise, quick, slow }: Choice): void {
+function choose(i: Insn, { whenSettled, isPrecise, isDecisive, quick, slow }: Choice): void {
   const fpc = i.state32(state.FPC);
+  const first = (): void => {
+    if (!isDecisive) return slow();
+    const noTrap = i32.eqz(i32.and(fpc, UNDERFLOW_MASK | INEXACT_MASK | ROUNDING_MODE));
+    i.if(
+      i32.and(i32.and(noTrap, isDecisive), whenSettled),
+      () => {
+        i.setState32(state.FPC, i32.or(fpc, INEXACT_FLAG));
+        quick();
+      },
+      slow,
+    );
+  };
   i.ifUnlikely(
     i32.eqz(i32.and(settled(fpc), whenSettled)),
-    () => i.if(i32.and(plain(fpc), isPrecise()), quick, slow),
+    () => i.if(i32.and(plain(fpc), isPrecise()), quick, first),
     quick,
   );
 }
@@ -176,6 +190,7 @@ interface Operation {
   result<F extends F32 | F64>(host: Host<F>, a: F, b: F): F;
   whenSettled<F extends F32 | F64>(kind: Kind<F>, result: F): I32;
   isPrecise<F extends F32 | F64>(kind: Kind<F>, i: Insn, a: F, b: F, result: F): I32;
+  isDecisive<F extends F32 | F64>(kind: Kind<F>, a: F, b: F): I32;
   readonly work: Parameters<typeof work.binary>[1];
   readonly setsCode?: true;
 }
@@ -192,6 +207,7 @@ const add: Operation = {
   result: (host, a, b) => host.add(a, b),
   whenSettled: (kind, sum) => kind.finite(sum),
   isPrecise: isSum,
+  isDecisive: () => k32(1),
   work: exact.add,
   setsCode: true,
 };
@@ -199,6 +215,7 @@ const subtract: Operation = {
   result: (host, a, b) => host.sub(a, b),
   whenSettled: (kind, difference) => kind.finite(difference),
   isPrecise: (kind, i, a, b, difference) => isSum(kind, i, a, i.let(kind.host.sub(kind.zero, b)), difference),
+  isDecisive: () => k32(1),
   work: exact.subtract,
   setsCode: true,
 };
@@ -206,12 +223,14 @@ const multiply: Operation = {
   result: (host, a, b) => host.mul(a, b),
   whenSettled: (kind, product) => kind.moderate(product),
   isPrecise: (kind, _, a, b, product) => kind.isProduct(a, b, product),
+  isDecisive: (kind, a, b) => i32.and(kind.moderate(a), kind.moderate(b)),
   work: exact.multiply,
 };
 const divide: Operation = {
   result: (host, a, b) => host.div(a, b),
   whenSettled: (kind, quotient) => kind.moderate(quotient),
   isPrecise: (kind, _, a, b, quotient) => kind.isQuotient(a, b, quotient),
+  isDecisive: (kind, a, b) => i32.and(kind.moderate(a), kind.moderate(b)),
   work: exact.divide,
 };
 
@@ -224,6 +243,7 @@ function arithmetic<F extends F32 | F64>(kind: Kind<F>, operation: Operation, fr
     choose(i, {
       whenSettled: operation.whenSettled(kind, result),
       isPrecise: () => operation.isPrecise(kind, i, a, b, result),
+      isDecisive: operation.isDecisive(kind, a, b),
       quick() {
         kind.setRegister(i, 'f1', result);
         if (operation.setsCode) i.setCc(signCode(kind, result));
@@ -241,6 +261,7 @@ function squareRoot<F extends F32 | F64>(kind: Kind<F>, from: Second): Semantics
     choose(i, {
       whenSettled: kind.moderate(root),
       isPrecise: () => kind.isRoot(a, root),
+      isDecisive: kind.moderate(a),
       quick: () => kind.setRegister(i, 'f1', root),
       slow: () => slowly(i, kind, from, a, slow),
     });
@@ -306,7 +327,11 @@ function fusedShort(kind: Fused, from: Second): Semantics {
     const isMiddle = i32.eq(i32.and(i32.wrap(i64.bits(sum)), 0x1fff_ffff), 0x1000_0000);
     choose(i, {
       whenSettled: i32.and(short.moderate(result), i32.eqz(isMiddle)),
-      isPrecise: () => i32.and(isSum(long, i, product, c, sum), f64.eq(f64.promote(result), sum)),
+      isPrecise() {
+        const isSettled = i32.and(settled(i.state32(state.FPC)), short.moderate(result));
+        return i32.and(isSum(long, i, product, c, sum), i32.or(f64.eq(f64.promote(result), sum), isSettled));
+      },
+      isDecisive: k32(1),
       quick: () => i.setFprF32('f1', result),
       slow: () => slowly(i, short, from, b, slow),
     });
@@ -423,6 +448,7 @@ const roundToShort: Semantics = i => {
   choose(i, {
     whenSettled: i32.and(usualMethod(i), short.moderate(result)),
     isPrecise: () => f64.eq(f64.promote(result), a),
+    isDecisive: k32(1),
     quick: () => i.setFprF32('f1', result),
     slow: () => i.millicode(slowRounded),
   });
