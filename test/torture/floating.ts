@@ -78,6 +78,11 @@ export const floating: readonly Disagreement[] = [
     reason: 'the peer does not report a NaN as inexact, too: lpar is right',
   },
   {
+    mnemonics: /^LXR$/,
+    when: ({ lpar, operands }) => (lpar.cpu.cr(0) & 0x40000n) === 0n && (operands.f2! & 9) !== 0,
+    reason: 'the peer reads additional registers without the AFP-register control: lpar is right, data exception',
+  },
+  {
     mnemonics: /^SFASR$/,
     when: ({ lpar, operands }) => lpar.cpu.gr(operands.r1!) >> 32n !== 0n,
     reason: 'the peer looks at bits 0-31 of the operand: lpar is right',
