@@ -4,13 +4,12 @@ import { ConfigurationError, type Log, type LogItem } from '../machine/control.t
 
 /** The items that this machine has something to say for. */
 export const logItems: Record<LogItem, string> = {
-  in_asm: 'instructions when they are first decoded',
+  in_asm: 'each instruction when it is carried out for the first time',
   int: 'interruptions',
-  exec: 'the address of each piece of program that is carried out',
-  cpu: "the CPU's registers before each of them",
-  fpu: "floating-point registers among 'cpu'",
-  mmu: 'dynamic address translation',
-  cpu_reset: 'the CPU before it is reset',
+  exec: 'each instruction that is carried out (slow)',
+  cpu: "the CPU's registers before each instruction (slow)",
+  fpu: "floating-point registers in 'cpu' and 'cpu_reset'",
+  cpu_reset: 'the registers before a reset',
   unimp: 'what the guest asks for and is not implemented',
   guest_errors: 'what the guest does and should not',
 };
@@ -23,6 +22,7 @@ const silent = [
   'op_ind',
   'op_plugin',
   'pcall',
+  'mmu',
   'page',
   'nochain',
   'plugin',

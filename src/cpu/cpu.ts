@@ -388,6 +388,9 @@ export class Cpu extends Registers {
     return reason;
   }
 
+  /** For a log: told before each instruction while it is set; instructions are then executed one by one. */
+  onInstruction: (() => void) | undefined;
+
   /** Executes instructions and takes interruptions until something ends it. Sleeps while the CPU waits. */
   run(): StopReason {
     const { i32, interruptions, timers } = this;
@@ -412,6 +415,12 @@ export class Cpu extends Registers {
         return this.#halt('stopped');
       }
       if (!(i32[mask]! & PSW_WAIT_HIGH)) {
+        if (this.onInstruction) {
+          this.onInstruction();
+          this.single();
+          if (this.code.breakpoints.has(this.pswAddress)) return this.#halt('breakpoint');
+          continue;
+        }
         if (this.step() !== EXIT_BREAKPOINT) continue;
         if (this.code.breakpoints.has(this.pswAddress)) return this.#halt('breakpoint');
         // The same code is mapped at another address, too.

@@ -85,6 +85,8 @@ export class Interruptions {
   takeIo: (subclasses: number) => IoInterruption | undefined = () => undefined;
   /** Program interruptions lead nowhere: the new PSW for them is invalid. */
   looping = false;
+  /** For a log: told of each interruption when its parameters are stored, by the real address of its old PSW. */
+  onInterruption: ((oldPsw: number) => void) | undefined;
 
   constructor(cpu: Cpu) {
     this.#cpu = cpu;
@@ -136,6 +138,7 @@ export class Interruptions {
 
   /** Stores the old PSW, the address being as it stands, and loads the new one. */
   #swap(old: number): void {
+    this.onInterruption?.(old);
     const i32 = this.#i32;
     const word = this.#word;
     this.store64(old, this.#pswHigh(), i32[word + state.PSW_MASK / 4]!);

@@ -96,10 +96,10 @@ export interface MachineControl {
   on<E extends keyof MachineEvents>(event: E, listener: (detail: MachineEvents[E]) => void): void;
 }
 
-/** What can be logged; the names are those of `-d`. `fpu` only adds to `cpu`. */
-export type LogItem = 'in_asm' | 'int' | 'exec' | 'cpu' | 'fpu' | 'mmu' | 'cpu_reset' | 'unimp' | 'guest_errors';
+/** What can be logged; the names are those of `-d`. `fpu` only adds to `cpu` and `cpu_reset`. */
+export type LogItem = 'in_asm' | 'int' | 'exec' | 'cpu' | 'fpu' | 'cpu_reset' | 'unimp' | 'guest_errors';
 
-/** The items that are asked for may change while the machine runs. */
+/** The items that are asked for may change; a CPU that runs sees it when it has stopped and goes on. */
 export interface Log {
   has(item: LogItem): boolean;
   /** Writes the text, which ends with a newline, if the item is asked for. */

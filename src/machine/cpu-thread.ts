@@ -11,6 +11,7 @@ import type { CpuModel } from './cpu-model.ts';
 import { LoadParameters, type ResetRequest } from './diagnose.ts';
 import { Doorbell } from './doorbell.ts';
 import { Storage } from './storage.ts';
+import { Tracer } from './trace.ts';
 
 /** What the thread is started with. */
 export interface CpuStart {
@@ -24,8 +25,8 @@ export interface CpuStart {
 
 /** Messages to the thread; it takes them only while the CPU stands still. */
 export type ToCpu =
-  /** `changed`: registers were changed from outside since the CPU last ran. */
-  | { readonly kind: 'run' | 'step'; readonly changed: boolean }
+  /** `changed`: registers were changed from outside since the CPU last ran. `log`: what the log wants to know. */
+  | { readonly kind: 'run' | 'step'; readonly changed: boolean; readonly log: readonly LogItem[] }
   | { readonly kind: 'breakpoints'; readonly addresses: readonly bigint[] };
 
 /** Why a CPU stands still: asked to, at a breakpoint, because the guest ended or wants a reset, or in a panic. */
@@ -77,6 +78,7 @@ export function cpuThread(port: Port, start: CpuStart): void {
     unimplemented: what => post({ kind: 'log', item: 'unimp', text: `${what} is not implemented\n` }),
   };
   const post = (message: FromCpu): void => port.post(message);
+  const tracer = new Tracer(cpu, (item, text) => post({ kind: 'log', item, text }));
 
   const outcome = (reason: StopReason): StoppedReason => {
     if (request) return 'reset';
@@ -93,11 +95,16 @@ export function cpuThread(port: Port, start: CpuStart): void {
       return;
     }
     if (message.changed) cpu.changedFromOutside();
+    tracer.watch(message.log);
     request = undefined;
-    if (message.kind === 'step') {
+    let reason: StopReason = 'request';
+    if (message.kind === 'run') reason = cpu.run();
+    else {
+      cpu.onInstruction?.();
       cpu.single();
-      post({ kind: 'stopped', reason: outcome('request'), request });
-    } else post({ kind: 'stopped', reason: outcome(cpu.run()), request });
+    }
+    tracer.flush();
+    post({ kind: 'stopped', reason: outcome(reason), request });
   });
   post({ kind: 'ready' });
 }

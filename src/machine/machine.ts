@@ -7,6 +7,7 @@ import type { Chardev } from '../chardev/chardev.ts';
 import { startClock } from '../cpu/clock.ts';
 import { forgetDecoded } from '../cpu/code-pages.ts';
 import { clearConditions, raiseRestart, raiseServiceSignal, requestStop } from '../cpu/pending.ts';
+import { registerText } from '../cpu/register-text.ts';
 import { PSW_WAIT, Registers } from '../cpu/registers.ts';
 import { type ResetKind, resetCpu } from '../cpu/reset.ts';
 import { largestStorage, planLayout } from '../cpu/state.ts';
@@ -20,6 +21,7 @@ import type { Thread, ThreadHost } from '../platform/threads.ts';
 import {
   ConfigurationError,
   type CpuControl,
+  type LogItem,
   type MachineConfiguration,
   type MachineControl,
   type MachineEvents,
@@ -221,6 +223,9 @@ export class Machine implements MachineControl {
     clearConditions(memory, layout);
     this.#sclp.reset();
     for (const thread of this.#cpuThreads) {
+      if (this.#log.has('cpu_reset')) {
+        this.#log.write('cpu_reset', `CPU ${thread.number}\n${registerText(thread.registers, this.#log.has('fpu'))}`);
+      }
       resetCpu(memory, thread.registers, kind);
       thread.registersChanged();
     }
@@ -237,6 +242,8 @@ export class Machine implements MachineControl {
 
   async quit(): Promise<void> {
     this.#stopListening();
+    // What the log has not been told yet comes when a CPU stops.
+    if (this.logged().length > 0) await this.#halt();
     await Promise.all([this.#ticker.terminate(), ...this.#cpuThreads.map(thread => thread.terminate())]);
   }
 
@@ -281,6 +288,11 @@ export class Machine implements MachineControl {
   async failed(error: unknown): Promise<void> {
     this.status = 'internal-error';
     this.#emit('internal-error', { error });
+  }
+
+  /** What CPUs are to report to the log. */
+  logged(): LogItem[] {
+    return (['int', 'in_asm', 'exec', 'cpu', 'fpu'] as const).filter(item => this.#log.has(item));
   }
 
   log(item: FromCpu & { kind: 'log' }): void {
@@ -334,8 +346,8 @@ class CpuThread implements CpuControl {
       });
     });
     this.#thread.onError(error => {
-      this.#hasStopped({ kind: 'stopped', reason: 'request' });
       void machine.failed(error);
+      this.#hasStopped({ kind: 'stopped', reason: 'request' });
     });
   }
 
@@ -343,6 +355,11 @@ class CpuThread implements CpuControl {
     this.#running = false;
     const waiting = this.#stopped;
     this.#stopped = [];
+    // A request that came when the CPU had just stopped by itself stops it once more, and nobody waits for that.
+    if (report.reason === 'request' && waiting.length === 0 && this.#machine.status === 'running') {
+      this.run();
+      return;
+    }
     for (const resolve of waiting) resolve();
     void this.#machine.cpuStopped(this, report);
   }
@@ -354,7 +371,7 @@ class CpuThread implements CpuControl {
   run(): void {
     if (this.#running) return;
     this.#running = true;
-    this.#post({ kind: 'run', changed: this.#takeChanged() });
+    this.#post({ kind: 'run', changed: this.#takeChanged(), log: this.#machine.logged() });
   }
 
   /** Resolves when the CPU stands still. */
@@ -366,7 +383,7 @@ class CpuThread implements CpuControl {
 
   step(): Promise<void> {
     this.#running = true;
-    this.#post({ kind: 'step', changed: this.#takeChanged() });
+    this.#post({ kind: 'step', changed: this.#takeChanged(), log: this.#machine.logged() });
     return new Promise(resolve => void this.#stopped.push(resolve));
   }
 

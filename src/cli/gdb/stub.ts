@@ -183,7 +183,8 @@ export class GdbStub implements FrontEnd {
     for (const set of this.#breakpoints) set.clear();
     this.#watched.clear();
     this.#interrupted = true;
-    this.#setBreakpoints();
+    // The machine may be running when the debugger is gone.
+    void this.#machine.examine(() => this.#setBreakpoints());
   }
 
   // Packets

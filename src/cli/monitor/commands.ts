@@ -3,6 +3,7 @@
 import { Disassembler } from '../../cpu/isa/disassemble.ts';
 import { instructionLength } from '../../cpu/isa/formats.ts';
 import { instructions } from '../../cpu/isa/index.ts';
+import { registerText } from '../../cpu/register-text.ts';
 import type { CpuControl, MachineControl } from '../../machine/control.ts';
 import { ConfigurationError } from '../../machine/control.ts';
 import { HostError } from '../../platform/host.ts';
@@ -11,7 +12,7 @@ import { logHelp, parseLogItems, type TextLog } from '../log.ts';
 import { formatUuid } from '../values.ts';
 import { dump, type Format, FormatReader, formatNumber, hex } from './dump.ts';
 import { CommandError, ExpressionReader } from './expression.ts';
-import { registerText, registerValue } from './registers.ts';
+import { registerValue } from './register-names.ts';
 
 /** What the monitors of a machine share. */
 export interface MonitorEnvironment {
@@ -161,9 +162,11 @@ const commands: readonly Command[] = [
     's',
     'item1[,...]',
     'switch logging of the items on, or none',
-    ({ environment: { log }, print }, items: string) => {
-      if (items === 'help') print(logHelp());
-      else log.items = items === 'none' ? new Set() : parseLogItems(items);
+    async ({ environment: { log, machine }, print }, items: string) => {
+      if (items === 'help') return print(logHelp());
+      log.items = items === 'none' ? new Set() : parseLogItems(items);
+      // CPUs that run look at the items when they go on.
+      await machine.examine(() => {});
     },
   ),
   command('logfile', 's', 'filename', 'send the log to a file', ({ environment }, path: string) =>

@@ -1,21 +1,6 @@
-/** The registers as the monitor shows them, and as they are called in expressions. */
+/** The registers as they are called in expressions of the monitor. */
 
 import type { Registers } from '../../cpu/registers.ts';
-import { hex } from './dump.ts';
-
-const sixteen = Array.from({ length: 16 }, (_, n) => n);
-
-/** PSW, general, floating-point and control registers, four to a line. */
-export function registerText(registers: Registers): string {
-  const psw = [hex(registers.pswMaskWithCc, 16), hex(registers.pswAddress, 16), hex(registers.cc, 2)];
-  const general = table('R', n => registers.gr(n));
-  const floating = table('F', n => registers.fpr(n));
-  const control = table('C', n => registers.cr(n));
-  return `PSW=mask ${psw[0]} addr ${psw[1]} cc ${psw[2]}\n${general}${floating}${control}\n`;
-}
-
-const table = (letter: string, value: (n: number) => bigint): string =>
-  sixteen.map(n => `${letter}${String(n).padStart(2, '0')}=${hex(value(n), 16)}${n % 4 === 3 ? '\n' : ' '}`).join('');
 
 /** `pswm`, `pswa` or `pc`, `r0`, `c0` or `cr0`, `a0` or `acr0`, `f0`, `fpc`, `prefix`, `cc`; undefined for others. */
 export function registerValue(registers: Registers, name: string): bigint | undefined {
