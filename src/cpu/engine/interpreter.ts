@@ -115,23 +115,37 @@ export function selectHandler(
   operands: Operands,
   executed: boolean,
 ): number {
-  const suits = (h: Handler): boolean =>
-    h.row === row &&
-    (executed ? h.executed || (!dependsOnAddress(row) && !Object.keys(h.fixed).length) : !h.executed) &&
-    Object.entries(h.fixed).every(([name, value]) => operands[name] === value);
-  for (let n = firstHandlers(handlers).get(row)!; ; n++) if (suits(handlers[n]!)) return FIRST_ROW_HANDLER + n;
+  const { plain, target } = candidatesOf(handlers).get(row)!;
+  for (const { number, fixed } of executed ? target : plain) {
+    if (fixed.every(([name, value]) => operands[name] === value)) return number;
+  }
+  throw new Error(`${row.mnemonic} has no handler for all operands`);
 }
 
-const known = new WeakMap<readonly Handler[], Map<Instruction, number>>();
+interface Candidate {
+  readonly number: number;
+  readonly fixed: readonly (readonly [string, number])[];
+}
+/** A row's handlers in the order in which they are tried: in their own right, and as targets of EXECUTE. */
+interface Candidates {
+  readonly plain: Candidate[];
+  readonly target: Candidate[];
+}
 
-/** Number of the first handler of each row; a row's handlers follow one another. */
-function firstHandlers(handlers: readonly Handler[]): Map<Instruction, number> {
-  let first = known.get(handlers);
-  if (!first) {
-    known.set(handlers, (first = new Map()));
-    for (let n = handlers.length - 1; n >= 0; n--) first.set(handlers[n]!.row, n);
+const known = new WeakMap<readonly Handler[], Map<Instruction, Candidates>>();
+
+function candidatesOf(handlers: readonly Handler[]): Map<Instruction, Candidates> {
+  let candidates = known.get(handlers);
+  if (candidates) return candidates;
+  known.set(handlers, (candidates = new Map()));
+  for (const [n, { row, fixed, executed }] of handlers.entries()) {
+    let all = candidates.get(row);
+    if (!all) candidates.set(row, (all = { plain: [], target: [] }));
+    const candidate = { number: FIRST_ROW_HANDLER + n, fixed: Object.entries(fixed) };
+    if (!executed) all.plain.push(candidate);
+    if (executed || !(dependsOnAddress(row) || candidate.fixed.length)) all.target.push(candidate);
   }
-  return first;
+  return candidates;
 }
 
 export interface InterpreterOptions {
