@@ -26,6 +26,9 @@ const HALFWORDS = RECORD_SIZE / 2;
 
 /** Stores to a code page between two decodings in it after which it is given up. */
 const PATIENCE = 64;
+/** Instructions that are executed in a frame without being remembered, the first time it was found to be volatile. */
+const VOLATILE_PERIOD = 256;
+const LONGEST_PERIOD = 1 << 20;
 /** How many different instructions' records are remembered. */
 const CACHE_LIMIT = 1 << 16;
 
@@ -64,6 +67,14 @@ export class CodePages {
   #next = 0;
   #victim = 0;
   #breakpoints: ReadonlySet<bigint> = new Set();
+  /**
+   * Frames, by absolute address, in which instructions stand among data that is stored to often. They have no code page
+   * of their own, so that stores need not ask: the volatile page stands for it, in which each instruction is read anew.
+   * How many more are to be executed so, and how many will be the next time, for a frame may change its use.
+   */
+  readonly #volatile = new Map<number, number>();
+  readonly #periods = new Map<number, number>();
+  #volatilePage = -1;
   /** Records by the text of the instruction, 48 bits; for targets of EXECUTE they differ. */
   readonly #records = new Map<number, bigint>();
 
@@ -86,6 +97,7 @@ export class CodePages {
     const slot = this.#layout.codePageOf / 2 + frame / 4096;
     const known = this.#u16[slot]!;
     if (known) return this.#address(known - 1);
+    if (this.#volatile.has(frame)) return this.#address(this.#volatilePage);
     const page = this.#allocate();
     const at = this.#address(page);
     this.#u16.fill(HANDLER_DECODE, at / 2, (at + state.CODE_PAGE_SIZE) / 2);
@@ -108,7 +120,7 @@ export class CodePages {
     if (this.#next < state.CODE_PAGES) return this.#next++;
     // All in use: a round-robin victim that is not the page being executed.
     do this.#victim = (this.#victim + 1) % state.CODE_PAGES;
-    while (this.#isExecuting(this.#victim));
+    while (this.#frameOf[this.#victim]! < 0 || this.#isExecuting(this.#victim));
     this.#drop(this.#victim);
     return this.#free.pop()!;
   }
@@ -143,9 +155,33 @@ export class CodePages {
     const known = this.#u16[this.#layout.codePageOf / 2 + frame]!;
     if (!known) return;
     const page = known - 1;
-    if (++this.#storesSinceDecode[page]! > PATIENCE && !this.#isExecuting(page)) return this.#drop(page);
+    if (++this.#storesSinceDecode[page]! > PATIENCE && !this.#isExecuting(page)) {
+      this.#becomesVolatile(frame * 4096);
+      return this.#drop(page);
+    }
     forgetInPage(this.#u16, this.#layout, page, address % 4096, length);
     // One that begins on the page before is looked up anew each time.
+  }
+
+  #becomesVolatile(frame: number): void {
+    if (this.#volatilePage < 0) {
+      this.#volatilePage = this.#allocate();
+      const at = this.#address(this.#volatilePage);
+      for (let n = 0; n < 2048; n++) this.#u16[(at + n * RECORD_SIZE) / 2] = HANDLER_CROSSING;
+      this.#u16[(at + 2048 * RECORD_SIZE) / 2] = HANDLER_PAGE_END;
+    }
+    const period = this.#periods.get(frame) ?? VOLATILE_PERIOD;
+    this.#periods.set(frame, Math.min(period * 2, LONGEST_PERIOD));
+    this.#volatile.set(frame, period);
+  }
+
+  /** An instruction of a volatile frame is read; after some the frame is given a code page again. */
+  #readsVolatile(frame: number, rest: number): void {
+    if (rest > 0) this.#volatile.set(frame, rest - 1);
+    else {
+      this.#volatile.delete(frame);
+      this.#cpu.tlb.forgetCode(this.#address(this.#volatilePage));
+    }
   }
 
   #recordAt(frame: number, offset: number): number {
@@ -154,6 +190,11 @@ export class CodePages {
 
   /** Decodes the instruction at an offset in a frame into its record; gives the handler. */
   decodeAt(frame: number, offset: number): number {
+    const rest = this.#volatile.size ? this.#volatile.get(frame) : undefined;
+    if (rest !== undefined) {
+      this.#readsVolatile(frame, rest);
+      return HANDLER_CROSSING;
+    }
     const at = this.#recordAt(frame, offset);
     const known = this.#u16[at / 2]!;
     if (known !== HANDLER_DECODE && known !== HANDLER_BREAKPOINT) return known;
@@ -217,6 +258,7 @@ export class CodePages {
 
   /** Makes the instruction at an offset in a frame a breakpoint until it is forgotten. */
   breakAt(frame: number, offset: number): void {
+    if (this.#volatile.has(frame)) this.#readsVolatile(frame, 0);
     this.#u16[this.#recordAt(frame, offset) / 2] = HANDLER_BREAKPOINT;
   }
 }
