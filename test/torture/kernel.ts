@@ -17,7 +17,6 @@ const rows: readonly Instruction[] = (
     ['BRC', 0xa74, f.RI_c],
     ['BRCTG', 0xa77, f.RI_b],
     ['CLG', 0xe321, f.RXY_a],
-    ['DIAG', 0x83, f.RS_a],
     ['LA', 0x41, f.RX_a],
     ['LAM', 0x9a, f.RS_aa],
     ['LARL', 0xc00, f.RIL_b],
@@ -122,13 +121,7 @@ save:   larl %r13,cursor
         la %r12,${layout.CASE_SIZE}(%r12)
         stg %r12,0(%r13)
         j next
-        # A command for the machine itself, if there is one, saves storage.
-done:   larl %r2,command
-        lg %r3,length-command(%r2)
-        clg %r3,zero-command(%r2)
-        je 1f
-        diag %r2,%r3,8
-1:      larl %r1,wait; lpswe 0(%r1)
+done:   larl %r1,wait; lpswe 0(%r1)
 
         .balign 256
 control: .quad ${layout.KERNEL_CR0}
@@ -140,9 +133,6 @@ cursor: .quad ${layout.CASES}
 last:   .quad 0
 result: .quad ${layout.RESULTS}
 dump:   .quad ${layout.DUMPS}
-zero:   .quad 0
-length: .quad 0
-command: .skip 256
 `;
 
 export const kernel: Program = new Assembler(rows).assemble(source);
@@ -155,9 +145,6 @@ export const VARIABLES = {
   last: Number(kernel.symbols.get('last')),
   result: Number(kernel.symbols.get('result')),
   dump: Number(kernel.symbols.get('dump')),
-  /** Command of the control program (in EBCDIC) to give at the end by DIAGNOSE X'008', and its length or zero. */
-  command: Number(kernel.symbols.get('command')),
-  length: Number(kernel.symbols.get('length')),
 } as const;
 
 /** Where an interruption of this kind continues. */

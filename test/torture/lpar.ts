@@ -8,7 +8,7 @@ import { Storage } from '../../src/machine/storage.ts';
 import { type Case, type Placed, registersOf } from './case.ts';
 import { handlerAddress, kernel } from './kernel.ts';
 import * as layout from './layout.ts';
-import { DATA, DATA_SIZE, ENDED, WINDOW } from './layout.ts';
+import { CODE, DATA, DATA_SIZE, ENDED, WINDOW } from './layout.ts';
 import type { Result } from './result.ts';
 import { writeTables } from './tables.ts';
 
@@ -39,6 +39,7 @@ export class Lpar {
     this.pools = pools;
     this.storage.fill(layout.UNUSED, DATA - layout.UNUSED, 0);
     this.storage.write(layout.KERNEL, kernel.bytes.subarray(layout.KERNEL));
+    this.storage.fill(CODE, 0x2000, 0);
     this.storage.fill(layout.AFTER, layout.TABLES - layout.AFTER, 0);
     writeTables((address, value) => this.storage.write64(address, value));
     this.cpu.tlb.purge();

@@ -1,18 +1,16 @@
-/** Cases run in another machine, which shares its storage with us through a file. */
+/** A machine in which cases run beside this one. */
 
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { closeSync, ftruncateSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { type Case, describe, type Placed } from './case.ts';
+import type { Knowledge } from './disagreements.ts';
 import { kernel, VARIABLES } from './kernel.ts';
 import * as layout from './layout.ts';
 import { parseResult, type Result } from './result.ts';
 import { writeTables } from './tables.ts';
 
 /** A case without an end is given up after this many milliseconds. */
-const PATIENCE = 5000;
+export const PATIENCE = 5000;
 
 /** Why there is no result: the peer itself broke down, or the case did not come to an end. */
 export type Failure = 'aborted' | 'endless';
@@ -22,106 +20,82 @@ export interface Laid {
   readonly placed: Placed;
 }
 
-export class Peer {
-  readonly command: string;
-  readonly #folder: string;
-  readonly #storage: string;
-  readonly #kernel: string;
-  readonly #file: number;
+/** What a peer's storage is to contain at the beginning: pieces by address. */
+export type Image = readonly (readonly [address: number, bytes: Uint8Array])[];
+
+export abstract class Peer {
+  abstract readonly knowledge: Knowledge;
+  /** A folder in memory, for files that are as large as storage. */
+  readonly folder: string;
+  /** Storage after a run. */
+  readonly storage: string;
   readonly #tables: Uint8Array;
   pools: readonly Uint8Array[] = [];
-  /** @param command a program with the command line of QEMU */
-  constructor(command: string) {
-    this.command = command;
-    // Storage is best kept in memory.
-    this.#folder = mkdtempSync('/dev/shm/torture-');
-    this.#storage = join(this.#folder, 'storage');
-    this.#kernel = join(this.#folder, 'kernel');
-    writeFileSync(this.#kernel, kernel.bytes);
-    this.#file = openSync(this.#storage, 'w+');
+
+  constructor() {
+    this.folder = mkdtempSync('/dev/shm/torture-');
+    this.storage = join(this.folder, 'storage');
     const tables = new DataView(new ArrayBuffer(0x20_0000));
     writeTables((address, value) => tables.setBigUint64(address - layout.TABLES, value));
     this.#tables = new Uint8Array(tables.buffer);
   }
 
   close(): void {
-    closeSync(this.#file);
-    rmSync(this.#folder, { recursive: true });
+    rmSync(this.folder, { recursive: true });
   }
+
+  /**
+   * Runs a machine with this storage until all is done or nothing goes on.
+   * @returns how it failed, unless all is done
+   */
+  protected abstract start(image: Image): Promise<Failure | undefined>;
 
   /** Results in the order of the cases. At most MOST_CASES. */
   async run(cases: readonly Laid[]): Promise<(Result | Failure)[]> {
-    const results: (Result | Failure)[] = [];
-    while (results.length < cases.length) {
-      const rest = cases.slice(results.length);
-      const { done, failure } = await this.#start(rest);
-      for (let n = 0; n < done; n++) results.push(this.#result(n));
-      // The one after the last with a result is the one that took too long, or took the machine down.
-      if (done < rest.length) results.push(failure);
-    }
-    return results;
+    if (!cases.length) return [];
+    const failure = await this.start(this.#image(cases));
+    const file = openSync(this.storage, 'a+');
+    const read = (address: number, length: number): Uint8Array => {
+      const bytes = new Uint8Array(length);
+      readSync(file, bytes, 0, length, address);
+      return bytes;
+    };
+    const cursor = new DataView(read(VARIABLES.cursor, 8).buffer).getBigUint64(0);
+    const done = cursor ? (Number(cursor) - layout.CASES) / layout.CASE_SIZE : 0;
+    const results = Array.from({ length: done }, (_, n): Result | Failure =>
+      parseResult(
+        read(layout.RESULTS + n * layout.RESULT_SIZE, layout.RESULT_SIZE),
+        read(layout.DUMPS + n * layout.DATA_SIZE, layout.DATA_SIZE),
+      ),
+    );
+    closeSync(file);
+    if (!failure || done === cases.length) return results;
+    if (cases.length === 1) return [failure];
+    // The next one is the one that took too long or took the machine down - if the machine tells.
+    if (done) return [...results, failure, ...(await this.run(cases.slice(done + 1)))];
+    const half = cases.length >> 1;
+    return [...(await this.run(cases.slice(0, half))), ...(await this.run(cases.slice(half)))];
   }
 
-  /** Runs until all cases, or as many as `done`, have come to their end. */
-  async #start(cases: readonly Laid[]): Promise<{ done: number; failure: Failure }> {
-    ftruncateSync(this.#file, 0);
-    ftruncateSync(this.#file, layout.STORAGE_SIZE);
-    const write = (address: number, bytes: Uint8Array): void =>
-      void writeSync(this.#file, bytes, 0, bytes.length, address);
-    write(layout.TABLES, this.#tables);
-    for (const [n, pool] of this.pools.entries()) write(layout.POOLS + n * layout.DATA_SIZE, pool);
+  #image(cases: readonly Laid[]): Image {
     const descriptions = new Uint8Array(cases.length * layout.CASE_SIZE);
     for (const [n, { test, placed }] of cases.entries()) descriptions.set(describe(test, placed), n * layout.CASE_SIZE);
-    write(layout.CASES, descriptions);
-    const image = kernel.bytes.slice();
-    const last = layout.CASES + cases.length * layout.CASE_SIZE;
-    new DataView(image.buffer).setBigUint64(VARIABLES.last, BigInt(last));
-    writeFileSync(this.#kernel, image);
-
-    const process = spawn(
-      this.command,
-      [
-        ['-machine', 's390-ccw-virtio,memory-backend=storage'],
-        ['-object', `memory-backend-file,id=storage,share=on,mem-path=${this.#storage},size=${layout.STORAGE_SIZE}`],
-        ['-m', String(layout.STORAGE_SIZE >> 20)],
-        ['-cpu', 'max', '-accel', 'tcg,tb-size=64', '-nodefaults', '-display', 'none', '-no-reboot'],
-        ['-kernel', this.#kernel],
-      ].flat(),
-      { stdio: ['ignore', 'pipe', 'pipe'] },
-    );
-    for (const stream of [process.stdout, process.stderr]) stream.resume();
-    let over = false;
-    const exited = once(process, 'exit').then(() => void (over = true));
-    let cursor = 0n;
-    let since = performance.now();
-    let failure: Failure = 'aborted';
-    while (!over) {
-      await Promise.race([exited, delay(20)]);
-      const now = this.#cursor();
-      if (now !== cursor) since = performance.now();
-      cursor = now;
-      if (cursor === BigInt(last) || performance.now() - since > PATIENCE) {
-        failure = 'endless';
-        process.kill('SIGKILL');
-        await exited;
-      }
-    }
-    return { done: (Number(this.#cursor()) - layout.CASES) / layout.CASE_SIZE, failure };
+    const program = kernel.bytes.slice();
+    const last = BigInt(layout.CASES + descriptions.length);
+    new DataView(program.buffer).setBigUint64(VARIABLES.last, last);
+    return [
+      [0, program],
+      [layout.TABLES, this.#tables],
+      ...this.pools.map((pool, n) => [layout.POOLS + n * layout.DATA_SIZE, pool] as const),
+      [layout.CASES, descriptions],
+    ];
   }
+}
 
-  #read(address: number, length: number): Uint8Array {
-    const bytes = new Uint8Array(length);
-    readSync(this.#file, bytes, 0, length, address);
-    return bytes;
-  }
-
-  #cursor(): bigint {
-    const cursor = new DataView(this.#read(VARIABLES.cursor, 8).buffer).getBigUint64(0);
-    return cursor || BigInt(layout.CASES);
-  }
-
-  #result(n: number): Result {
-    const record = this.#read(layout.RESULTS + n * layout.RESULT_SIZE, layout.RESULT_SIZE);
-    return parseResult(record, this.#read(layout.DUMPS + n * layout.DATA_SIZE, layout.DATA_SIZE));
-  }
+/** Writes an image to a file of which the rest is zeros. */
+export function writeImage(path: string, image: Image, size: number): void {
+  const file = openSync(path, 'w');
+  ftruncateSync(file, size);
+  for (const [address, bytes] of image) writeSync(file, bytes, 0, bytes.length, address);
+  closeSync(file);
 }

@@ -1,7 +1,7 @@
 /**
  * Torture: random programs, run here and in another machine, must leave the same behind.
  *
- *     npm run torture -- --seed 1 --count 100000 [--only MNEMONIC|FACILITY,...] [--peer qemu-system-s390x]
+ *     npm run torture -- --seed 1 --count 100000 [--only MNEMONIC|FACILITY,...] [--peer qemu-system-s390x|hercules]
  *
  * --from N begins with case N of the seed; --longest N is the length of programs in instructions; --totals FILE adds
  * the coverage to that of earlier runs; --limit N stops after N differences (10). A difference is shrunk, and printed
@@ -17,9 +17,11 @@ import { type Item, registersOf } from './case.ts';
 import { compareWays } from './compare.ts';
 import { Coverage, type Totals } from './coverage.ts';
 import { generate, mayOccur, pool } from './generate.ts';
+import { Hercules } from './hercules.ts';
 import { POOL_COUNT, WINDOW } from './layout.ts';
 import { Lpar } from './lpar.ts';
-import { type Laid, Peer } from './peer.ts';
+import type { Laid } from './peer.ts';
+import { Qemu } from './qemu.ts';
 import { Random } from './random.ts';
 import { type Found, shrink } from './shrink.ts';
 import { vet } from './vet.ts';
@@ -46,7 +48,7 @@ const rows = instructions.filter(row => mayOccur(row) && chosen(row));
 if (!rows.length) throw new Error('no instruction is left to test');
 
 const lpar = new Lpar();
-const peer = new Peer(values.peer);
+const peer = /hercules$/.test(values.peer) ? new Hercules(values.peer) : new Qemu(values.peer);
 const coverage = new Coverage();
 const avoided = new Map<string, number>();
 const disassembler = new Disassembler(instructions);
@@ -94,7 +96,9 @@ try {
     const cases: Laid[] = [];
     for (let n = first; n < Math.min(first + BATCH, from + count); n++) {
       const test = generate(new Random(seed, n), n, { seed, rows, longest: Number(values.longest) });
-      const vetted = vet(lpar, test, coverage, reason => avoided.set(reason, (avoided.get(reason) ?? 0) + 1));
+      const vetted = vet(lpar, peer.knowledge, test, coverage, reason =>
+        avoided.set(reason, (avoided.get(reason) ?? 0) + 1),
+      );
       if (vetted) cases.push(vetted);
     }
     const compared = await compareWays(cases, lpar, peer);

@@ -37,7 +37,7 @@ export async function shrink(found: Found, lpar: Lpar, peer: Peer): Promise<Foun
     lpar.renew(peer.pools);
     const candidates = [...simpler(best.laid.test)].flatMap((test): Laid[] => {
       // What is known is not to take the place of what is looked for.
-      const vetted = vet(lpar, test, new Coverage(), () => {});
+      const vetted = vet(lpar, peer.knowledge, test, new Coverage(), () => {});
       return vetted?.test === test && !isBrokenOff(test.items) ? [vetted] : [];
     });
     const ran = await compareWays(candidates, lpar, peer);

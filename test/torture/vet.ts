@@ -9,7 +9,7 @@ import type { Instruction, Operands } from '../../src/cpu/isa/insn.ts';
 import { PSW_BA, PSW_EA } from '../../src/cpu/registers.ts';
 import { type Case, type Item, type Placed, place } from './case.ts';
 import type { Coverage } from './coverage.ts';
-import { disagreement, endingDisagreement } from './disagreements.ts';
+import { disagreement, endingDisagreement, type Knowledge } from './disagreements.ts';
 import { isBrokenOff, mayOccur } from './generate.ts';
 import { ENDED, WINDOW, WINDOW_SIZE } from './layout.ts';
 import { FUEL, type Lpar } from './lpar.ts';
@@ -41,10 +41,16 @@ const inWindow = (address: number): boolean => address >= WINDOW && address < WI
  * The case without its troublesome instructions; undefined when nothing is left.
  * @param known told the reason of each disagreement that is avoided
  */
-export function vet(lpar: Lpar, test: Case, coverage: Coverage, known: (reason: string) => void): Vetted | undefined {
+export function vet(
+  lpar: Lpar,
+  knowledge: Knowledge,
+  test: Case,
+  coverage: Coverage,
+  known: (reason: string) => void,
+): Vetted | undefined {
   for (let candidate = test; candidate.items.length; ) {
     const placed = place(candidate);
-    const trouble = placed ? firstTrouble(lpar, candidate, placed, known) : candidate.items.length - 1;
+    const trouble = placed ? firstTrouble(lpar, knowledge, candidate, placed, known) : candidate.items.length - 1;
     if (trouble === undefined) {
       walk(lpar, candidate, placed!, coverage);
       return { test: candidate, placed: placed! };
@@ -69,7 +75,13 @@ export function without(test: Case, index: number): Case {
 }
 
 /** Index of the first instruction that is to be taken out. */
-function firstTrouble(lpar: Lpar, test: Case, placed: Placed, known: (reason: string) => void): number | undefined {
+function firstTrouble(
+  lpar: Lpar,
+  knowledge: Knowledge,
+  test: Case,
+  placed: Placed,
+  known: (reason: string) => void,
+): number | undefined {
   lpar.load(test, placed);
   let last = 0;
   for (let executed = 0; ; executed++) {
@@ -87,7 +99,7 @@ function firstTrouble(lpar: Lpar, test: Case, placed: Placed, known: (reason: st
       if (!met) return index;
       steps = met;
       for (const step of steps) {
-        const reason = disagreement(step);
+        const reason = disagreement(knowledge, step);
         if (reason === undefined) continue;
         known(reason);
         return index;
@@ -100,7 +112,12 @@ function firstTrouble(lpar: Lpar, test: Case, placed: Placed, known: (reason: st
       return last;
     }
     if (ended !== ENDED.program || !steps.length) return undefined;
-    const reason = endingDisagreement(steps.at(-1)!, lpar.storage.read16(0x8e) & 0x7f, lpar.storage.read64(0x158));
+    const reason = endingDisagreement(
+      knowledge,
+      steps.at(-1)!,
+      lpar.storage.read16(0x8e) & 0x7f,
+      lpar.storage.read64(0x158),
+    );
     if (reason === undefined) return undefined;
     known(reason);
     return last;

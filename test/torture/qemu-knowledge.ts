@@ -1,0 +1,162 @@
+/** Known disagreements with qemu-system-s390x 7.2. */
+
+import { PSW_DAT } from '../../src/cpu/registers.ts';
+import {
+  addressMask,
+  branchTarget,
+  isAccess,
+  isNarrow,
+  type Knowledge,
+  lengths,
+  mask,
+  pointers,
+  space,
+} from './disagreements.ts';
+import { floating, floatingEndings } from './floating.ts';
+import { isString } from './generate.ts';
+import { WINDOW, WINDOW_SIZE } from './layout.ts';
+import { effectiveAddress } from './vet.ts';
+
+export const qemuKnowledge: Knowledge = {
+  disagreements: [
+    ...floating,
+    {
+      mnemonics:
+        /^(AP|SP|ZAP|CP|MP|DP|SRP|ED|EDMK|CVB|CVBY|CVBG|CVDG|TAR|CUSE|TRTE|TRTRE|PLO|LMD|BSM|BASSM|CPYA|IRBM|EPAIR|ESAIR|EPAR|ESAR|IAC|LCBB)$/,
+      reason: 'the peer does not have the instruction',
+    },
+    {
+      mnemonics: /^(LA|LAY|LARL|LAE|LAEY)$/,
+      when: isNarrow,
+      reason: 'the peer changes bits 0-31 in the 24-bit or 31-bit mode: lpar is right (PoP ch. 7, LOAD ADDRESS)',
+    },
+    {
+      mnemonics: /^LAEY?$/,
+      when: step => space(step) === 2 && (mask(step) & PSW_DAT) !== 0n,
+      reason:
+        'the peer takes the secondary-space for the access-register mode: lpar is right (PoP ch. 7, LOAD ADDRESS EXTENDED)',
+    },
+    {
+      mnemonics: /^(?!BRCL|BRASL|LARL|EXRL).*RL$/,
+      when: step => space(step) === 2 && (mask(step) & PSW_DAT) !== 0n,
+      reason:
+        'the peer takes relative operands from the secondary space: lpar is right, they are in the instruction space',
+    },
+    {
+      mnemonics: /^(?!BRCL|BRASL|LARL|EXRL|.*H.*RL).*RL$/,
+      when: step =>
+        ((step.address + 2 * step.operands.h2!) &
+          (step.row.mnemonic.includes('G') && !step.row.mnemonic.includes('F') ? 7 : 3)) !==
+        0,
+      reason: 'the peer takes relative operands that are not aligned: lpar is right, specification exception',
+    },
+    {
+      mnemonics: /^STMH$/,
+      reason: 'the peer stores zeros: lpar is right',
+    },
+    {
+      mnemonics: /^(RNSBG|ROSBG|RXSBG)$/,
+      when: ({ operands }) => (operands.i3! & 0x80) !== 0,
+      reason: 'the peer aborts where only the condition code is wanted',
+    },
+    {
+      mnemonics: /^PKA|^PKU/,
+      reason: 'the peer leaves out the leftmost digit: lpar is right',
+    },
+    {
+      mnemonics: /^(CDS|CDSY|CDSG)$/,
+      when: ({ operands }) => ((operands.r1! | operands.r3!) & 1) !== 0,
+      reason: 'the peer takes odd operands: lpar is right, specification exception',
+    },
+    {
+      mnemonics: /^(MVCLU|CLCLU)$/,
+      when: ({ operands, lpar }) =>
+        ((lpar.cpu.gr32((operands.r1! + 1) & 15) | lpar.cpu.gr32((operands.r3! + 1) & 15)) & 1) !== 0,
+      reason: 'the peer takes an odd length: lpar is right, specification exception',
+    },
+    {
+      mnemonics: /^(B(?!PP|PRP)|C[LG]*[IR][BJ]$)/,
+      when: step => branchTarget(step) === step.address + step.row.format.length,
+      reason: 'to the peer a branch to the next instruction is a breaking event even if it is not taken: lpar is right',
+    },
+    {
+      mnemonics: /^EPSW$/,
+      reason: 'the peer gives an old condition code: lpar is right',
+    },
+    {
+      mnemonics: /^LPDG?$/,
+      when: ({ lpar, operands, row }) =>
+        ([1, 2] as const).some(
+          n => Number(effectiveAddress(lpar, operands, n)) % (row.mnemonic === 'LPD' ? 4 : 8) !== 0,
+        ),
+      reason: 'the peer recognises an access exception before a specification exception: lpar is right',
+    },
+    {
+      mnemonics: /./,
+      when: step =>
+        isNarrow(step) &&
+        isString(step) &&
+        (pointers(step).some(value => value > addressMask(step)) || lengths(step).some(value => value > 0x7fff_ffff)),
+      reason: 'the peer does otherwise with the bits to the left of addresses: lpar is right',
+    },
+    {
+      mnemonics: /./,
+      when: step =>
+        isNarrow(step) &&
+        ([1, 2, 4] as const).some(
+          n => `b${n}` in step.operands && effectiveAddress(step.lpar, step.operands, n) + 256n > addressMask(step),
+        ),
+      reason: 'the peer does not wrap within operands in the 24-bit and 31-bit modes: lpar is right',
+    },
+    {
+      mnemonics: /^TR[OT][OT]$/,
+      when: ({ lpar, operands }) => (operands.r1! & 1) !== 0 || lpar.cpu.gr((operands.r1! + 1) & 15) === 0n,
+      reason: 'the peer takes an odd register, and translates one character where the length is zero: lpar is right',
+    },
+    {
+      mnemonics: /^(CLST|SRST|SRSTU|MVST)$/,
+      when: ({ lpar, row }) => lpar.cpu.gr32(0) > (row.mnemonic === 'SRSTU' ? 0xffff : 0xff),
+      reason: 'the peer does not check general register 0: lpar is right, specification exception',
+    },
+    {
+      mnemonics: /^STOCFH$/,
+      reason: 'the peer loses the condition code, or breaks down: lpar is right',
+    },
+    {
+      mnemonics: /^(TR|STOC|STOCG)$/,
+      when: ({ address, test }) => address !== WINDOW + test.start,
+      reason: 'the peer loses the condition code: lpar is right',
+    },
+    {
+      mnemonics: /^UNPK$/,
+      when: ({ operands }) => operands.l1! >= 2 * operands.l2! - 1,
+      reason: 'the peer leaves out the leftmost digit: lpar is right',
+    },
+    {
+      mnemonics: /^CSST$/,
+      when: ({ lpar }) => (lpar.cpu.gr32(0) & 0xff) > 2 || ((lpar.cpu.gr32(0) >> 8) & 0xff) > 4,
+      reason: 'the peer aborts: lpar is right, specification exception',
+    },
+  ],
+  endings: [
+    ...floatingEndings,
+    {
+      when: (_, code) => code === 8,
+      reason: 'the peer does not recognise fixed-point overflow: lpar is right',
+    },
+    {
+      when: (_, __, old) => old < WINDOW || old > WINDOW + WINDOW_SIZE || (old & 1n) !== 0n,
+      reason: 'the peer neither wraps nor checks the address that a branch leads to: lpar is right',
+    },
+    {
+      when: ({ row }, code) =>
+        /^(LAM|LAMY|ICM|ICMY|STCM|STCMY|STCMH|ICMH|STAM|STAMY|STM|STMG|STMY|STCTL|STCTG)$/.test(row.mnemonic) &&
+        isAccess(code),
+      reason: 'the peer begins to load or store before it meets an access exception: lpar is right',
+    },
+    {
+      when: ({ row }, code) => /^(TR|TRT|TRTR)$/.test(row.mnemonic) && isAccess(code),
+      reason: 'the peer stores before it meets an access exception of the second operand: lpar is right',
+    },
+  ],
+};
