@@ -70,9 +70,6 @@ const PAGE_INVALID = 0x400;
 const PAGE_RESERVED = 0x800;
 const ACCESS_VALIDITY = 0x10000;
 
-/** The store tag of a page of which only bytes 0-511 are protected (low-address protection). */
-export const PARTIAL = 2;
-
 // Storage key.
 export const KEY_FETCH = 0x08;
 export const KEY_REFERENCE = 0x04;
@@ -465,7 +462,7 @@ export class Translator {
     }
     const flags = this.#frameFlags + frame;
     if (writable && (store || key & KEY_CHANGE) && !(this.#u8[flags]! & state.FRAME_CODE)) {
-      i32[entry + 2] = partial ? page | PARTIAL : page;
+      i32[entry + 2] = partial ? page | state.TLB_PARTIAL : page;
       i32[entry + 3] = high;
     }
     return absolute;

@@ -123,6 +123,8 @@ export const TLB_ADDEND = 24;
 /** Host address of the page's code page. */
 export const TLB_CODE_PAGE = 28;
 export const TLB_INVALID = 4n;
+/** Added to the store tag of a page of which only bytes 0-511 are protected (low-address protection). */
+export const TLB_PARTIAL = 2;
 
 /** Added to constant offsets of storage accesses so that they are never negative. */
 export const BIAS = 256;

@@ -206,6 +206,22 @@ function defineMiss(module: ModuleBuilder, cpu: I32, imported: number): number {
   const index = module.declareFunction(['i64', 'i32', 'i32', 'i32'], ['i32']);
   const f = new FunctionCode(4);
   const va = x.local('i64', 0);
+  const access = x.local('i32', 1);
+  // A page of which low-address protection covers only the first 512 bytes: kernels store behind them all the time.
+  const offset = i32.and(i32.wrap(va), 0xfff);
+  const rest = i32.sub(i32.sub(k32(4096), offset), i32.shrU(access, ACCESS_SIZE_SHIFT));
+  const isData = i32.eqz(i32.and(access, ~((0xffff << ACCESS_SIZE_SHIFT) | ACCESS_STORE | ACCESS_INTERLOCKED)));
+  const isStore = i32.ne(i32.and(access, ACCESS_STORE | ACCESS_INTERLOCKED), 0);
+  f.if(
+    i32.and(i32.and(i64.ltU(va, 0x2000), i32.and(isData, isStore)), i32.and(i32.geU(offset, 512), i32.geS(rest, 0))),
+    () => {
+      const entry = f.evaluate(i32.add(loadAt('i32', loadOp.i32, cpu, state.DATA_CONTEXT), tlbOffset(va)));
+      const partial = i64.or(i64.and(va, -4096), state.TLB_PARTIAL);
+      f.if(i64.eq(x.load('i64', loadOp.i64, entry, state.TLB_STORE_TAG), partial), () =>
+        f.return(i32.sub(x.load('i32', loadOp.i32, entry, state.TLB_ADDEND), i32.wrap(va))),
+      );
+    },
+  );
   storeAt(f, storeOp.i64, cpu, state.PSW_ADDRESS, instructionAddress(cpu, x.local('i32', 2)));
   storeAt(f, storeOp.i32, cpu, state.CC, x.local('i32', 3));
   f.push(x.call('i32', imported, i32.wrap(va), i32.wrap(i64.shrU(va, 32)), x.local('i32', 1)));
