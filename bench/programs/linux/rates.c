@@ -1,0 +1,89 @@
+/* How often per second the kernel does what programs ask of it. Prints "rate", name, count and microseconds. */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static long now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return t.tv_sec * 1000000L + t.tv_nsec / 1000;
+}
+
+/* Every `work` does `count` of something; it is repeated for half a second, after a round to warm up. */
+static void rate(const char *name, int count, int (*work)(int count)) {
+  long total = 0, start, end;
+  if (!work(count)) goto wrong;
+  start = now();
+  do {
+    if (!work(count)) goto wrong;
+    total += count;
+    end = now();
+  } while (end - start < 500000);
+  printf("rate %s %ld %ld\n", name, total, end - start);
+  fflush(stdout);
+  return;
+wrong:
+  printf("rate %s went wrong\n", name);
+  exit(1);
+}
+
+static int system_calls(int count) {
+  pid_t parent = getppid();
+  for (int n = 0; n < count; n++)
+    if (syscall(SYS_getppid) != parent) return 0;
+  return 1;
+}
+
+static int page_faults(int count) {
+  size_t size = count * 4096UL;
+  char *at = mmap(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (at == MAP_FAILED) return 0;
+  madvise(at, size, MADV_NOHUGEPAGE);
+  int sum = 0;
+  for (size_t n = 0; n < size; n += 4096) at[n] = n >> 12, sum += at[n + 1];
+  munmap(at, size);
+  return sum == 0;
+}
+
+/* Two processes hand a byte to and fro: two switches for each round trip. */
+static int there[2], back[2];
+
+static int switches(int count) {
+  char byte = 1;
+  for (int n = 0; n < count; n += 2)
+    if (write(there[1], &byte, 1) != 1 || read(back[0], &byte, 1) != 1) return 0;
+  return byte == 1;
+}
+
+static int forks(int count) {
+  for (int n = 0; n < count; n++) {
+    int status;
+    pid_t child = fork();
+    if (child == 0) _exit(7);
+    if (waitpid(child, &status, 0) != child || WEXITSTATUS(status) != 7) return 0;
+  }
+  return 1;
+}
+
+int main(void) {
+  rate("syscalls", 1000, system_calls);
+  rate("pagefaults", 1024, page_faults);
+  if (pipe(there) || pipe(back)) return 1;
+  pid_t child = fork();
+  if (child == 0) {
+    char byte;
+    while (read(there[0], &byte, 1) == 1) write(back[1], &byte, 1);
+    _exit(0);
+  }
+  rate("switches", 200, switches);
+  kill(child, 9);
+  waitpid(child, 0, 0);
+  rate("forks", 10, forks);
+  return 0;
+}
