@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ADDRESSING, SPECIFICATION } from '../program.ts';
 import { PSW_BA, PSW_DAT, PSW_EA } from '../registers.ts';
+import * as state from '../state.ts';
 import { machine, ORIGIN, type TestMachine } from '../testing.ts';
 
 const BASE = 0x10000;
@@ -163,6 +164,35 @@ test('MOVE LONG goes on where an exception ended it', () => {
     [BigInt(end), 6n, 0x2003n, 1n],
   );
   assert.equal(m.hex(end - 3, 3), 'c1c2c3');
+});
+
+test('what is pending interrupts long operations between pages', () => {
+  for (const source of ['mvcl %r2,%r4', 'j 2f\n1: mvcl %r2,%r4\n2: exrl %r0,1b', '1: mvcle %r2,%r4,0\njo 1b']) {
+    for (const counted of [true, false]) {
+      const m = machine(`${source}\nlghi %r6,77`).store(0x12ffe, 'd1d2d3');
+      m.cpu.counted = counted;
+      m.cpu.setField32(state.FUEL, 100);
+      pairs(m, 0x20ffe, 0x4000, 0x10ffe, 0x4000);
+      // Something becomes pending while a page is being translated.
+      const { dat } = m.cpu;
+      const fill = dat.fill.bind(dat);
+      dat.fill = (...args) => {
+        m.cpu.setField32(state.PENDING, 1);
+        return fill(...args);
+      };
+      while (m.cpu.gr(2) === 0x20ffen) {
+        m.cpu.setField32(state.PENDING, 0);
+        m.cpu.step();
+      }
+      // The instruction is to be executed again, or has set condition code 3.
+      assert.equal(m.cpu.gr(2), 0x21000n, source);
+      dat.fill = fill;
+      m.cpu.setField32(state.PENDING, 0);
+      m.run();
+      assert.deepEqual([m.cpu.gr(2), m.cpu.gr(3), m.cpu.gr(6), m.cc], [0x24ffen, 0n, 77n, 0], source);
+      assert.equal(m.hex(0x22ffe, 3), 'd1d2d3', source);
+    }
+  }
 });
 
 test('COMPARE LOGICAL LONG', () => {
