@@ -154,30 +154,33 @@ export class LogicalAccess {
 
   /**
    * Moves bytes between two spaces, from left to right page by page; all pages are checked first. The operands do not
-   * overlap destructively, or in a way that does not matter.
+   * overlap destructively, or in a way that does not matter. Addresses are given as two halves each.
    */
-  move(to: Space, destination: bigint, from: Space, source: bigint, length: number): void {
-    const mask = this.#cpu.addressMask;
-    const cutTo = destination & mask;
-    const cutFrom = source & mask;
-    const toOffset = Number(cutTo & 0xfffn);
-    const fromOffset = Number(cutFrom & 0xfffn);
-    if (toOffset + length <= 4096 && fromOffset + length <= 4096) {
-      const at = this.locate(from, low32(cutFrom), high32(cutFrom), false);
-      const target = this.locate(to, low32(cutTo), high32(cutTo), true);
-      this.#copy(target, at, length);
+  move(to: Space, toLow: number, toHigh: number, from: Space, fromLow: number, fromHigh: number, length: number): void {
+    if ((toLow & 0xfff) + length <= 4096 && (fromLow & 0xfff) + length <= 4096) {
+      const source = this.locate(from, fromLow, fromHigh, false);
+      this.#copy(this.locate(to, toLow, toHigh, true), source, length);
       return;
     }
+    const mask = this.#i32.subarray((this.#cpu.base + state.ADDRESS_MASK) >>> 2);
     const found: number[] = [];
     for (let done = 0; done < length; ) {
-      const here = (destination + BigInt(done)) & mask;
-      const there = (source + BigInt(done)) & mask;
-      const part = Math.min(length - done, 4096 - Number(here & 0xfffn), 4096 - Number(there & 0xfffn));
-      const at = this.locate(from, low32(there), high32(there), false);
-      found.push(this.locate(to, low32(here), high32(here), true), at, part);
+      const here = (toLow >>> 0) + done;
+      const there = (fromLow >>> 0) + done;
+      const part = Math.min(length - done, 4096 - (here & 0xfff), 4096 - (there & 0xfff));
+      const carried = (address: number, high: number): number => (high + (address > 0xffff_ffff ? 1 : 0)) & mask[1]!;
+      const source = this.locate(from, there & mask[0]!, carried(there, fromHigh), false);
+      found.push(this.locate(to, here & mask[0]!, carried(here, toHigh), true), source, part);
       done += part;
     }
     for (let n = 0; n < found.length; n += 3) this.#copy(found[n]!, found[n + 1]!, found[n + 2]!);
+  }
+
+  moveBetween(to: Space, destination: bigint, from: Space, source: bigint, length: number): void {
+    const { addressMask } = this.#cpu;
+    const target = destination & addressMask;
+    const origin = source & addressMask;
+    this.move(to, low32(target), high32(target), from, low32(origin), high32(origin), length);
   }
 
   #copy(to: number, from: number, length: number): void {

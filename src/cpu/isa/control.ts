@@ -264,7 +264,11 @@ export const controlInstructions: readonly Instruction[] = [
   insn('MVCK', 0xd9, SS_d, 'z', by(space.moveWithKey)),
   insn('MVCSK', 0xe50e, SSE, 'z', by(space.moveWithSourceKey)),
   insn('MVCDK', 0xe50f, SSE, 'z', by(space.moveWithDestinationKey)),
-  insn('MVCOS', 0xc80, SSF, 27, by(space.moveWithOptions)),
+  insn('MVCOS', 0xc80, SSF, 27, i => {
+    i.setState64(state.OPERAND, i.let(i.address(1).va));
+    i.setState64(state.OPERAND + 8, i.address(2).va);
+    i.millicode(space.moveWithOptions);
+  }),
   insn('MVPG', 0xb254, RRE, 'z', by(space.movePage)),
 
   // Clocks and timers

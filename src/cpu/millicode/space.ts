@@ -24,6 +24,7 @@ import {
 } from './operands.ts';
 
 const SPACE_SWITCH_EVENT_CONTROL = 0x40;
+const EXTENDED_ADDRESSING = 1;
 
 function setPswHigh(cpu: Cpu, high: number): void {
   cpu.i32[(cpu.base + state.PSW_MASK + 4) >>> 2] = high;
@@ -250,7 +251,7 @@ function move(cpu: Cpu, operands: Operands, length: bigint, to: Space, from: Spa
 function moveBytes(cpu: Cpu, to: Space, destination: bigint, from: Space, source: bigint, length: number): void {
   const distance = BigInt.asUintN(64, destination - source);
   if (distance === 0n || distance >= BigInt(length)) {
-    cpu.access.move(to, destination, from, source, length);
+    cpu.access.moveBetween(to, destination, from, source, length);
     return;
   }
   const bytes = cpu.access.readBytesIn(from, source, length);
@@ -305,30 +306,33 @@ function moveWithOneKey(cpu: Cpu, operands: Operands, keyForSource: boolean): vo
 export const moveWithSourceKey = (cpu: Cpu, operands: Operands): void => moveWithOneKey(cpu, operands, true);
 export const moveWithDestinationKey = (cpu: Cpu, operands: Operands): void => moveWithOneKey(cpu, operands, false);
 
-/** MOVE WITH OPTIONAL SPECIFICATIONS: GR0 has the operand-access controls, first operand in bits 32-47. */
-export function moveWithOptions(cpu: Cpu, operands: Operands): void {
-  const { dat } = cpu;
-  permit(dat.dat);
+/** The space of an operand of MVCOS by its operand-access control: key, address-space control, validity bits. */
+function controlledSpace(cpu: Cpu, control: number, base: number): Space {
+  const key = control & 2 ? (control >>> 12) & 0xf : pswKey(cpu);
+  const selected = control & 1 ? (control >>> 6) & 3 : cpu.dat.addressSpaceControl;
+  permit(selected !== SECONDARY || (crLow(cpu, 0) & SECONDARY_SPACE) !== 0);
+  if (control & 2) privilege(keyAllowed(cpu, key));
+  return spaceWith(cpu, selected, base, key);
+}
+
+/**
+ * MOVE WITH OPTIONAL SPECIFICATIONS: GR0 has the operand-access controls, first operand in bits 32-47. The operands'
+ * addresses are in OPERAND.
+ */
+export function moveWithOptions(cpu: Cpu, { b1, b2, r3 }: Operands): void {
+  permit(cpu.dat.dat);
   const controls = cpu.gr32(0);
-  const own = pswKey(cpu);
-  const problem = inProblemState(cpu);
-  const space = (control: number, base: number): Space => {
-    const key = control & 2 ? (control >>> 12) & 0xf : own;
-    const selected = control & 1 ? (control >>> 6) & 3 : dat.addressSpaceControl;
-    permit(selected !== SECONDARY || (crLow(cpu, 0) & SECONDARY_SPACE) !== 0);
-    if (control & 2) privilege(keyAllowed(cpu, key));
-    return spaceWith(cpu, selected, base, key);
-  };
   const first = controls >>> 16;
-  permit(!(problem && (first & 1) !== 0 && ((first >>> 6) & 3) === HOME));
-  const to = space(first, operands.b1!);
-  const from = space(controls & 0xffff, operands.b2!);
-  const length = lengthIn(cpu, operands.r3!);
-  const bytes = length > 4096n ? 4096 : Number(length);
-  const destination = operandAddress(cpu, operands, 1);
-  const source = operandAddress(cpu, operands, 2);
-  if (bytes) cpu.access.move(to, destination, from, source, bytes);
-  cpu.cc = length > 4096n ? 3 : 0;
+  permit(!(inProblemState(cpu) && (first & 0xc1) === 0xc1));
+  const to = controlledSpace(cpu, first, b1!);
+  const from = controlledSpace(cpu, controls & 0xffff, b2!);
+  const { i32 } = cpu;
+  const register = (cpu.base + state.GR + 8 * r3!) >>> 2;
+  const long = i32[register]! >>> 0 > 4096 || (pswHigh(cpu) & EXTENDED_ADDRESSING && i32[register + 1]! !== 0);
+  const length = long ? 4096 : i32[register]!;
+  const at = (cpu.base + state.OPERAND) >>> 2;
+  if (length) cpu.access.move(to, i32[at]!, i32[at + 1]!, from, i32[at + 2]!, i32[at + 3]!, length);
+  cpu.cc = long ? 3 : 0;
 }
 
 /** MOVE PAGE: R1 to, R2 from; GR0 has the key and the condition-code option. */
@@ -345,7 +349,7 @@ export function movePage(cpu: Cpu, { r1, r2 }: Operands): void {
   try {
     const to = ordinarySpace(cpu, r1!, keyFor === 0x800 ? key : own);
     const from = ordinarySpace(cpu, r2!, keyFor === 0x400 ? key : own);
-    access.move(to, destination, from, source, 4096);
+    access.moveBetween(to, destination, from, source, 4096);
     cpu.cc = 0;
   } catch (fault) {
     const page = (fault as { code?: number }).code === program.PAGE_TRANSLATION;
