@@ -218,8 +218,12 @@ export class Timers {
     this.changed = true;
     const comparator = this.#comparator * 2;
     this.clockComparatorDue = this.clock.timeOf(i32[comparator + 1]!, i32[comparator]!);
+    // The timer's end may lie beyond 2^63: what counts is how far away it is, modulo 2^64.
     const end = this.#timerEnd * 2;
-    this.cpuTimerDue = (i32[end + 1]! * HALF + (i32[end]! >>> 0)) / UNITS;
+    const units = this.clock.units();
+    const low = (i32[end]! >>> 0) - (units % HALF);
+    const high = (i32[end + 1]! - Math.floor(units / HALF)) | 0;
+    this.cpuTimerDue = (units + high * HALF + low) / UNITS;
   }
 
   /** When the first of them is due, as far as `subclasses` (CR0 bits 52 and 53 as 2 and 1) enable them. */
