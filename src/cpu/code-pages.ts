@@ -12,12 +12,13 @@ import {
   HANDLER_EXECUTED,
   HANDLER_PAGE_END,
   type Handler,
-  isRelativeBranch,
+  type Plan,
+  plansOf,
   selectHandler,
 } from './engine/interpreter.ts';
-import { RECORD_SIZE, writeRecord } from './engine/records.ts';
-import { operandsOf } from './isa/decode.ts';
+import { RECORD_SIZE } from './engine/records.ts';
 import { instructionLength } from './isa/formats.ts';
+import type { Instruction } from './isa/insn.ts';
 import { invalidInstruction } from './isa/invalid.ts';
 import * as state from './state.ts';
 
@@ -60,7 +61,7 @@ export class CodePages {
   readonly #layout: state.Layout;
   readonly #u16: Uint16Array;
   readonly #u8: Uint8Array;
-  readonly #i64: BigInt64Array;
+  readonly #u32: Uint32Array;
   readonly #frameOf: Int32Array;
   readonly #storesSinceDecode: Uint8Array;
   readonly #free: number[] = [];
@@ -76,14 +77,17 @@ export class CodePages {
   readonly #periods = new Map<number, number>();
   #volatilePage = -1;
   /** Records by the text of the instruction, 48 bits; for targets of EXECUTE they differ. */
-  readonly #records = new Map<number, bigint>();
+  readonly #records = new Map<number, number>();
+  readonly #kept = new Uint32Array(2 * CACHE_LIMIT);
+  readonly #plans: ReadonlyMap<Instruction, Plan>;
 
   constructor(cpu: Cpu) {
     this.#cpu = cpu;
     this.#layout = cpu.layout;
     this.#u16 = new Uint16Array(cpu.storage.memory.buffer);
     this.#u8 = cpu.u8;
-    this.#i64 = new BigInt64Array(cpu.storage.memory.buffer);
+    this.#u32 = cpu.u32;
+    this.#plans = plansOf(cpu.handlers);
     this.#frameOf = new Int32Array(state.CODE_PAGES).fill(-1);
     this.#storesSinceDecode = new Uint8Array(state.CODE_PAGES);
     for (let n = 0; n < 4; n++) {
@@ -222,26 +226,35 @@ export class CodePages {
    * @param offset where in its page it is; 'executed': the target of EXECUTE; 'crossing': it continues on the next page
    */
   write(at: number, upper: number, lower: number, offset: number | 'executed' | 'crossing'): void {
-    const { decoder, handlers } = this.#cpu;
     const executed = offset === 'executed';
-    const row = decoder.decode(upper, lower) ?? invalidInstruction(upper >>> 8);
-    // Where a branch leads depends on where it is.
-    const branch = isRelativeBranch(row);
-    const key = (executed ? 2 ** 48 : 0) + upper * 2 ** 32 + lower;
-    const known = branch ? undefined : this.#records.get(key);
+    const row = this.#cpu.decoder.decode(upper, lower) ?? invalidInstruction(upper >>> 8);
+    const plan = this.#plans.get(row)!;
+    const { builder } = plan;
+    let taken = false;
+    let near = false;
+    // How a branch is written depends on whether it leads to its own page.
+    if (plan.branch && typeof offset === 'number') {
+      builder.take(upper, lower);
+      taken = true;
+      const target = offset + builder.distance;
+      near = target >= 0 && target < 4096;
+    }
+    const key = (near ? 2 ** 49 : executed ? 2 ** 48 : 0) + upper * 2 ** 32 + lower;
+    const known = this.#records.get(key);
+    const word = at / 4;
     if (known !== undefined) {
-      this.#i64[at / 8] = known;
+      // The handler, in the first word, comes last: another CPU may be looking.
+      this.#u32[word + 1] = this.#kept[known + 1]!;
+      this.#u32[word] = this.#kept[known]!;
       return;
     }
-    const operands = operandsOf(row.format, upper, lower);
-    if (branch && typeof offset === 'number') {
-      const target = offset + 2 * (operands.h2 ?? operands.h4)!;
-      if (target >= 0 && target < 4096) operands.near = 1;
-    }
-    writeRecord(this.#u8, at, selectHandler(handlers, row, operands, executed), row.format, operands);
-    if (branch) return;
+    if (!taken) builder.take(upper, lower);
+    builder.write(this.#u32, word, selectHandler(plan, executed, near), near);
     if (this.#records.size >= CACHE_LIMIT) this.#records.clear();
-    this.#records.set(key, this.#i64[at / 8]!);
+    const kept = this.#records.size * 2;
+    this.#kept[kept] = this.#u32[word]!;
+    this.#kept[kept + 1] = this.#u32[word + 1]!;
+    this.#records.set(key, kept);
   }
 
   /** Virtual addresses of instructions before which the CPU is to leave its loop. */

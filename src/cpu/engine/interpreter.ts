@@ -27,7 +27,7 @@ import type {
 } from '../isa/insn.ts';
 import * as state from '../state.ts';
 import { defineMultiplyAdd, fusesMultiplyAdd } from './fused.ts';
-import { RECORD_SIZE, type RecordField, readField, readField64, recordLayout } from './records.ts';
+import { RECORD_SIZE, RecordBuilder, type RecordField, readField, readField64, recordLayout } from './records.ts';
 import { defineRoutines, type Routines } from './routines.ts';
 
 /** What `run` returns. */
@@ -108,44 +108,51 @@ export function handlersOf(rows: readonly Instruction[]): Handler[] {
   return handlers;
 }
 
-/** The number of a row's handler for these operands. */
-export function selectHandler(
-  handlers: readonly Handler[],
-  row: Instruction,
-  operands: Operands,
-  executed: boolean,
-): number {
-  const { plain, target } = candidatesOf(handlers).get(row)!;
-  for (const { number, fixed } of executed ? target : plain) {
-    if (fixed.every(([name, value]) => operands[name] === value)) return number;
-  }
-  throw new Error(`${row.mnemonic} has no handler for all operands`);
+/** Which handler an instruction of one row gets, and its record. */
+export interface Plan {
+  readonly branch: boolean;
+  readonly builder: RecordBuilder;
+  /** The row's handlers in the order in which they are tried: in their own right, and as targets of EXECUTE. */
+  readonly plain: readonly Candidate[];
+  readonly target: readonly Candidate[];
 }
 
-interface Candidate {
+export interface Candidate {
   readonly number: number;
-  readonly fixed: readonly (readonly [string, number])[];
-}
-/** A row's handlers in the order in which they are tried: in their own right, and as targets of EXECUTE. */
-interface Candidates {
-  readonly plain: Candidate[];
-  readonly target: Candidate[];
+  /** Only for branches within the page. */
+  readonly near: boolean;
+  /** Index and value of operands. */
+  readonly fixed: readonly (readonly [number, number])[];
 }
 
-const known = new WeakMap<readonly Handler[], Map<Instruction, Candidates>>();
-
-function candidatesOf(handlers: readonly Handler[]): Map<Instruction, Candidates> {
-  let candidates = known.get(handlers);
-  if (candidates) return candidates;
-  known.set(handlers, (candidates = new Map()));
+/** The plans of all rows of a table. */
+export function plansOf(handlers: readonly Handler[]): Map<Instruction, Plan> {
+  const plans = new Map<Instruction, Plan & { plain: Candidate[]; target: Candidate[] }>();
   for (const [n, { row, fixed, executed }] of handlers.entries()) {
-    let all = candidates.get(row);
-    if (!all) candidates.set(row, (all = { plain: [], target: [] }));
-    const candidate = { number: FIRST_ROW_HANDLER + n, fixed: Object.entries(fixed) };
-    if (!executed) all.plain.push(candidate);
-    if (executed || !(dependsOnAddress(row) || candidate.fixed.length)) all.target.push(candidate);
+    let plan = plans.get(row);
+    if (!plan) {
+      const builder = new RecordBuilder(row.format);
+      plans.set(row, (plan = { branch: isRelativeBranch(row), builder, plain: [], target: [] }));
+    }
+    const { near = 0, ...operands } = fixed;
+    const candidate: Candidate = {
+      number: FIRST_ROW_HANDLER + n,
+      near: near === 1,
+      fixed: Object.entries(operands).map(([name, value]) => [plan.builder.indexOf(name), value]),
+    };
+    if (!executed) plan.plain.push(candidate);
+    if (executed || !(dependsOnAddress(row) || Object.keys(fixed).length)) plan.target.push(candidate);
   }
-  return candidates;
+  return plans;
+}
+
+/** The number of the handler for the operands that the plan's builder has taken. */
+export function selectHandler({ builder, plain, target }: Plan, executed: boolean, near: boolean): number {
+  for (const candidate of executed ? target : plain) {
+    if (candidate.near && !near) continue;
+    if (candidate.fixed.every(([index, value]) => builder.value(index) === value)) return candidate.number;
+  }
+  throw new Error('a row has no handler for all operands');
 }
 
 export interface InterpreterOptions {

@@ -8,7 +8,8 @@
 import { loadOp } from '../ir/code.ts';
 import * as x from '../ir/expr.ts';
 import { type I32, type I64, i32, i64 } from '../ir/expr.ts';
-import type { Format } from '../isa/formats.ts';
+import { bitsOf, signExtend } from '../isa/decode.ts';
+import type { Field, Format } from '../isa/formats.ts';
 import type { Operands } from '../isa/insn.ts';
 
 export const RECORD_SIZE = 8;
@@ -72,24 +73,80 @@ function planRecord(format: Format): ReadonlyMap<string, RecordField> {
 
 const isAddress = (name: string): boolean => name[0] === 'b' || name[0] === 'x';
 
-/**
- * Writes a record.
- * @param operands with `near` where a branch target is on the same page, to be given as the distance of its record
- */
-export function writeRecord(u8: Uint8Array, at: number, handler: number, format: Format, operands: Operands): void {
-  const { near } = operands;
-  u8.fill(0, at, at + RECORD_SIZE);
-  for (const [name, { bit, bits, scale, address }] of recordLayout(format)) {
-    let value = operands[name]!;
-    if (address && value === 0) value = NO_REGISTER;
-    value = near && name[0] === 'h' ? value * RECORD_SIZE : value << scale;
-    if (bits < 32) value &= 2 ** bits - 1;
-    const first = at + (bit >>> 3);
-    u8[first]! |= value << (bit & 7);
-    for (let shift = 8 - (bit & 7), n = 1; shift < bits; shift += 8, n++) u8[first + n]! |= value >>> shift;
+/** How one operand field gets from an instruction's text into its record. */
+interface Step extends RecordField {
+  readonly name: string;
+  readonly text: Field;
+  /** The upper part of a long displacement. */
+  readonly textHigh: Field | undefined;
+  /** Relative: a number of halfwords. */
+  readonly relative: boolean;
+}
+
+/** Builds records of instructions of one format. */
+export class RecordBuilder {
+  readonly #steps: readonly Step[];
+  readonly #values: Int32Array;
+  readonly #relative: number;
+
+  constructor(format: Format) {
+    this.#steps = [...recordLayout(format)].map(([name, place]) => ({
+      ...place,
+      name,
+      text: format.fields[name]!,
+      textHigh: name[0] === 'd' ? format.fields[`dh${name.slice(1)}`] : undefined,
+      relative: name[0] === 'h',
+    }));
+    this.#values = new Int32Array(this.#steps.length);
+    this.#relative = this.#steps.findIndex(({ name }) => name === 'h2' || name === 'h4');
   }
-  u8[at + 1] = handler >>> 8;
-  u8[at] = handler;
+
+  /** Takes the operands of an instruction that is left-aligned in 48 bits. */
+  take(upper: number, lower: number): void {
+    this.#steps.forEach(({ text, textHigh, signed }, n) => {
+      let value = bitsOf(text, upper, lower);
+      if (textHigh) value = signExtend((bitsOf(textHigh, upper, lower) << 12) | value, 20);
+      else if (signed) value = signExtend(value, text[1]);
+      this.#values[n] = value;
+    });
+  }
+
+  /** Which of its values a field is, for `value`. */
+  indexOf(name: string): number {
+    return this.#steps.findIndex(step => step.name === name);
+  }
+
+  value(index: number): number {
+    return this.#values[index]!;
+  }
+
+  /** Where a relative branch leads, in bytes from the instruction. */
+  get distance(): number {
+    return 2 * this.#values[this.#relative]!;
+  }
+
+  /**
+   * Writes the record.
+   * @param at index of its first word
+   * @param near the target of a branch is on the same page: it is given as the distance of its record
+   */
+  write(u32: Uint32Array, at: number, handler: number, near: boolean): void {
+    let low = handler;
+    let high = 0;
+    this.#steps.forEach(({ bit, bits, scale, address, relative }, n) => {
+      let value = this.#values[n]!;
+      if (address && value === 0) value = NO_REGISTER;
+      value = near && relative ? value * RECORD_SIZE : value << scale;
+      if (bits < 32) value &= 2 ** bits - 1;
+      if (bit >= 32) high |= value << (bit - 32);
+      else {
+        low |= value << bit;
+        if (bit + bits > 32) high |= value >>> (32 - bit);
+      }
+    });
+    u32[at + 1] = high;
+    u32[at] = low;
+  }
 }
 
 /** Bytes of the smallest load that holds a field, and what is above and below the field in it. */
