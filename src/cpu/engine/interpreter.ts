@@ -9,7 +9,7 @@
 
 import { FunctionCode, type Label, loadOp, storeOp } from '../ir/code.ts';
 import * as x from '../ir/expr.ts';
-import { type Expr, type F32, type F64, f32, f64, type I32, type I64, i32, i64, k32, k64 } from '../ir/expr.ts';
+import { type Expr, type F32, type F64, f64, type I32, type I64, i32, i64, k32, k64 } from '../ir/expr.ts';
 import { type Bytes, ModuleBuilder } from '../ir/wasm.ts';
 import type { Format } from '../isa/formats.ts';
 import type {
@@ -20,7 +20,6 @@ import type {
   Instruction,
   Millicode,
   Offset,
-  Operands,
   Place,
   Register,
   RegisterPart,

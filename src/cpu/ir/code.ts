@@ -2,7 +2,7 @@
 
 import type { Expr, I32, Type } from './expr.ts';
 import { F64_LANE, i32, local } from './expr.ts';
-import { type Body, Bytes, typeCode } from './wasm.ts';
+import { type Body, Bytes } from './wasm.ts';
 
 /** Store opcodes of the WebAssembly binary format. */
 export const storeOp = { i32: 0x36, i64: 0x37, f32: 0x38, f64: 0x39, i8: 0x3a, i16: 0x3b, v128: 0x10b } as const;

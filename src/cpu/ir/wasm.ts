@@ -183,7 +183,7 @@ export class ModuleBuilder {
       out.u32(content.length);
       out.append(content);
     };
-    section(1, (s) => {
+    section(1, s => {
       s.u32(this.#types.length);
       for (const key of this.#types) {
         s.u8(0x60);
@@ -194,7 +194,7 @@ export class ModuleBuilder {
         }
       }
     });
-    section(2, (s) => {
+    section(2, s => {
       s.u32(this.#imports.length);
       for (const { module, name, descriptor } of this.#imports) {
         s.name(module);
@@ -202,11 +202,11 @@ export class ModuleBuilder {
         s.append(descriptor);
       }
     });
-    section(3, (s) => {
+    section(3, s => {
       s.u32(this.#functions.length);
       for (const f of this.#functions) s.u32(f.type);
     });
-    section(7, (s) => {
+    section(7, s => {
       s.u32(this.#exports.length);
       for (const { name, kind, index } of this.#exports) {
         s.name(name);
@@ -214,8 +214,8 @@ export class ModuleBuilder {
         s.u32(index);
       }
     });
-    const headers = this.#functions.map((f) => localsHeader(f.body!.locals));
-    section(0, (s) => {
+    const headers = this.#functions.map(f => localsHeader(f.body!.locals));
+    section(0, s => {
       s.name('metadata.code.branch_hint');
       const hinted = this.#functions.map((f, i) => ({ f, i })).filter(({ f }) => f.body!.unlikely.length);
       s.u32(hinted.length);
@@ -229,7 +229,7 @@ export class ModuleBuilder {
         }
       }
     });
-    section(10, (s) => {
+    section(10, s => {
       s.u32(this.#functions.length);
       this.#functions.forEach((f, i) => {
         const { code } = f.body!;

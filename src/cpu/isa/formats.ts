@@ -136,9 +136,19 @@ export const SS_a = format('SS_a', 6, { l1: [8, 8], ...SS2 }, 'd1(l1,b1),d2(b2)'
 export const SS_b = format('SS_b', 6, { l1: [8, 4], l2: [12, 4], ...SS2 }, 'd1(l1,b1),d2(l2,b2)');
 export const SS_c = format('SS_c', 6, { l1: [8, 4], i3: [12, 4], ...SS2 }, 'd1(l1,b1),d2(b2),i3');
 export const SS_d = format('SS_d', 6, { r1: R1, r3: R2, ...SS2 }, 'd1(r1,b1),d2(b2),r3');
-export const SS_e = format('SS_e', 6, { r1: R1, r3: R2, b2: [16, 4], d2: [20, 12], b4: [32, 4], d4: [36, 12] }, 'r1,r3,d2(b2),d4(b4)');
+export const SS_e = format(
+  'SS_e',
+  6,
+  { r1: R1, r3: R2, b2: [16, 4], d2: [20, 12], b4: [32, 4], d4: [36, 12] },
+  'r1,r3,d2(b2),d4(b4)',
+);
 /** PLO's and LMD's order of operands differ from each other only in the manual's text; PLO is R1,D2(B2),R3,D4(B4). */
-export const SS_plo = format('SS_plo', 6, { r1: R1, r3: R2, b2: [16, 4], d2: [20, 12], b4: [32, 4], d4: [36, 12] }, 'r1,d2(b2),r3,d4(b4)');
+export const SS_plo = format(
+  'SS_plo',
+  6,
+  { r1: R1, r3: R2, b2: [16, 4], d2: [20, 12], b4: [32, 4], d4: [36, 12] },
+  'r1,d2(b2),r3,d4(b4)',
+);
 export const SS_f = format('SS_f', 6, { l2: [8, 8], ...SS2 }, 'd1(b1),d2(l2,b2)');
 export const SSE = format('SSE', 6, SS2, 'd1(b1),d2(b2)');
 export const SSF = format('SSF', 6, { r3: R1, ...SS2 }, 'd1(b1),d2(b2),r3');

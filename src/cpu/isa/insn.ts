@@ -68,14 +68,7 @@ export interface Place {
  * - addLogical32/64: a + b: 0 zero no carry, 1 not zero no carry, 2 zero carry, 3 not zero carry.
  * - subtractLogical32/64: a - b: 1 not zero borrow, 2 zero no borrow, 3 not zero no borrow.
  */
-export type ConditionKind =
-  | 'signed'
-  | 'unsigned'
-  | 'logical'
-  | 'add'
-  | 'subtract'
-  | 'addLogical'
-  | 'subtractLogical';
+export type ConditionKind = 'signed' | 'unsigned' | 'logical' | 'add' | 'subtract' | 'addLogical' | 'subtractLogical';
 
 /** What happens after a millicode function: undefined, go on with the next instruction; LEAVE, the PSW or the mapping changed. */
 export type Outcome = number | undefined;

@@ -7,7 +7,7 @@ import { type Instruction, insn } from './insn.ts';
 
 const invalid = (length: number): Instruction => {
   const format: Format = { name: `invalid${length}`, length, fields: {}, syntax: '' };
-  return insn(`INVALID${length}`, 0, format, 'z', (i) => i.programIf(k32(1), OPERATION));
+  return insn(`INVALID${length}`, 0, format, 'z', i => i.programIf(k32(1), OPERATION));
 };
 
 export const invalidInstructions: readonly Instruction[] = [invalid(2), invalid(4), invalid(6)];

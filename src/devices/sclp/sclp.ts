@@ -4,8 +4,8 @@
  * service-signal external interruption.
  */
 
-import type { Storage } from '../../machine/storage.ts';
 import { ebcdicText } from '../../ebcdic.ts';
+import type { Storage } from '../../machine/storage.ts';
 import { EventFacility } from './event-facility.ts';
 import { HEADER_LENGTH, Response, Sccb } from './sccb.ts';
 
