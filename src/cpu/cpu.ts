@@ -257,11 +257,15 @@ export class Cpu extends Registers {
     if (code.breakpoints.size && code.breakpoints.has(this.pswAddress)) code.breakAt(frame, offset);
     else if (code.decodeAt(frame, offset) === HANDLER_CROSSING) {
       if (!this.#gather(low, high, absolute)) return 0;
-      code.write(this.base + state.CROSSING_RECORD, this.#upper, this.#lower, 'crossing');
+      const text = this.#upper * 2 ** 32 + this.#lower;
+      if (text !== this.#crossing) code.write(this.base + state.CROSSING_RECORD, this.#upper, this.#lower, 'crossing');
+      this.#crossing = text;
     }
     return 1;
   }
 
+  /** The instruction whose record is CROSSING_RECORD. */
+  #crossing = -1;
   /** The instruction that `gather` has put together, left-aligned in 48 bits. */
   #upper = 0;
   #lower = 0;

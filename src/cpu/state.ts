@@ -85,8 +85,6 @@ export const CLOCK_COMPARATOR = 0x3050;
 export const CPU_TIMER_END = 0x3058;
 /** When the CPU must be interrupted by a timer, in milliseconds of the machine's clock (clock.ts), as a double. */
 export const DEADLINE = 0x3060;
-/** CPU_* */
-export const CPU_STATE = 0x3068;
 /** Not zero: an interruption condition is pending that the PSW or the control registers keep off. */
 export const HELD = 0x306c;
 /** Doublewords that an instruction hands to its millicode, or gets from it. */
@@ -98,11 +96,6 @@ export const PROGRAM_PARAMETER = 0x3070;
 export const TLB_TAGS = 0x3200;
 /** First TLB context. */
 export const TLB = 0x4000;
-
-export const CPU_STOPPED = 0;
-export const CPU_OPERATING = 1;
-export const CPU_LOAD = 2;
-export const CPU_CHECK_STOP = 3;
 
 export const CONDITION_EXTERNAL_CALL = 0x01;
 export const CONDITION_EMERGENCY_SIGNAL = 0x02;

@@ -231,6 +231,7 @@ export const controlInstructions: readonly Instruction[] = [
   // Storage keys
   insn('SSKE', 0xb22b, RRF_c, 'z', by(key.setStorageKey), privileged),
   insn('ISKE', 0xb229, RRE, 'z', by(key.insertStorageKey), privileged),
+  insn('IVSK', 0xb223, RRE, 'z', by(key.insertVirtualStorageKey)),
   insn('RRBE', 0xb22a, RRE, 'z', by(key.resetReferenceBit), privileged),
   insn('RRBM', 0xb9ae, RRE, 66, by(key.resetReferenceBits), privileged),
   insn('IRBM', 0xb9ac, RRE, 145, by(key.insertReferenceBits), privileged),

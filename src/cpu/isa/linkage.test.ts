@@ -226,3 +226,46 @@ test('TRACE', () => {
   assert.equal(full.interruption?.code, program.TRACE_TABLE);
   assert.equal(full.interruption?.oldAddress, 0x400n);
 });
+
+test('LOAD ADDRESS SPACE PARAMETERS', () => {
+  const load = (asns: bigint, controls: number, change: (m: TestMachine) => void = () => {}): TestMachine => {
+    const m = linked(`lasp a,${controls}`, { data: '.balign 8\na: .quad 0' });
+    m.storage.write64(m.at('a'), asns);
+    change(m);
+    return m.run();
+  };
+  const both = load(0xc000_0002_0005_0002n, 0);
+  assert.deepEqual([both.cc, both.cpu.cr(3), both.cpu.cr(4), both.cpu.cr(5)], [0, 0xc000_0002n, 0x1_0002n, 0x5040n]);
+  assert.equal(load(0xc000_0001_0005_0001n, 2).cpu.cr(4), 0x5_0001n);
+  const absent = (m: TestMachine): void => m.storage.write32(OTHER_ASTE, 0x8000_5500);
+  assert.equal(load(0xc000_0002_0005_0002n, 0, absent).cc, 1);
+  assert.equal(load(0xc000_0002_0005_0001n, 0, absent).cc, 2);
+  assert.equal(load(0xc000_0002_0005_0001n, 0, m => m.storage.write32(0x5500, 0)).cc, 2);
+  assert.equal(load(0xc000_0002_0005_0002n, 0, m => void m.cr(1, ASCE | 0x40n)).cc, 3);
+});
+
+test('RESUME PROGRAM', () => {
+  const m = linked('rp a(%r5)\n.short 4,0,16,20\n.short 0', {
+    data: 'there: lghi %r6,1\n.short 0\n.balign 8\na: .quad 0xffff2f0180000000,there,0x0000001255667788',
+  });
+  m.gr(5, 0).run();
+  // Base 0 in the address: the register that is restored is still R5.
+  assert.equal(m.interruption?.code, program.OPERATION);
+  assert.deepEqual([m.cpu.gr(6), m.cpu.gr(5), m.cpu.ar(5), m.cc], [1n, 0x5566_7788n, 0x12, 2]);
+  assert.equal(m.interruption?.oldMask, DAT | 0x0000_2f00_0000_0000n);
+});
+
+test('TRAP2', () => {
+  const m = linked('trap2\n.short 0', { data: 'handler: lghi %r6,1\n.short 0' });
+  m.storage.write32(DUCT + 44, 0x8001);
+  m.storage.write32(0x8000, 0x0006_0000);
+  m.storage.write32(0x800c, 0x9000);
+  m.storage.write32(0x8014, m.at('handler'));
+  m.gr(15, 0xabc).run();
+  assert.equal(m.cpu.gr(6), 1n);
+  assert.equal(m.cpu.gr(15), 0x8000n);
+  assert.equal(m.storage.read64(0x9010), DAT);
+  assert.equal(m.storage.read64(0x9018), 0x402n);
+  assert.equal(m.storage.read64(0x9020 + 120), 0xabcn);
+  assert.equal(linked('trap4 0').run().interruption?.code, program.SPECIAL_OPERATION);
+});

@@ -1,7 +1,7 @@
 /** Linkage instructions (PoP ch. 10): between programs and between address spaces. */
 
 import * as linkage from '../millicode/linkage.ts';
-import { E, RRE, RRE_1, RRE_ar, RS_a, RSY_a, S } from './formats.ts';
+import { E, RRE, RRE_1, RRE_ar, RS_a, RSY_a, S, SSE } from './formats.ts';
 import { type Instruction, insn } from './insn.ts';
 
 const privileged = { privileged: true } as const;
@@ -20,6 +20,10 @@ export const linkageInstructions: readonly Instruction[] = [
   insn('MSTA', 0xb247, RRE_1, 'z', i => i.millicode(linkage.modifyStackedState)),
   insn('BSA', 0xb25a, RRE, 'z', i => i.millicode(linkage.branchAndSetAuthority)),
   insn('BSG', 0xb258, RRE, 'z', i => i.millicode(linkage.branchInSubspaceGroup)),
+  insn('LASP', 0xe500, SSE, 'z', i => i.millicode(linkage.loadAddressSpaceParameters), privileged),
+  insn('RP', 0xb277, S, 'z', i => i.millicode(linkage.resumeProgram)),
+  insn('TRAP2', 0x01ff, E, 'z', i => i.millicode(linkage.trap2)),
+  insn('TRAP4', 0xb2ff, S, 'z', i => i.millicode(linkage.trap4)),
   insn('TAR', 0xb24c, RRE_ar, 'z', i => i.millicode(linkage.testAccess)),
   insn('TRACE', 0x99, RS_a, 'z', i => i.millicode(linkage.trace32), privileged),
   insn('TRACG', 0xeb0f, RSY_a, 'z', i => i.millicode(linkage.trace64), privileged),

@@ -9,7 +9,7 @@ import type { Cpu } from '../cpu.ts';
 import { ACCESS_REGISTER, accessTo, HOME, PRIMARY, SECONDARY } from '../dat.ts';
 import { LEAVE, type Operands } from '../isa/insn.ts';
 import * as program from '../program.ts';
-import { ProgramInterruption } from '../program.ts';
+import { nullifies, ProgramInterruption } from '../program.ts';
 import * as state from '../state.ts';
 import {
   crLow,
@@ -22,6 +22,7 @@ import {
   pswHigh,
   specify,
 } from './operands.ts';
+import { homeSwitch } from './space.ts';
 
 const EXCEPTION_ACCESS_ID = 0xa0;
 const TRANSLATION_EXCEPTION = 0xa8;
@@ -575,6 +576,168 @@ function setSecondary(cpu: Cpu, { r1 }: Operands, withInstance: boolean): number
 
 export const setSecondaryAsn = (cpu: Cpu, operands: Operands): number => setSecondary(cpu, operands, false);
 export const setSecondaryAsnWithInstance = (cpu: Cpu, operands: Operands): number => setSecondary(cpu, operands, true);
+
+/** LOAD ADDRESS SPACE PARAMETERS: condition code 1 or 2 when the primary or secondary space is not to be had. */
+export function loadAddressSpaceParameters(cpu: Cpu, operands: Operands): number {
+  permit((crLow(cpu, 14) & ASN_TRANSLATION) !== 0);
+  const address = operandAddress(cpu, operands, 1);
+  specify((address & 7n) === 0n);
+  const controls = Number(operandAddress(cpu, operands, 2) & 7n);
+  const [translates, takesIndex, trusts] = [controls & 4, controls & 2, controls & 1];
+  const long = reuse(cpu);
+  const view = new DataView(cpu.access.readBytes(address, long ? 16 : 8, operands.b1!).buffer);
+  const [keys, secondaryAsn, index, primaryAsn] = (long ? [4, 6, 12, 14] : [0, 2, 4, 6]).map(at => view.getUint16(at));
+  const finished = (cc: number): number => {
+    cpu.cc = cc;
+    cpu.advance();
+    return LEAVE;
+  };
+  /** The space of an ASN; undefined: it cannot be had, and its condition code says so. */
+  const spaceOf = (asn: number, instance: number): { aste: Aste; asce: bigint } | undefined => {
+    try {
+      const aste = translateAsn(cpu, asn);
+      return long && aste.word(11) !== instance ? undefined : { aste, asce: subspace(cpu, aste) };
+    } catch (thrown) {
+      if (thrown instanceof ProgramInterruption && nullifies(thrown.code)) return undefined;
+      throw thrown;
+    }
+  };
+  let asce = cpu.cr(1);
+  let authorization = crLow(cpu, 4) >>> 16;
+  let primaryInstance = high32(cpu, 4);
+  let asteOrigin = crLow(cpu, 5);
+  if (translates || primaryAsn !== low16(cpu, 4)) {
+    primaryInstance = long ? view.getUint32(8) : primaryInstance;
+    const primary = spaceOf(primaryAsn!, primaryInstance);
+    if (!primary) return finished(1);
+    if ((cpu.cr(1) | primary.aste.asce) & SPACE_SWITCH_EVENT_CONTROL) return finished(3);
+    asce = primary.asce;
+    authorization = primary.aste.word(1) >>> 16;
+    asteOrigin = primary.aste.at;
+  }
+  if (takesIndex) authorization = index!;
+  let secondaryAsce = asce;
+  let secondaryInstance = primaryInstance;
+  if (secondaryAsn !== primaryAsn) {
+    if (!translates && trusts && secondaryAsn === low16(cpu, 3)) {
+      secondaryAsce = cpu.cr(7);
+      secondaryInstance = high32(cpu, 3);
+    } else {
+      secondaryInstance = long ? view.getUint32(0) : high32(cpu, 3);
+      const secondary = spaceOf(secondaryAsn!, secondaryInstance);
+      if (!secondary) return finished(2);
+      if (!trusts && !cpu.dat.authorized(secondary.aste.at, authorization, SECONDARY_AUTHORITY)) return finished(2);
+      secondaryAsce = secondary.asce;
+    }
+  }
+  cpu.setCr(1, asce);
+  cpu.setCr(7, secondaryAsce);
+  setCrLow(cpu, 3, (keys! << 16) | secondaryAsn!);
+  setCrLow(cpu, 4, (authorization << 16) | primaryAsn!);
+  setCrLow(cpu, 5, asteOrigin);
+  if (long) {
+    setCrHigh(cpu, 3, secondaryInstance);
+    setCrHigh(cpu, 4, primaryInstance);
+  }
+  cpu.mappingChanged();
+  return finished(0);
+}
+
+// RESUME PROGRAM and TRAP
+
+/** RESUME PROGRAM: PSW, access and general register B2 from where the list behind the instruction says. */
+export function resumeProgram(cpu: Cpu, operands: Operands): number {
+  const { access } = cpu;
+  const { b2 } = operands as Record<'b2', number>;
+  const executing = cpu.field32(state.EXECUTING) !== 0;
+  const list = (executing ? cpu.field64(state.EXECUTE_TARGET) : cpu.pswAddress) + 4n;
+  const instructions = { context: cpu.field32(state.FETCH_CONTEXT), how: 0 };
+  const half = (n: number): number => Number(access.readIn(instructions, (list + BigInt(2 * n)) & cpu.addressMask, 2));
+  const flags = half(0);
+  specify((flags & 0xfff8) === 0);
+  const start = operandAddress(cpu, operands);
+  const at = (n: number): bigint => (start + BigInt(half(n))) & cpu.addressMask;
+  const wide = (flags & 4) !== 0;
+  const saved = access.read64(at(1), b2);
+  const low = Number(saved & 0xffff_ffffn);
+  let target = wide ? access.read64((at(1) + 8n) & cpu.addressMask, b2) : BigInt(low & 0x7fff_ffff);
+  const accessRegister = access.read32(at(2), b2);
+  const form = flags & 3;
+  const register =
+    form === 2
+      ? access.read64(at(3), b2)
+      : BigInt(access.read32(at(3), b2)) | (form === 3 ? BigInt(access.read32(at(4), b2)) << 32n : 0n);
+  // Address-space control, condition code, program mask and addressing mode are taken from the operand.
+  const fields = Number(saved >> 32n) & 0xff01;
+  const before = cpu.dat.addressSpaceControl;
+  privilege(!(cpu.dat.dat && inProblemState(cpu) && (fields & 0xc000) === 0xc000));
+  const high = (pswHigh(cpu) & ~0xff01) | fields;
+  const basic = low >>> 31 ? 0x8000_0000 : 0;
+  specify(basic !== 0 || !(fields & EXTENDED));
+  specify(fields & EXTENDED ? true : target <= (basic ? 0x7fff_ffffn : 0xff_ffffn));
+  specify((target & 1n) === 0n);
+  target = BigInt.asUintN(64, target);
+  const { address, length } = cpu.currentInstruction();
+  cpu.setAr(b2, accessRegister);
+  if (form >= 2) cpu.setGr(b2, register);
+  else cpu.setGr32(b2, Number(register));
+  cpu.breakingEventAddress = address;
+  cpu.setPswMask(high, basic);
+  cpu.pswAddress = target;
+  cpu.setField32(state.EXECUTING, 0);
+  cpu.mappingChanged();
+  homeSwitch(cpu, before, length);
+  return LEAVE;
+}
+
+/** TRAP2, TRAP4: to the program that the dispatchable-unit-control table names, if it lets them. */
+function trap(cpu: Cpu, operand: bigint | undefined): number {
+  const { dat, access } = cpu;
+  const control = dat.addressSpaceControl;
+  permit(dat.dat && (control === PRIMARY || control === ACCESS_REGISTER));
+  const block = realWord(cpu, (crLow(cpu, 2) & 0x7fff_ffc0) + 44);
+  permit((block & 1) !== 0);
+  const space: Space = { context: dat.spaceContext(HOME), how: accessTo(HOME), mask: ALL };
+  const word = (n: number): number => Number(access.readIn(space, BigInt((block & 0x7fff_fff8) + 4 * n), 4));
+  const options = word(0);
+  const wideRegisters = (options & 0x0002_0000) !== 0;
+  const widePsw = (options & 0x0004_0000) !== 0;
+  const extended = (pswHigh(cpu) & EXTENDED) !== 0;
+  permit(widePsw || !extended);
+  const area = word(3) & 0x7fff_fff8;
+  const target = word(5) & 0x7fff_ffff;
+  const next = nextAddress(cpu);
+  const { address, length } = cpu.currentInstruction();
+  const bytes = new Uint8Array(32 + 16 * (wideRegisters ? 8 : 4));
+  const view = new DataView(bytes.buffer);
+  const executed = cpu.field32(state.EXECUTING) ? 0x8000_0000 : 0;
+  view.setUint32(0, (executed | (operand === undefined ? 0 : 0x4000_0000) | (length << 16)) >>> 0);
+  view.setUint32(8, Number((operand ?? 0n) & 0x7fff_ffffn));
+  view.setUint32(12, cpu.ar(15));
+  const high = pswHigh(cpu) | (cpu.cc << 12);
+  const basic = cpu.addressMask === 0xff_ffffn ? 0 : 0x8000_0000;
+  if (widePsw) {
+    view.setInt32(16, high);
+    view.setUint32(20, basic);
+    view.setBigUint64(24, next);
+  } else {
+    view.setInt32(16, high | 0x0008_0000);
+    view.setUint32(20, (basic | Number(next)) >>> 0);
+  }
+  for (let n = 0; n < 16; n++) {
+    if (wideRegisters) view.setBigUint64(32 + 8 * n, cpu.gr(n));
+    else view.setUint32(32 + 4 * n, cpu.gr32(n));
+  }
+  access.writeBytesIn(space, BigInt(area), bytes);
+  if (extended) cpu.setGr(15, BigInt(block & 0x7fff_fff8));
+  else cpu.setGr32(15, block & 0x7fff_fff8);
+  cpu.breakingEventAddress = address;
+  setPsw(cpu, pswHigh(cpu) & ~(0xc000 | EXTENDED), 0x8000_0000, BigInt(target));
+  return LEAVE;
+}
+
+export const trap2 = (cpu: Cpu): number => trap(cpu, undefined);
+export const trap4 = (cpu: Cpu, operands: Operands): number => trap(cpu, operandAddress(cpu, operands));
 
 // Authority and subspaces
 

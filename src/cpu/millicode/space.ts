@@ -71,11 +71,18 @@ export function setAddressSpaceControl(cpu: Cpu, operands: Operands): number {
   cpu.advance();
   setPswHigh(cpu, (pswHigh(cpu) & ~0xc000) | (after << 14));
   cpu.mappingChanged();
-  const crossesHome = (before === HOME) !== (after === HOME);
-  if (crossesHome && (crLow(cpu, 1) | crLow(cpu, 13)) & SPACE_SWITCH_EVENT_CONTROL) {
-    throw new ProgramInterruption(program.SPACE_SWITCH_EVENT, 0, true, length);
-  }
+  homeSwitch(cpu, before, length);
   return LEAVE;
+}
+
+/** A switch to or from the home space may be an event: the interruption tells from where (PoP ch. 6). */
+export function homeSwitch(cpu: Cpu, before: number, length: number): void {
+  const isHome = cpu.dat.addressSpaceControl === HOME;
+  if (!cpu.dat.dat || (before === HOME) === isHome) return;
+  if (!((crLow(cpu, 1) | crLow(cpu, 13)) & SPACE_SWITCH_EVENT_CONTROL)) return;
+  const left = crLow(cpu, isHome ? 1 : 13) & SPACE_SWITCH_EVENT_CONTROL ? 0x8000_0000 : 0;
+  cpu.interruptions.store32(0xac, left | (isHome ? crLow(cpu, 4) & 0xffff : 0));
+  throw new ProgramInterruption(program.SPACE_SWITCH_EVENT, 0, true, length);
 }
 
 /** ASNs and their instance numbers: control register, and which half. */

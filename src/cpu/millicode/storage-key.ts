@@ -5,7 +5,7 @@ import { KEY_CHANGE, KEY_REFERENCE } from '../dat.ts';
 import type { Operands } from '../isa/insn.ts';
 import { ADDRESSING, ProgramInterruption } from '../program.ts';
 import { PSW_EA } from '../registers.ts';
-import { realAddress, specify } from './operands.ts';
+import { crLow, EXTRACTION_AUTHORITY, inProblemState, permit, privilege, realAddress, specify } from './operands.ts';
 
 const SEGMENT = 0x10_0000;
 const REGION = 0x8000_0000;
@@ -80,6 +80,19 @@ export function setStorageKey(cpu: Cpu, operands: Operands): void {
 export function insertStorageKey(cpu: Cpu, { r1, r2 }: Operands): void {
   const key = cpu.u8[keyOf(cpu, r2!)]! & 0xfe;
   cpu.setGr32(r1!, ((cpu.gr32(r1!) & ~0xff) | key) >>> 0);
+}
+
+/** INSERT VIRTUAL STORAGE KEY: access-control bits and fetch protection, by a virtual address. */
+export function insertVirtualStorageKey(cpu: Cpu, { r1, r2 }: Operands): void {
+  permit(cpu.dat.dat);
+  privilege(!inProblemState(cpu) || (crLow(cpu, 0) & EXTRACTION_AUTHORITY) !== 0);
+  const { dat } = cpu;
+  const address = cpu.gr(r2!) & cpu.addressMask;
+  const context = dat.operandContext(r2!);
+  if (context < 0) throw dat.fault();
+  const absolute = dat.fill(context, Number(BigInt.asIntN(32, address)), Number(BigInt.asIntN(32, address >> 32n)), 0);
+  if (absolute < 0) throw dat.fault();
+  cpu.setGr32(r1!, ((cpu.gr32(r1!) & ~0xff) | (cpu.u8[keyAt(cpu, absolute)]! & 0xf8)) >>> 0);
 }
 
 /** Condition code: reference and change bit as they were. */
