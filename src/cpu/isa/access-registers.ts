@@ -18,14 +18,32 @@ function loadAddressExtended(i: Insn): void {
   i.setAr('r1', alet);
 }
 
+/** All sixteen registers, as a switch between tasks saves and restores them, without millicode. */
+function multiple(i: Insn, store: boolean): void {
+  const all = i32.and(i32.eqz(i.field('a1')), i32.eq(i.field('a3'), 15));
+  i.if(
+    all,
+    () => {
+      const address = i.address();
+      i.aligned(address, 4);
+      const place = i.place(address, 64, store ? 'store' : 'fetch');
+      for (let n = 0; n < 16; n++) {
+        if (store) place.store32(i.ar(n), 4 * n);
+        else i.setAr(n, place.load32(4 * n));
+      }
+    },
+    () => i.millicode(store ? millicode.storeAccessMultiple : millicode.loadAccessMultiple),
+  );
+}
+
 export const accessRegisters: readonly Instruction[] = [
   insn('CPYA', 0xb24d, RRE_aa, 'z', i => i.setAr('a1', i.ar('a2'))),
   insn('EAR', 0xb24f, RRE_ra, 'z', i => i.setGr32('r1', i.ar('a2'))),
   insn('SAR', 0xb24e, RRE_ar, 'z', i => i.setAr('a1', i.gr32('r2'))),
-  insn('LAM', 0x9a, RS_aa, 'z', i => i.millicode(millicode.loadAccessMultiple)),
-  insn('LAMY', 0xeb9a, RSY_aa, 18, i => i.millicode(millicode.loadAccessMultiple)),
-  insn('STAM', 0x9b, RS_aa, 'z', i => i.millicode(millicode.storeAccessMultiple)),
-  insn('STAMY', 0xeb9b, RSY_aa, 18, i => i.millicode(millicode.storeAccessMultiple)),
+  insn('LAM', 0x9a, RS_aa, 'z', i => multiple(i, false)),
+  insn('LAMY', 0xeb9a, RSY_aa, 18, i => multiple(i, false)),
+  insn('STAM', 0x9b, RS_aa, 'z', i => multiple(i, true)),
+  insn('STAMY', 0xeb9b, RSY_aa, 18, i => multiple(i, true)),
   insn('LAE', 0x51, RX_a, 'z', loadAddressExtended),
   insn('LAEY', 0xe375, RXY_a, 34, loadAddressExtended),
 ];

@@ -379,6 +379,16 @@ test('access registers', () => {
   assert.equal(m.cpu.ar(5), 0);
 });
 
+test('all access registers', () => {
+  const m = machine('lam %a0,%a15,a\nstam %a0,%a15,0x20(%r5)\nlam %a15,%a0,a', {
+    data: '.balign 4\na: .long 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16',
+  });
+  m.gr(5, 0x2ff0).run();
+  assert.equal(m.hex(0x3010, 64), m.hex('a', 64));
+  assert.deepEqual([m.cpu.ar(15), m.cpu.ar(0), m.cpu.ar(14)], [1, 2, 15]);
+  assert.equal(machine('stam %a0,%a15,2(%r5)').gr(5, 0x3000).run().interruption?.code, program.SPECIFICATION);
+});
+
 test('clocks', () => {
   const m = machine('stck a\nstck b\nstckf c\nstcke d\nstpt e\nstpt f', {
     data: '.balign 8\na: .quad 0\nb: .quad 0\nc: .quad 0\nd: .quad 0,0\ne: .quad 0\nf: .quad 0',
