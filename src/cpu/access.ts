@@ -7,7 +7,7 @@
 
 import type { Cpu } from './cpu.ts';
 import { ACCESS_REGISTER, type AccessFault, withRegister } from './dat.ts';
-import { ACCESS_STORE } from './engine/interpreter.ts';
+import { ACCESS_STORE } from './engine/protocol.ts';
 import * as state from './state.ts';
 
 const low32 = (value: bigint): number => Number(BigInt.asIntN(32, value));

@@ -5,17 +5,14 @@
  */
 
 import type { Cpu } from './cpu.ts';
+import { type Plan, plansOf, selectHandler } from './engine/handlers.ts';
 import {
   HANDLER_BREAKPOINT,
   HANDLER_CROSSING,
   HANDLER_DECODE,
   HANDLER_EXECUTED,
   HANDLER_PAGE_END,
-  type Handler,
-  type Plan,
-  plansOf,
-  selectHandler,
-} from './engine/interpreter.ts';
+} from './engine/protocol.ts';
 import { RECORD_SIZE } from './engine/records.ts';
 import { instructionLength } from './isa/formats.ts';
 import type { Instruction } from './isa/insn.ts';
@@ -275,4 +272,3 @@ export class CodePages {
     this.#u16[this.#recordAt(frame, offset) / 2] = HANDLER_BREAKPOINT;
   }
 }
-export type { Handler };

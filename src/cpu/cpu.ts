@@ -9,20 +9,18 @@ import { LogicalAccess } from './access.ts';
 import { Timers } from './clock.ts';
 import { CodePages } from './code-pages.ts';
 import { AccessFault, Translator, withRegister } from './dat.ts';
+import { type Handler, handlersOf } from './engine/handlers.ts';
+import { buildInterpreter, type MillicodeCall } from './engine/interpreter.ts';
 import {
   ACCESS_AR_SHIFT,
   ACCESS_INSTRUCTION,
   ACCESS_INTERLOCKED,
   ACCESS_SIZE_SHIFT,
   ACCESS_STORE,
-  buildInterpreter,
   EXIT_BREAKPOINT,
   EXIT_PROGRAM,
   HANDLER_CROSSING,
-  type Handler,
-  handlersOf,
-  type MillicodeCall,
-} from './engine/interpreter.ts';
+} from './engine/protocol.ts';
 import { recordReader } from './engine/records.ts';
 import { type Environment, standalone } from './environment.ts';
 import { Interruptions } from './interruptions.ts';

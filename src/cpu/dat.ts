@@ -5,7 +5,7 @@
  */
 
 import type { Cpu } from './cpu.ts';
-import { ACCESS_INSTRUCTION, ACCESS_STORE } from './engine/interpreter.ts';
+import { ACCESS_INSTRUCTION, ACCESS_STORE } from './engine/protocol.ts';
 import * as program from './program.ts';
 import * as state from './state.ts';
 import { REAL } from './tlb.ts';

@@ -8,7 +8,7 @@
 
 import { Storage } from '../machine/storage.ts';
 import { Cpu } from './cpu.ts';
-import { EXIT_FUEL } from './engine/interpreter.ts';
+import { EXIT_FUEL } from './engine/protocol.ts';
 import { Assembler, type Program } from './isa/assemble.ts';
 import { instructions } from './isa/index.ts';
 import type { Instruction } from './isa/insn.ts';

@@ -1,7 +1,7 @@
 /** Cases run in this process, on a CPU of src/cpu. */
 
 import { Cpu } from '../../src/cpu/cpu.ts';
-import { EXIT_FUEL } from '../../src/cpu/engine/interpreter.ts';
+import { EXIT_FUEL } from '../../src/cpu/engine/protocol.ts';
 import { instructions } from '../../src/cpu/isa/index.ts';
 import * as state from '../../src/cpu/state.ts';
 import { Storage } from '../../src/machine/storage.ts';

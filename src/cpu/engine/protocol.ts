@@ -1,0 +1,27 @@
+/** What the interpreter and the CPU around it have agreed on: why it returns, how it asks for storage, handler numbers. */
+
+/** What `run` returns. */
+export const EXIT_PENDING = 0;
+export const EXIT_PROGRAM = 1;
+export const EXIT_LEFT = 2;
+export const EXIT_FUEL = 3;
+/** A breakpoint is set at the PSW address; its instruction has not been executed. */
+export const EXIT_BREAKPOINT = 4;
+
+/** Accesses as they are told to the miss function: size in the upper bits. */
+export const ACCESS_FETCH = 0;
+export const ACCESS_STORE = 1;
+export const ACCESS_INTERLOCKED = 2;
+export const ACCESS_INSTRUCTION = 4;
+export const ACCESS_SIZE_SHIFT = 4;
+/** The field after the size: access register number plus one in AR mode, else 0. */
+export const ACCESS_AR_SHIFT = 20;
+
+/** Handlers that belong to no instruction. */
+export const HANDLER_DECODE = 0;
+export const HANDLER_PAGE_END = 1;
+export const HANDLER_CROSSING = 2;
+export const HANDLER_EXECUTED = 3;
+export const HANDLER_BREAKPOINT = 4;
+/** The first handler of an instruction. */
+export const FIRST_ROW_HANDLER = 5;
