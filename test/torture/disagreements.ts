@@ -3,7 +3,9 @@
  * to do otherwise than they demand. Cases are cleared of such instructions before they run.
  */
 
+import type { Instruction } from '../../src/cpu/isa/insn.ts';
 import { PSW_BA, PSW_DAT, PSW_EA } from '../../src/cpu/registers.ts';
+import type { Case } from './case.ts';
 import { isString } from './generate.ts';
 import * as layout from './layout.ts';
 import { effectiveAddress, type Step } from './vet.ts';
@@ -24,6 +26,10 @@ export interface EndingDisagreement {
 
 /** All that is known of a peer. */
 export interface Knowledge {
+  /** Instructions that it has. */
+  readonly has?: (row: Instruction) => boolean;
+  /** Cases that the peer cannot begin with. */
+  readonly impossible?: (test: Case) => boolean;
   readonly disagreements: readonly Disagreement[];
   readonly endings: readonly EndingDisagreement[];
 }
@@ -55,6 +61,8 @@ export const isForeign = (address: bigint): boolean =>
   address < layout.UNUSED || (address >= layout.TABLES - 256 && address < layout.STORAGE_SIZE);
 
 export const isAccess = (code: number): boolean => code === 4 || code === 5 || (code >= 0x10 && code <= 0x3b);
+
+const DECIMAL = /^(AP|SP|ZAP|CP|MP|DP|SRP|ED|EDMK|TP|CVB|CVBY|CVBG)$/;
 
 /** What the manual leaves open, whoever the peer is. */
 export const open: Knowledge = {
@@ -88,6 +96,14 @@ export const open: Knowledge = {
     },
   ],
   endings: [
+    {
+      when: (_, code, old) => code === 6 && (old & 1n) !== 0n,
+      reason: 'how long an instruction at an odd address is, is open',
+    },
+    {
+      when: ({ row }, code) => DECIMAL.test(row.mnemonic) && isAccess(code),
+      reason: 'whether invalid data or an access exception is recognised first is open',
+    },
     {
       when: ({ row, operands }, code) => isString({ row, operands }) && isAccess(code),
       reason: 'how far an interruptible instruction gets before an access exception is open: both are right',

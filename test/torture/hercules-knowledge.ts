@@ -2,7 +2,24 @@
 
 import type { Knowledge } from './disagreements.ts';
 
+/** Long displacement, translation and the like, extended immediate. */
+const FACILITIES: readonly (number | 'z')[] = ['z', 16, 18, 19, 21, 22];
+
 export const herculesKnowledge: Knowledge = {
-  disagreements: [],
-  endings: [],
+  // Its binary floating point is not exact.
+  has: ({ facility, additionalFloatingPoint }) => FACILITIES.includes(facility) && additionalFloatingPoint !== 'bfp',
+  // It has no rounding mode 7.
+  impossible: ({ fpc }) => (fpc & 4) !== 0,
+  disagreements: [
+    {
+      mnemonics: /^SRSTU?$/,
+      reason: 'where a search that was resumed began is open',
+    },
+  ],
+  endings: [
+    {
+      when: ({ row }, code) => /^ED(MK)?$/.test(row.mnemonic) && code === 7,
+      reason: 'the peer edits until it meets invalid data: lpar is right, data exceptions suppress',
+    },
+  ],
 };

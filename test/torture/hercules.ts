@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rmSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { herculesKnowledge } from './hercules-knowledge.ts';
@@ -24,29 +24,34 @@ export class Hercules extends Peer {
     writeImage(program!, image, last + bytes.length);
     writeFileSync(
       configuration!,
-      `CPUMODEL 2094\nMAINSIZE ${layout.STORAGE_SIZE >> 20}\nNUMCPU 1\nARCHMODE z/Arch\n0009 3215-C / noprompt\n`,
+      `CPUMODEL 2094\nMAINSIZE ${layout.STORAGE_SIZE >> 20}\nNUMCPU 1\nARCHMODE z/Arch\nOSTAILOR QUIET\n0009 3215-C / noprompt\n`,
     );
-    // The automatic operator saves storage when the CPU waits for good, and ends the machine when that is done.
+    // The automatic operator saves storage when the CPU waits for good.
     const end = layout.DUMPS + (bytes.length / layout.CASE_SIZE) * layout.DATA_SIZE;
+    const save = `savecore ${this.storage} 0 ${(end - 1).toString(16)}`;
+    // Once more if it has not quite stopped.
     writeFileSync(
       script!,
-      `hao tgt HHCCP011I\nhao cmd savecore ${this.storage} 0 ${(end - 1).toString(16)}\n` +
-        `hao tgt HHCPN170I\nhao cmd quit\nloadcore ${program} 0\nrestart\n`,
+      `hao tgt HHCCP011I\nhao cmd ${save}\nhao tgt HHCPN102E\nhao cmd ${save}\nloadcore ${program} 0\nrestart\n`,
     );
     rmSync(this.storage, { force: true });
+    const said = join(this.folder, 'log');
+    const log = openSync(said, 'w');
     const process = spawn(this.#command, ['-d', '-f', configuration!], {
-      stdio: 'ignore',
+      // Without a file for what it says it does not act on it either.
+      stdio: ['ignore', log, log],
       env: { ...globalThis.process.env, HERCULES_RC: script },
     });
-    const exited = once(process, 'exit');
-    const patience = new AbortController();
-    const ended = await Promise.race([
-      exited.then(() => true),
-      delay(PATIENCE + bytes.length / 100, false, { signal: patience.signal }),
-    ]);
-    if (!ended) process.kill('SIGKILL');
-    patience.abort();
-    await exited;
-    return ended ? undefined : 'endless';
+    // It does not always manage to end by itself.
+    const patience = performance.now() + PATIENCE + bytes.length / 100;
+    let done = false;
+    while (!done && process.exitCode === null && performance.now() < patience) {
+      await delay(30);
+      done = readFileSync(said, 'latin1').includes('HHCPN170I savecore');
+    }
+    process.kill('SIGKILL');
+    if (process.exitCode === null && process.signalCode === null) await once(process, 'exit');
+    closeSync(log);
+    return done ? undefined : 'endless';
   }
 }

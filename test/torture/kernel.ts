@@ -48,7 +48,6 @@ const each = (count: number, line: (n: number) => string): string =>
 
 /** New PSWs by kind of ending. */
 const NEW_PSW: Readonly<Record<keyof typeof ENDED, number>> = {
-  restart: 0x1a0,
   external: 0x1b0,
   supervisorCall: 0x1c0,
   program: 0x1d0,
@@ -61,6 +60,8 @@ const kinds = Object.keys(ENDED) as (keyof typeof ENDED)[];
 const source = `
         .org 0
         .long 0x00080000, 0x80000000+start
+        # Some machines begin by a restart, or by two.
+        .org 0x1a0; .quad ${layout.KERNEL_MASK}, start
 ${kinds.map(kind => `.org ${NEW_PSW[kind]}; .quad ${layout.KERNEL_MASK}, ${kind}`).join('\n')}
         .org ${layout.KERNEL}
         # Where the machine begins in ESA/390, SET ARCHITECTURE makes it z/Architecture.

@@ -46,7 +46,7 @@ export const CASE = {
 export const RESULT = { gr: 0, fpr: 0x80, ar: 0x100, fpc: 0x140, kind: 0x148, cr: 0x150, lowcore: 0x200 } as const;
 
 /** How a case ended, as the kernel notes it. */
-export const ENDED = { restart: 1, external: 2, supervisorCall: 3, program: 4, machineCheck: 5, io: 6 } as const;
+export const ENDED = { external: 1, supervisorCall: 2, program: 3, machineCheck: 4, io: 5 } as const;
 
 export const KERNEL_MASK = PSW_EA | PSW_BA;
 /** Control registers while the kernel runs: only the AFP-register control. */

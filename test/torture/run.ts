@@ -44,11 +44,11 @@ const seed = Number(values.seed);
 const only = values.only?.toUpperCase().split(',');
 const chosen = (row: Instruction): boolean =>
   !only || only.includes(row.mnemonic) || only.includes(String(row.facility).toUpperCase());
-const rows = instructions.filter(row => mayOccur(row) && chosen(row));
-if (!rows.length) throw new Error('no instruction is left to test');
 
 const lpar = new Lpar();
 const peer = /hercules$/.test(values.peer) ? new Hercules(values.peer) : new Qemu(values.peer);
+const rows = instructions.filter(row => mayOccur(row) && (peer.knowledge.has?.(row) ?? true) && chosen(row));
+if (!rows.length) throw new Error('no instruction is left to test');
 const coverage = new Coverage();
 const avoided = new Map<string, number>();
 const disassembler = new Disassembler(instructions);

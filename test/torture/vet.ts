@@ -48,6 +48,7 @@ export function vet(
   coverage: Coverage,
   known: (reason: string) => void,
 ): Vetted | undefined {
+  if (knowledge.impossible?.(test)) return undefined;
   for (let candidate = test; candidate.items.length; ) {
     const placed = place(candidate);
     const trouble = placed ? firstTrouble(lpar, knowledge, candidate, placed, known) : candidate.items.length - 1;
