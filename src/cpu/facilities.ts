@@ -39,7 +39,6 @@ export const facilities: readonly Facility[] = [
   { bit: 34, name: 'ginste' },
   { bit: 35, name: 'exrl' },
   { bit: 37, name: 'fpe' },
-  { bit: 37, name: 'fpe' },
   { bit: 40, name: 'sprogp' },
   { bit: 41, name: 'fpseh' },
   { bit: 45, name: 'stfle45' },
