@@ -15,7 +15,7 @@ export const operandsIn = (syntax: string): string[] => syntax.match(/[a-z]+\d(\
  * later than the rest of it.
  */
 export function optionalOperands({ mnemonic, format }: Instruction): number {
-  if (/^(LOC|SEL|C.*T$|FI.BRA?$)/.test(mnemonic) || !/^RRF_[abcd]/.test(format.name)) return 0;
+  if (/^(LOC|SEL|C.*T$|FI.BRA?$|DI.BR$)/.test(mnemonic) || !/^RRF_[abcd]/.test(format.name)) return 0;
   return mnemonic === 'IPTE' ? 2 : 1;
 }
 
