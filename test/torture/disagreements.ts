@@ -8,6 +8,7 @@ import { PSW_BA, PSW_DAT, PSW_EA } from '../../src/cpu/registers.ts';
 import type { Case } from './case.ts';
 import { isString } from './generate.ts';
 import * as layout from './layout.ts';
+import { WINDOW, WINDOW_SIZE } from './layout.ts';
 import { effectiveAddress, type Step } from './vet.ts';
 
 export interface Disagreement {
@@ -68,6 +69,11 @@ const DECIMAL = /^(AP|SP|ZAP|CP|MP|DP|SRP|ED|EDMK|TP|CVB|CVBY|CVBG)$/;
 export const open: Knowledge = {
   disagreements: [
     {
+      mnemonics: /^MVPG$/,
+      when: ({ lpar }) => (lpar.cpu.gr32(0) & 0xfc00) !== 0,
+      reason: 'which of several exceptions is recognised is open',
+    },
+    {
       mnemonics: /^(LOC|STOC)/,
       when: step => 'b2' in step.operands && !isSelected(step),
       reason: 'access exceptions may be recognised when nothing is loaded or stored: both are right',
@@ -87,18 +93,18 @@ export const open: Knowledge = {
       reason: 'the operands are in the same registers: open',
     },
     {
-      mnemonics: /^(UNPKA|UNPKU|PKA|PKU)$/,
+      mnemonics: /^(UNPKA|UNPKU|PKA|PKU|ED|EDMK|MP|DP)$/,
       when: ({ lpar, operands }) => {
         const distance = effectiveAddress(lpar, operands, 1) - effectiveAddress(lpar, operands, 2);
-        return distance > -64n && distance < 64n;
+        return distance > -256n && distance < 256n;
       },
       reason: 'the operands overlap: open',
     },
   ],
   endings: [
     {
-      when: (_, code, old) => code === 6 && (old & 1n) !== 0n,
-      reason: 'how long an instruction at an odd address is, is open',
+      when: (_, __, old) => old < WINDOW || old > WINDOW + WINDOW_SIZE || (old & 1n) !== 0n,
+      reason: 'how long an instruction is that cannot be fetched, is open',
     },
     {
       when: ({ row }, code) => DECIMAL.test(row.mnemonic) && isAccess(code),
@@ -109,6 +115,17 @@ export const open: Knowledge = {
       reason: 'how far an interruptible instruction gets before an access exception is open: both are right',
     },
   ],
+};
+
+/** Of a peer that is wrong where an operand wraps around. */
+export const wrapping: Disagreement = {
+  mnemonics: /./,
+  when: step =>
+    isNarrow(step) &&
+    ([1, 2, 4] as const).some(
+      n => `b${n}` in step.operands && effectiveAddress(step.lpar, step.operands, n) + 256n > addressMask(step),
+    ),
+  reason: 'the peer does not wrap within operands in the 24-bit and 31-bit modes: lpar is right',
 };
 
 /** The reason why an instruction is not compared. */

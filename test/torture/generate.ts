@@ -49,6 +49,8 @@ const RELATIVE_DATA = /^(?!BRCL|BRASL).*RL$/;
 const BRANCHING = /^(BC|BAL|BAS|BCT|BCTG|BXH|BXLE|BXHG|BXLEG|BIC|C[LG]*[IR]B)$/;
 /** The same in a register. */
 const BRANCHING_BY_REGISTER = /^(BCR|BALR|BASR|BASSM|BSM|BCTR|BCTGR)$/;
+/** Packed decimal: their operands have a sign in the last four bits. */
+const DECIMAL = /^(AP|SP|ZAP|CP|MP|DP|SRP|TP|CVB|CVBY|CVBG)$/;
 const SHIFT = /^S[LR][AL]|^RLL|^S[LR]D[AL]/;
 /** Extended operands: floating-point registers in pairs. */
 const EXTENDED = /^[A-Z]*X[A-Z]*R|^(TCXB|MXD|SQX)/;
@@ -65,7 +67,10 @@ export const isBrokenOff = (items: readonly Item[]): boolean =>
     ({ row }, n) => RESTARTED.has(row.mnemonic) && !(items[n + 1]?.to?.h2 === n && items[n + 2]?.to?.h2 === n + 3),
   );
 
-const resume = instructions.find(({ mnemonic }) => mnemonic === 'BRC')!;
+const rowOf = (name: string): Instruction => instructions.find(({ mnemonic }) => mnemonic === name)!;
+const resume = rowOf('BRC');
+const setBits = rowOf('OIY');
+const clearBits = rowOf('NIY');
 
 const EVEN = [2, 4, 6] as const;
 const BASES = [1, 2, 4, 6, 13, 15] as const;
@@ -210,7 +215,8 @@ export function pool(random: Random): Uint8Array {
   const view = new DataView(bytes.buffer);
   for (let at = 0; at < DATA_SIZE; ) {
     const length = Math.min(random.pick([16, 32, 64, 256]), DATA_SIZE - at);
-    const kind = random.below(9);
+    // The second frame is mostly digits and edit patterns.
+    const kind = at >> 12 === 1 && random.chance(0.85) ? random.pick([9, 9, 8, 8, 10]) : random.below(11);
     for (let n = at; n < at + length; n += 8) {
       if (kind === 0) view.setBigUint64(n, random.wide());
       else if (kind === 1) view.setBigUint64(n, value64(random));
@@ -220,10 +226,23 @@ export function pool(random: Random): Uint8Array {
       else if (kind === 5) view.setBigUint64(n, 0x2020_4141_4242_4343n + BigInt(random.below(2)));
       else if (kind === 6) view.setBigUint64(n, BigInt(pointer(random)));
       else if (kind === 7) text(random, bytes, n);
+      else if (kind === 9) view.setBigUint64(n, digits(random));
+      else if (kind === 10) for (let byte = n; byte < n + 8; byte++) bytes[byte] = random.pick(PATTERN);
     }
     at += length;
   }
   return bytes;
+}
+
+/** Digit selectors, significance starters, field separators and characters for EDIT. */
+const PATTERN = [0x20, 0x20, 0x20, 0x20, 0x21, 0x22, 0x40, 0x6b];
+
+/** Packed decimal digits without a sign, often zeros. */
+function digits(random: Random): bigint {
+  let value = 0n;
+  if (random.chance(0.4)) return value;
+  for (let n = 0; n < 16; n++) value = (value << 4n) | BigInt(random.below(10));
+  return value;
 }
 
 /** Packed decimal: digits, and a sign here and there. */
@@ -272,6 +291,7 @@ export function generate(random: Random, number: number, { seed, rows, longest }
   const items: Item[] = [];
   while (items.length < length) {
     const next = item(random, random.pick(rows), items.length, length, rows);
+    if (random.chance(0.8)) items.push(...signs(random, next));
     items.push(next);
     // What the CPU may break off with condition code 3 is resumed until it is done.
     if (RESTARTED.has(next.row.mnemonic))
@@ -326,6 +346,22 @@ function fpc(random: Random): number {
   const decimal = random.chance(0.8) ? 0 : random.below(8) << 4;
   const binary = random.chance(0.5) ? 0 : random.pick([1, 2, 3, 7]);
   return (masks | flags | dxc | decimal | binary) >>> 0;
+}
+
+/** Instructions that put signs where a decimal instruction will look for them. */
+function signs(random: Random, { row, operands }: Item): Item[] {
+  if (!DECIMAL.test(row.mnemonic)) return [];
+  return ([1, 2] as const).flatMap(n => {
+    const base = operands[`b${n}`];
+    if (base === undefined || operands.x2 || (n === 2 && row.mnemonic === 'SRP')) return [];
+    const last = operands[`l${n}`] ?? (row.mnemonic === 'CVBG' ? 15 : row.mnemonic.startsWith('CVB') ? 7 : 0);
+    const at = { b1: base, d1: Math.max(operands[`d${n}`]! + last, 0) };
+    const sign = random.pick([0xfc, 0xfc, 0xfd, 0xff, 0xfa, 0xfb, 0xfe]);
+    return [
+      { row: setBits, operands: { ...at, i2: 0x0f } },
+      { row: clearBits, operands: { ...at, i2: sign } },
+    ];
+  });
 }
 
 /** One instruction as the nth of a program. */
@@ -412,8 +448,11 @@ function storageOperand(
   for (const field of inner) {
     if (field[0] === 'b') operands[field] = random.chance(0.9) ? random.pick(BASES) : random.below(16);
     else if (field[0] === 'x') operands[field] = random.chance(0.65) ? 0 : random.chance(0.8) ? 9 : random.below(16);
-    else if (field[0] === 'l') operands[field] = random.chance(0.6) ? random.below(16) : random.below(256);
-    else operands[field] = generalRegister(random, mnemonic, field);
+    else if (field[0] === 'l') {
+      operands[field] = random.chance(0.6) ? random.below(16) : random.below(256);
+      // Multiplier and divisor are short.
+      if (field === 'l2' && /^[MD]P$/.test(mnemonic) && random.chance(0.8)) operands[field]! &= 3;
+    } else operands[field] = generalRegister(random, mnemonic, field);
   }
   if (SHIFT.test(mnemonic) && random.chance(0.9)) {
     operands[inner[0]!] = random.chance(0.5) ? 0 : random.pick(VALUES);

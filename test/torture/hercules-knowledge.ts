@@ -1,6 +1,6 @@
 /** Known disagreements with Hercules 3.13. */
 
-import type { Knowledge } from './disagreements.ts';
+import { isNarrow, type Knowledge, wrapping } from './disagreements.ts';
 
 /** Long displacement, translation and the like, extended immediate. */
 const FACILITIES: readonly (number | 'z')[] = ['z', 16, 18, 19, 21, 22];
@@ -11,6 +11,12 @@ export const herculesKnowledge: Knowledge = {
   // It has no rounding mode 7.
   impossible: ({ fpc }) => (fpc & 4) !== 0,
   disagreements: [
+    wrapping,
+    {
+      mnemonics: /^TRTR?$/,
+      when: step => isNarrow(step),
+      reason: 'the peer leaves bit 32 of general register 1 in the 31-bit mode: lpar is right',
+    },
     {
       mnemonics: /^SRSTU?$/,
       reason: 'where a search that was resumed began is open',

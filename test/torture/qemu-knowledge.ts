@@ -11,10 +11,11 @@ import {
   mask,
   pointers,
   space,
+  wrapping,
 } from './disagreements.ts';
 import { floating, floatingEndings } from './floating.ts';
 import { isString } from './generate.ts';
-import { WINDOW, WINDOW_SIZE } from './layout.ts';
+import { WINDOW } from './layout.ts';
 import { effectiveAddress } from './vet.ts';
 
 export const qemuKnowledge: Knowledge = {
@@ -99,15 +100,7 @@ export const qemuKnowledge: Knowledge = {
         (pointers(step).some(value => value > addressMask(step)) || lengths(step).some(value => value > 0x7fff_ffff)),
       reason: 'the peer does otherwise with the bits to the left of addresses: lpar is right',
     },
-    {
-      mnemonics: /./,
-      when: step =>
-        isNarrow(step) &&
-        ([1, 2, 4] as const).some(
-          n => `b${n}` in step.operands && effectiveAddress(step.lpar, step.operands, n) + 256n > addressMask(step),
-        ),
-      reason: 'the peer does not wrap within operands in the 24-bit and 31-bit modes: lpar is right',
-    },
+    wrapping,
     {
       mnemonics: /^TR[OT][OT]$/,
       when: ({ lpar, operands }) => (operands.r1! & 1) !== 0 || lpar.cpu.gr((operands.r1! + 1) & 15) === 0n,
@@ -143,10 +136,6 @@ export const qemuKnowledge: Knowledge = {
     {
       when: (_, code) => code === 8,
       reason: 'the peer does not recognise fixed-point overflow: lpar is right',
-    },
-    {
-      when: (_, __, old) => old < WINDOW || old > WINDOW + WINDOW_SIZE || (old & 1n) !== 0n,
-      reason: 'the peer neither wraps nor checks the address that a branch leads to: lpar is right',
     },
     {
       when: ({ row }, code) =>
