@@ -113,7 +113,13 @@ export class Machine implements MachineControl {
     this.#sclp.events.add(this.#quiesce);
     this.#sclp.events.add(new ControlProgramIdentification());
     for (const { kind, chardev } of configuration.consoles) this.#addConsole(kind, chardev, attention);
-    this.#stopListening = this.#doorbell.listen(() => this.#answerServiceCall());
+    this.#stopListening = this.#doorbell.listen(() => {
+      try {
+        this.#answerServiceCall();
+      } catch (error) {
+        void this.failed(error);
+      }
+    });
     const start: Omit<CpuStart, 'number'> = {
       memory,
       layout,

@@ -221,6 +221,9 @@ export function serviceCall(cpu: Cpu, { r1, r2 }: Operands): number {
   specify(page !== 0n && page !== BigInt(cpu.prefix) && (address & ~0x7fff_fff8n) === 0n);
   const absolute = cpu.dat.toAbsolute(Number(address));
   if (!cpu.storage.contains(absolute, 8)) throw new ProgramInterruption(ADDRESSING);
+  const length = cpu.storage.read16(absolute);
+  specify(length >= 8);
+  if (!cpu.storage.contains(absolute, length)) throw new ProgramInterruption(ADDRESSING);
   cpu.cc = cpu.environment.serviceCall(cpu.gr32(r1!), absolute);
   cpu.advance();
   return LEAVE;

@@ -125,3 +125,12 @@ test('event buffers that do not fit their block are refused', () => {
   assert.equal(command(0x00760005, 16, 0, 0, 0, 0, 0, 0, 0, 200, 0x1a, 0, 0, 0), 0x73f0);
   assert.equal(command(0x00760005, 14, 0, 0, 0, 0, 0, 0, 0, 6, 0x77, 0, 0, 0), 0x40f0);
 });
+
+test('a block at the end of storage whose length has grown meanwhile harms nobody', () => {
+  const { storage, sclp, signals } = setUp();
+  const last = storage.size - 8;
+  storage.write16(last, 4096);
+  sclp.serviceCall(0x00020001, last);
+  assert.equal(storage.read16(last + 6), 0x0100);
+  assert.deepEqual(signals, [last]);
+});

@@ -70,12 +70,15 @@ export class Sclp {
     if (this.events.pending) this.#signal(1);
   }
 
-  /** Carries out a command. The caller has checked the address and that the block is within storage. */
+  /** Carries out a command. The caller has checked the address, and the length that was there a moment ago. */
   serviceCall(command: number, address: number): void {
-    const length = this.#storage.read16(address);
+    const length = Math.min(Math.max(this.#storage.read16(address), HEADER_LENGTH), this.#storage.size - address);
     const sccb = new Sccb(this.#storage.read(address, length));
     sccb.response = this.#execute(command, sccb, address);
-    this.#storage.write(address, sccb.bytes.subarray(0, Math.max(sccb.length, length)));
+    this.#storage.write(
+      address,
+      sccb.bytes.subarray(0, Math.max(Math.min(sccb.length, this.#storage.size - address), length)),
+    );
     this.#signal((address & ~7) | (this.events.pending ? 1 : 0));
   }
 
