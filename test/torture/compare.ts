@@ -41,7 +41,10 @@ export async function compareWays(cases: readonly Laid[], lpar: Lpar, peer: Peer
 }
 
 /** Access exceptions by code. */
-const ACCESS = new Set([4, 5, 0x10, 0x11, 0x38, 0x39, 0x3a, 0x3b]);
+const ACCESS = new Set([4, 5, 0x10, 0x11, 0x28, 0x29, 0x2a, 0x2b, 0x2c, 0x2d, 0x38, 0x39, 0x3a, 0x3b]);
+
+/** Access exceptions that are likely to differ between two pages of one operand. */
+const ANYWHERE = new Set([4, 5]);
 
 /** What results may differ in although both are right, or the peer is known to be wrong. */
 function toleranceOf({ test, placed }: Laid, a: Result, b: Result): Tolerance {
@@ -57,7 +60,7 @@ function toleranceOf({ test, placed }: Laid, a: Result, b: Result): Tolerance {
     breakingEvent: pages.size > 1 || test.items.some(isString),
     // The peer forgets EXECUTE when its target meets an exception.
     instructionLength: item?.target !== undefined,
-    accessException: isAccess && row !== undefined && hasSeveralParts(row),
+    accessException: isAccess && row !== undefined && (hasSeveralParts(row) || codes.some(code => ANYWHERE.has(code))),
   };
 }
 

@@ -27,6 +27,8 @@ export interface EndingDisagreement {
 
 /** All that is known of a peer. */
 export interface Knowledge {
+  /** It has the access-register mode. */
+  readonly accessRegisters?: true;
   /** Instructions that it has. */
   readonly has?: (row: Instruction) => boolean;
   /** Cases that the peer cannot begin with. */
@@ -68,6 +70,19 @@ const DECIMAL = /^(AP|SP|ZAP|CP|MP|DP|SRP|ED|EDMK|TP|CVB|CVBY|CVBG)$/;
 /** What the manual leaves open, whoever the peer is. */
 export const open: Knowledge = {
   disagreements: [
+    {
+      mnemonics: /^(MVCLE|CLCLE|MVCLU|CLCLU)$/,
+      when: ({ operands }) => [operands.r1, operands.r3].some(r => r === operands.b2 || r! + 1 === operands.b2),
+      reason: 'the padding character changes when the instruction is resumed: open',
+    },
+    {
+      mnemonics: /^MVST$/,
+      when: ({ lpar, operands }) => {
+        const distance = lpar.cpu.gr(operands.r1!) - lpar.cpu.gr(operands.r2!);
+        return distance > -8192n && distance < 8192n;
+      },
+      reason: 'the operands may overlap: open',
+    },
     {
       mnemonics: /^MVPG$/,
       when: ({ lpar }) => (lpar.cpu.gr32(0) & 0xfc00) !== 0,

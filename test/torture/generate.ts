@@ -137,6 +137,9 @@ const FLOATING: readonly bigint[] = [
   0x0001_0000_0000_0000n,
 ];
 
+/** Access-list-entry tokens: primary, secondary, and entries of the access list, good and bad. */
+const ALETS = [0, 0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 4, 5, 6, 7, 8, 0x1_0002, 0x100_0002];
+
 function value64(random: Random): bigint {
   switch (random.below(6)) {
     case 0:
@@ -283,10 +286,12 @@ export interface Options {
   readonly rows: readonly Instruction[];
   /** Longest program, in instructions. */
   readonly longest: number;
+  /** Also in the access-register mode. */
+  readonly accessRegisters: boolean;
 }
 
 /** The case of a number. */
-export function generate(random: Random, number: number, { seed, rows, longest }: Options): Case {
+export function generate(random: Random, number: number, { seed, rows, longest, accessRegisters }: Options): Case {
   const length = random.between(1, longest);
   const items: Item[] = [];
   while (items.length < length) {
@@ -301,7 +306,7 @@ export function generate(random: Random, number: number, { seed, rows, longest }
   if (random.chance(0.25)) mask |= PSW_PROBLEM;
   // Primary, secondary or home space. Without translation, a string could be as long as storage.
   if (random.chance(0.8) || items.some(isString)) {
-    mask |= PSW_DAT | (random.pick([0n, 0n, 0n, 2n, 3n]) << 46n);
+    mask |= PSW_DAT | (random.pick(accessRegisters ? [0n, 1n, 1n, 2n, 3n] : [0n, 0n, 0n, 2n, 3n]) << 46n);
   }
   mask |= BigInt(random.below(4)) << 44n;
   // Program mask: exceptions that are only recognised if wanted.
@@ -327,7 +332,7 @@ export function generate(random: Random, number: number, { seed, rows, longest }
     number,
     gr,
     fpr: Array.from({ length: 16 }, () => floating64(random)),
-    ar: Array.from({ length: 16 }, () => (random.chance(0.7) ? random.below(2) : random.bits())),
+    ar: Array.from({ length: 16 }, () => (random.chance(0.9) ? random.pick(ALETS) : random.bits())),
     cr,
     fpc: fpc(random),
     mask,

@@ -6,6 +6,7 @@ import { isNarrow, type Knowledge, wrapping } from './disagreements.ts';
 const FACILITIES: readonly (number | 'z')[] = ['z', 16, 18, 19, 21, 22];
 
 export const herculesKnowledge: Knowledge = {
+  accessRegisters: true,
   // Its binary floating point is not exact.
   has: ({ facility, additionalFloatingPoint }) => FACILITIES.includes(facility) && additionalFloatingPoint !== 'bfp',
   // It has no rounding mode 7.

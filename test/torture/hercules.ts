@@ -19,6 +19,11 @@ export class Hercules extends Peer {
   }
 
   protected async start(image: Image): Promise<Failure | undefined> {
+    // It does not always manage to start and to stop.
+    return (await this.#once(image)) && this.#once(image);
+  }
+
+  async #once(image: Image): Promise<Failure | undefined> {
     const [program, configuration, script] = ['image', 'configuration', 'script'].map(name => join(this.folder, name));
     const [last, bytes] = image.at(-1)!;
     writeImage(program!, image, last + bytes.length);
@@ -45,13 +50,14 @@ export class Hercules extends Peer {
     // It does not always manage to end by itself.
     const patience = performance.now() + PATIENCE + bytes.length / 100;
     let done = false;
-    while (!done && process.exitCode === null && performance.now() < patience) {
+    while (!done && process.exitCode === null && process.signalCode === null && performance.now() < patience) {
       await delay(30);
       done = readFileSync(said, 'latin1').includes('HHCPN170I savecore');
     }
+    const failure = process.exitCode !== null || process.signalCode !== null ? 'aborted' : 'endless';
     process.kill('SIGKILL');
     if (process.exitCode === null && process.signalCode === null) await once(process, 'exit');
     closeSync(log);
-    return done ? undefined : 'endless';
+    return done ? undefined : failure;
   }
 }

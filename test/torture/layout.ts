@@ -19,6 +19,8 @@ export const UNUSED = 0x5000;
 export const AFTER = CODE + 0x2000;
 /** Translation tables and what else control registers designate. */
 export const TABLES = 0x80_0000;
+/** A copy of the first two pages as they are before each case. */
+export const LOWCORE = 0xa0_0000;
 /** Initial contents of the data frames, several of them. */
 export const POOLS = 0xc0_0000;
 export const POOL_COUNT = 8;

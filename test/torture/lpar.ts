@@ -23,20 +23,19 @@ export class Lpar {
   readonly storage: Storage;
   readonly cpu: Cpu;
   pools: readonly Uint8Array[] = [];
-  readonly #lowcore: Uint8Array;
 
   constructor() {
     const plan = state.planLayout(1, layout.STORAGE_SIZE);
     const memory = new WebAssembly.Memory({ initial: plan.wasmPages, maximum: plan.wasmPages, shared: true });
     this.storage = new Storage(memory, plan);
     this.cpu = new Cpu(this.storage, 0, instructions);
-    this.storage.write(0, kernel.bytes);
-    this.#lowcore = this.storage.read(0, 0x2000);
   }
 
   /** Makes good what cases may have done to storage that is not renewed for each. */
   renew(pools: readonly Uint8Array[]): void {
     this.pools = pools;
+    for (const [n, pool] of pools.entries()) this.storage.write(layout.POOLS + n * DATA_SIZE, pool);
+    this.storage.write(layout.LOWCORE, kernel.bytes.subarray(0, 0x2000));
     this.storage.fill(layout.UNUSED, DATA - layout.UNUSED, 0);
     this.storage.write(layout.KERNEL, kernel.bytes.subarray(layout.KERNEL));
     this.storage.fill(CODE, 0x2000, 0);
@@ -45,11 +44,17 @@ export class Lpar {
     this.cpu.tlb.purge();
   }
 
+  /** Copies within storage, where bytes go downwards. */
+  #copy(to: number, from: number, length: number): void {
+    const { top } = this.cpu.layout;
+    this.cpu.u8.copyWithin(top - to - length, top - from - length, top - from);
+  }
+
   /** Sets everything up as the kernel does. `fast`: not counted, where the PSW allows the fast program. */
   load(test: Case, placed: Placed, fast = false): void {
     const { cpu, storage } = this;
-    storage.write(0, this.#lowcore);
-    storage.write(DATA, this.pools[test.pool]!);
+    this.#copy(0, layout.LOWCORE, 0x2000);
+    this.#copy(DATA, layout.POOLS + test.pool * DATA_SIZE, DATA_SIZE);
     storage.write(WINDOW, placed.bytes);
     for (const [address, length] of [
       [0, 0x1000],

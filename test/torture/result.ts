@@ -80,8 +80,9 @@ export function differences(a: Result, b: Result, tolerance: Tolerance = {}): Di
       low(0x8e, 'program-interruption code', 2);
       low(0x158, 'old PSW address', 8);
       if (code === 7) low(0x90, 'data-exception code', 4);
-      // The page, and the space; bits 52-61 are partly optional.
-      if (IDENTIFIED.has(code)) low(0xa8, 'translation-exception identification', 8, ~0xffcn);
+      // The page, and the space unless that is told by the access register; bits 52-61 are partly optional.
+      const space = ((a.lowcore.getUint16(0x150 - 0x80 + 2) >> 14) & 3) === 1 ? 0n : 3n;
+      if (IDENTIFIED.has(code)) low(0xa8, 'translation-exception identification', 8, ~0xfffn | space);
       if (code === 0x40) {
         low(0x94, 'monitor class', 2);
         low(0xb0, 'monitor code', 8);

@@ -95,7 +95,12 @@ try {
     lpar.renew(pools);
     const cases: Laid[] = [];
     for (let n = first; n < Math.min(first + BATCH, from + count); n++) {
-      const test = generate(new Random(seed, n), n, { seed, rows, longest: Number(values.longest) });
+      const test = generate(new Random(seed, n), n, {
+        seed,
+        rows,
+        longest: Number(values.longest),
+        accessRegisters: peer.knowledge.accessRegisters ?? false,
+      });
       const vetted = vet(lpar, peer.knowledge, test, coverage, reason =>
         avoided.set(reason, (avoided.get(reason) ?? 0) + 1),
       );

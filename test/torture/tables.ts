@@ -29,6 +29,11 @@ const END_31 = pageTable(2);
 const END_64 = pageTable(3);
 const LOW_SWAPPED = pageTable(4);
 
+/** Dispatchable-unit control table, its access list of eight entries, and the ASN-second-table entry of a space. */
+const DUCT = TABLES + 0x18_0000;
+const ACCESS_LIST = DUCT + 0x100;
+const ASTE = DUCT + 0x400;
+
 const frame = (n: number): bigint => BigInt(DATA + n * 4096);
 
 export function writeTables(write: Write64): void {
@@ -72,6 +77,26 @@ export function writeTables(write: Write64): void {
     page(CODE + 0x4000, WRONG_PAGE);
   }
   for (const at of [END_24, END_31, END_64]) write(at + 255 * 8, frame(5));
+  writeAccessList(write);
+}
+
+/** Access-list entries 2 to 7: good, invalid, fetch-only, wrong sequence numbers of two kinds, not authorised. */
+function writeAccessList(write: Write64): void {
+  const home = BigInt(THIRD[0] | 4 | 3);
+  write(DUCT + 16, BigInt(ACCESS_LIST) << 32n);
+  // Sequence number 9; no authority table.
+  write(ASTE, 0n);
+  write(ASTE + 8, home);
+  write(ASTE + 16, 9n);
+  const INVALID = 0x8000_0000n;
+  const FETCH_ONLY = 0x0200_0000n;
+  const PRIVATE = 0x0100_0000n;
+  const SEQUENCE = 0x0005_0000n;
+  const words = [INVALID, INVALID, 0n, INVALID, FETCH_ONLY, SEQUENCE, PRIVATE | 1n, 0n];
+  for (const [n, word] of words.entries()) {
+    write(ACCESS_LIST + n * 16, word << 32n);
+    write(ACCESS_LIST + n * 16 + 8, (BigInt(ASTE) << 32n) | (n === 7 ? 8n : 9n));
+  }
 }
 
 /** Control registers of a case: CR0 as given, the spaces above, all interruptions disabled. */
@@ -79,6 +104,7 @@ export function controlRegisters(cr0: bigint): bigint[] {
   const cr = new Array<bigint>(16).fill(0n);
   cr[0] = cr0;
   cr[1] = BigInt(FIRST | 0xc | 3);
+  cr[2] = BigInt(DUCT);
   cr[7] = BigInt(SECONDARY | 3);
   cr[13] = BigInt(THIRD[0] | 4 | 3);
   return cr;
