@@ -5,6 +5,7 @@ import * as millicode from '../millicode/access-registers.ts';
 import * as state from '../state.ts';
 import { RRE_aa, RRE_ar, RRE_ra, RS_aa, RSY_aa, RX_a, RXY_a } from './formats.ts';
 import { type Insn, type Instruction, insn } from './insn.ts';
+import { setAddress } from './operands.ts';
 
 /** The ALET that stands for where an address leads, by PSW bits 16-17. */
 function loadAddressExtended(i: Insn): void {
@@ -14,7 +15,7 @@ function loadAddressExtended(i: Insn): void {
   const own = i32.select(base, i.ar('b2'), 0);
   // 00 primary: 0; 01 access register; 10 secondary: 1; 11 home: 2.
   const alet = i.let(i32.select(i32.eq(control, 1), own, i32.select(control, i32.sub(control, 1), 0)));
-  i.setGr('r1', address.va);
+  setAddress(i, address.va);
   i.setAr('r1', alet);
 }
 
