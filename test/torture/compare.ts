@@ -52,7 +52,8 @@ function toleranceOf({ test, placed }: Laid, a: Result, b: Result): Tolerance {
   const codes = [codeOf(a), codeOf(b)] as const;
   const isAccess = codes.every(code => ACCESS.has(code));
   const old = Number(a.lowcore.getBigUint64(0x158 - 0x80));
-  const address = codes[0] < 0x10 ? old - a.lowcore.getUint8(0x8d - 0x80) : old;
+  // An ALET-specification exception suppresses like those of low numbers.
+  const address = codes[0] < 0x10 || codes[0] === 0x28 ? old - a.lowcore.getUint8(0x8d - 0x80) : old;
   const item = test.items[placed.addresses.indexOf(address)];
   const row = item?.target?.row ?? item?.row;
   return {

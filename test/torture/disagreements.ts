@@ -132,6 +132,16 @@ export const open: Knowledge = {
   ],
 };
 
+/** Of a peer that is careless with the bits to the left of addresses in registers. */
+export const unclearedAddresses: Disagreement = {
+  mnemonics: /./,
+  when: step =>
+    isNarrow(step) &&
+    isString(step) &&
+    (pointers(step).some(value => value > addressMask(step)) || lengths(step).some(value => value > 0x7fff_ffff)),
+  reason: 'the peer does otherwise with the bits to the left of addresses: lpar is right',
+};
+
 /** Of a peer that is wrong where an operand wraps around. */
 export const wrapping: Disagreement = {
   mnemonics: /./,

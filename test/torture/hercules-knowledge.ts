@@ -1,6 +1,6 @@
 /** Known disagreements with Hercules 3.13. */
 
-import { isNarrow, type Knowledge, wrapping } from './disagreements.ts';
+import { isNarrow, type Knowledge, unclearedAddresses, wrapping } from './disagreements.ts';
 
 /** Long displacement, translation and the like, extended immediate. */
 const FACILITIES: readonly (number | 'z')[] = ['z', 16, 18, 19, 21, 22];
@@ -12,6 +12,7 @@ export const herculesKnowledge: Knowledge = {
   // It has no rounding mode 7.
   impossible: ({ fpc }) => (fpc & 4) !== 0,
   disagreements: [
+    unclearedAddresses,
     wrapping,
     {
       mnemonics: /^TRTR?$/,

@@ -2,19 +2,16 @@
 
 import { PSW_DAT } from '../../src/cpu/registers.ts';
 import {
-  addressMask,
   branchTarget,
   isAccess,
   isNarrow,
   type Knowledge,
-  lengths,
   mask,
-  pointers,
   space,
+  unclearedAddresses,
   wrapping,
 } from './disagreements.ts';
 import { floating, floatingEndings } from './floating.ts';
-import { isString } from './generate.ts';
 import { WINDOW } from './layout.ts';
 import { effectiveAddress } from './vet.ts';
 
@@ -92,14 +89,7 @@ export const qemuKnowledge: Knowledge = {
         ),
       reason: 'the peer recognises an access exception before a specification exception: lpar is right',
     },
-    {
-      mnemonics: /./,
-      when: step =>
-        isNarrow(step) &&
-        isString(step) &&
-        (pointers(step).some(value => value > addressMask(step)) || lengths(step).some(value => value > 0x7fff_ffff)),
-      reason: 'the peer does otherwise with the bits to the left of addresses: lpar is right',
-    },
+    unclearedAddresses,
     wrapping,
     {
       mnemonics: /^TR[OT][OT]$/,
