@@ -107,6 +107,15 @@ export class Lpar {
     return HANDLERS.find(([handler]) => handler === address)?.[1] ?? 0;
   }
 
+  /** The data frames: doublewords in reverse, and the bytes of each. */
+  #data(): Uint8Array {
+    const end = this.cpu.layout.top - DATA;
+    const bytes = this.cpu.u8.slice(end - DATA_SIZE, end);
+    Buffer.from(bytes.buffer).swap64();
+    new BigUint64Array(bytes.buffer).reverse();
+    return bytes;
+  }
+
   result(kind: number): Result {
     const { cpu, storage } = this;
     const sixteen = <T>(read: (n: number) => T): T[] => Array.from({ length: 16 }, (_, n) => read(n));
@@ -119,7 +128,7 @@ export class Lpar {
       cr: sixteen(n => cpu.cr(n)),
       fpc: cpu.fpc,
       lowcore: new DataView(lowcore.buffer),
-      data: storage.read(DATA, DATA_SIZE),
+      data: this.#data(),
     };
   }
 }
