@@ -27,6 +27,8 @@ const rows: readonly Instruction[] = (
     ['MVCK', 0xd9, formats.SS_d],
     ['NILF', 0xc0b, formats.RIL_u],
     ['PACK', 0xf2, formats.SS_b],
+    ['RISBG', 0xec55, formats.RIE_f],
+    ['CU12', 0xb2a7, formats.RRF_c],
     ['SLL', 0x89, formats.RS_2],
   ] as const
 ).map(([mnemonic, opcode, format]) => insn(mnemonic, opcode, format, 'z', () => {}));
@@ -61,6 +63,8 @@ test('extended mnemonics imply their mask', () => {
   assert.equal(hex('je .+8; j .; jnop .-2'), 'a7840004a7f40000a704ffff');
   assert.equal(hex('cgijne 1,-5,.'), 'ec160000fb7c');
   assert.equal(hex('locrnle 1,2'), 'b9f23012');
+  assert.equal(hex('risbgz 1,2,3,4,5; risbg 1,2,3,132,5'), 'ec1203840555'.repeat(2));
+  assert.equal(hex('cutfu 2,4; cu12 2,4,1'), 'b2a70024b2a71024');
 });
 
 test('labels, data and places', () => {

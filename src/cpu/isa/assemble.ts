@@ -9,7 +9,7 @@ import { operandsIn, optionalOperands } from './disassemble.ts';
 import { encode } from './encode.ts';
 import type { Field, Format } from './formats.ts';
 import type { Instruction, Operands } from './insn.ts';
-import { extendedMnemonics } from './mnemonics.ts';
+import { type Extended, extendedMnemonics } from './mnemonics.ts';
 
 export interface Program {
   /** Address of the first byte. */
@@ -33,6 +33,7 @@ export class AssemblyError extends Error {
 interface Named {
   readonly row: Instruction;
   readonly implied: Operands;
+  readonly flag?: Extended['flag'];
 }
 
 export class Assembler {
@@ -40,7 +41,7 @@ export class Assembler {
 
   constructor(rows: readonly Instruction[]) {
     for (const row of rows) {
-      for (const { name, implied } of extendedMnemonics(row)) this.#names.set(name, { row, implied });
+      for (const extended of extendedMnemonics(row)) this.#names.set(extended.name, { row, ...extended });
     }
     for (const row of rows) this.#names.set(row.mnemonic, { row, implied: {} });
   }
@@ -147,7 +148,7 @@ class Pass {
   }
 
   instruction(name: string, rest: string): void {
-    const { row, implied } = this.names.get(name) ?? this.fail(`unknown instruction ${name}`);
+    const { row, implied, flag } = this.names.get(name) ?? this.fail(`unknown instruction ${name}`);
     const wanted = operandsIn(row.format.syntax).filter(operand => !(operand in implied));
     const given = split(rest, ',');
     // A last operand that an extended mnemonic leaves, like the register of NOPR, may be left out.
@@ -157,6 +158,7 @@ class Pass {
     }
     const operands: Record<string, number> = { ...implied };
     for (const [n, text] of given.entries()) this.operand(text.trim(), wanted[n]!, row.format, operands);
+    if (flag) operands[flag[0]]! |= flag[1];
     this.bytes.push(...encode(row, operands));
   }
 

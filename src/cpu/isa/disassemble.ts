@@ -15,7 +15,7 @@ export const operandsIn = (syntax: string): string[] => syntax.match(/[a-z]+\d(\
  * later than the rest of it.
  */
 export function optionalOperands({ mnemonic, format }: Instruction): number {
-  if (/^(LOC|SEL|C.*T$|FI.BRA?$|DI.BR$)/.test(mnemonic) || !/^RRF_[abcd]/.test(format.name)) return 0;
+  if (/^(LOC|SEL|C.*T$|FI.BRA?$|DI.BR$|LPTEA|PPA)/.test(mnemonic) || !/^RRF_[abcd]/.test(format.name)) return 0;
   return mnemonic === 'IPTE' ? 2 : 1;
 }
 
@@ -41,21 +41,28 @@ export class Disassembler {
     const row = bytes.length < length ? undefined : this.#decoder.decode(upper, lower);
     if (!row) return unknown(bytes.subarray(0, length));
     const operands = operandsOf(row.format, upper, lower);
-    const extended = this.#extended
-      .get(row)!
-      .find(
-        ({ implied }) => Object.keys(implied).length && Object.entries(implied).every(([k, v]) => operands[k] === v),
-      );
+    const extended = this.#extended.get(row)!.find(one => suits(one, operands));
     const shown = operandsIn(row.format.syntax).filter(name => !(extended && name in extended.implied));
-    for (let n = optionalOperands(row); n > 0 && operands[shown.at(-1)!] === 0; n--) shown.pop();
-    const list = shown.map(operand => operandText(operand, operands, address)).join(',');
+    const isZeroMask = (name: string): boolean => /^(m|r3)/.test(name) && operands[name] === 0;
+    for (let n = optionalOperands(row); n > 0 && isZeroMask(shown.at(-1)!); n--) shown.pop();
+    // NOPR without a register.
+    if (row.mnemonic === 'BCR' && operands.m1 === 0 && operands.r2 === 0) shown.pop();
+    const value = (name: string): number => operands[name]! - (extended?.flag?.[0] === name ? extended.flag[1] : 0);
+    const list = shown.map(operand => operandText(operand, operands, value, address)).join(',');
     return `${(extended?.name ?? row.mnemonic).toLowerCase()}${list && '\t'}${list}`;
   }
 }
 
-function operandText(operand: string, operands: Operands, address: bigint): string {
+/** Whether an extended mnemonic says what the operands are; plain other names are not written. */
+function suits({ implied, flag }: Extended, operands: Operands): boolean {
+  if (flag) return operands[flag[0]]! >> 6 === flag[1] >> 6;
+  const fields = Object.entries(implied);
+  return fields.length > 0 && fields.every(([name, value]) => operands[name] === value);
+}
+
+function operandText(operand: string, operands: Operands, written: (name: string) => number, address: bigint): string {
   const [name, ...inner] = operand.match(/[a-z]+\d/g)!;
-  const value = operands[name!]!;
+  const value = written(name!);
   const kind = name![0]!;
   if (kind === 'd') return `${value}${addressText(inner, operands)}`;
   if (kind === 'h') return `0x${BigInt.asUintN(64, address + 2n * BigInt(value)).toString(16)}`;

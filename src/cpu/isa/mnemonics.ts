@@ -9,6 +9,8 @@ import type { Instruction, Operands } from './insn.ts';
 export interface Extended {
   readonly name: string;
   readonly implied: Operands;
+  /** A field whose leftmost bit, with this value, the name implies; the other bits are written. */
+  readonly flag?: readonly [field: string, value: number];
 }
 
 /** Condition suffixes by mask; the first of several is the one the disassembler writes. */
@@ -71,6 +73,9 @@ const ALIASES: Readonly<Record<string, string>> = {
   BRXLG: 'JXLEG',
 };
 
+/** Names from before the instruction had a mask. */
+const OLDER: Readonly<Record<string, string>> = { CU12: 'CUTFU', CU21: 'CUUTF' };
+
 const COMPARE_AND = /^C(L?)(G?)(I?)(F?)(R?)[JBT]$|^C(L?)(G?)I[JB]$|^CL?GI?T$|^CLFIT$|^CR[JBT]$/;
 
 /** Conversions that were without their masks at first, and keep the names of then where those are zero. */
@@ -83,6 +88,11 @@ const CONVERSIONS: readonly (readonly [names: RegExp, implied: Operands])[] = [
 export function extendedMnemonics({ mnemonic, format }: Instruction): readonly Extended[] {
   const branches = BRANCHES[mnemonic];
   if (branches) return branches;
+  if (mnemonic === 'RISBG' || mnemonic === 'RISBGN') {
+    return [{ name: `${mnemonic}Z`, implied: {}, flag: ['i4', 0x80] }];
+  }
+  const older = OLDER[mnemonic];
+  if (older) return [{ name: older, implied: { m3: 0 } }];
   const alias = ALIASES[mnemonic];
   if (alias) return [{ name: alias, implied: {} }];
   const conversion = CONVERSIONS.find(([names]) => names.test(mnemonic));
