@@ -5,7 +5,7 @@
  */
 
 import type { Cpu } from './cpu.ts';
-import { type Plan, plansOf, selectHandler } from './engine/handlers.ts';
+import { Pairs, type Plan, plansOf, selectHandler } from './engine/handlers.ts';
 import {
   HANDLER_BREAKPOINT,
   HANDLER_CROSSING,
@@ -47,8 +47,8 @@ export function forgetDecoded(memory: WebAssembly.Memory, layout: state.Layout, 
 
 function forgetInPage(u16: Uint16Array, layout: state.Layout, page: number, offset: number, length: number): void {
   const page0 = (layout.codePages + page * state.CODE_PAGE_SIZE) / 2;
-  // An instruction that begins up to four bytes earlier may reach into the range.
-  const first = Math.max(offset - 4, 0) >> 1;
+  // An instruction that begins up to four bytes earlier may reach into the range, and the first of a pair up to six before.
+  const first = Math.max(offset - 10, 0) >> 1;
   const last = (offset + length - 1) >> 1;
   for (let n = first; n <= last; n++) u16[page0 + n * HALFWORDS] = HANDLER_DECODE;
 }
@@ -77,6 +77,7 @@ export class CodePages {
   readonly #records = new Map<number, number>();
   readonly #kept = new Uint32Array(2 * CACHE_LIMIT);
   readonly #plans: ReadonlyMap<Instruction, Plan>;
+  readonly #pairs: Pairs;
 
   constructor(cpu: Cpu) {
     this.#cpu = cpu;
@@ -85,6 +86,7 @@ export class CodePages {
     this.#u8 = cpu.u8;
     this.#u32 = cpu.u32;
     this.#plans = plansOf(cpu.handlers);
+    this.#pairs = new Pairs(cpu.handlers);
     this.#frameOf = new Int32Array(state.CODE_PAGES).fill(-1);
     this.#storesSinceDecode = new Uint8Array(state.CODE_PAGES);
     for (let n = 0; n < 4; n++) {
@@ -215,7 +217,25 @@ export class CodePages {
           ? storage.read16(frame + offset + 2) * 0x10000
           : storage.read32(frame + offset + 2);
     this.write(at, upper, lower >>> 0, offset);
-    return this.#u16[at / 2]!;
+    const handler = this.#u16[at / 2]!;
+    if (!this.#breakpoints.size) this.#pair(at, offset, handler);
+    return handler;
+  }
+
+  /** Makes pairs of an instruction, its record at a host address, and of those before and behind it. */
+  #pair(at: number, offset: number, handler: number): void {
+    const u16 = this.#u16;
+    const behind = this.#pairs.length(handler);
+    if (offset + behind < 4096) {
+      const pair = this.#pairs.of(handler, u16[at / 2 + (behind / 2) * HALFWORDS]!);
+      if (pair !== undefined) u16[at / 2] = pair;
+    }
+    for (let before = 2; before <= 6 && before <= offset; before += 2) {
+      const first = at / 2 - (before / 2) * HALFWORDS;
+      if (this.#pairs.length(u16[first]!) !== before) continue;
+      const pair = this.#pairs.of(u16[first]!, handler);
+      if (pair !== undefined) u16[first] = pair;
+    }
   }
 
   /**

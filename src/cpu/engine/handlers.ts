@@ -1,6 +1,7 @@
 /** Handlers: the pieces of code between which the interpreter's jump table chooses, and how instructions get theirs. */
 
 import type { Instruction } from '../isa/insn.ts';
+import { PAIRS } from './pairs.ts';
 import { FIRST_ROW_HANDLER } from './protocol.ts';
 import { RecordBuilder } from './records.ts';
 
@@ -13,6 +14,8 @@ export interface Handler {
   readonly fixed: Readonly<Record<string, number>>;
   /** The copy for targets of EXECUTE, where relative operands count from the target. */
   readonly executed: boolean;
+  /** The instruction that follows has this handler, whose work is done at once. */
+  readonly second?: Handler;
 }
 
 /** Masks of frequent conditions of a branch on condition, and of compare and branch. */
@@ -30,8 +33,8 @@ export const isStorageToStorage = (row: Instruction): boolean => row.format.name
 
 /**
  * The handlers of a table. Operands without an index, shifts by a constant, and branches on frequent conditions
- * deserve handlers of their own; `selectHandler` takes the first that suits. Storage-to-storage instructions come
- * last, so that EXECUTE knows its usual targets, which have one handler each, by their number.
+ * deserve handlers of their own; `selectHandler` takes the first that suits. Pairs of instructions that often follow
+ * one another have handlers, too. Storage-to-storage instructions come last, so that EXECUTE knows its usual targets, which have one handler each, by their number.
  */
 export function handlersOf(rows: readonly Instruction[]): Handler[] {
   const handlers: Handler[] = [];
@@ -53,9 +56,65 @@ export function handlersOf(rows: readonly Instruction[]): Handler[] {
     add(row, {});
     if (dependsOnAddress(row)) add(row, {}, true);
   }
+  const single = new Map(handlers.filter(({ executed }) => !executed).map(handler => [pairName(handler), handler]));
+  for (const [name, seconds] of Object.entries(PAIRS)) {
+    const first = single.get(name);
+    if (!first) continue;
+    for (const other of seconds.split(' ')) {
+      const second = single.get(other);
+      if (second) handlers.push({ ...first, second });
+    }
+  }
   for (const row of rows) if (isStorageToStorage(row)) add(row, {});
   return handlers;
 }
+
+/** How pairs.ts names a handler: the mnemonic, `+` where another handler of the row takes more for granted, the mask. */
+function pairName({ row, fixed }: Handler): string {
+  const { fields } = row.format;
+  const general = ('x2' in fields && !('x2' in fixed)) || (row.shift && !('b2' in fixed));
+  const far = isRelativeBranch(row) && !('near' in fixed);
+  const mask = fixed.m1 ?? fixed.m3;
+  return row.mnemonic + (general || far ? '+' : '') + (mask === undefined ? '' : `:${mask}`);
+}
+
+/** The pairs among handlers: the number of a pair by those of its instructions; and the other way. */
+export class Pairs {
+  readonly #numbers = new Map<number, number>();
+  /** By a handler's number: that of a pair's first instruction, of any other itself; and the first's length. */
+  readonly #first: readonly number[];
+  readonly #lengths: readonly number[];
+
+  constructor(handlers: readonly Handler[]) {
+    const singles = new Map(handlers.map((handler, n) => [handler.second ? '' : identity(handler), n]));
+    this.#lengths = handlers.map(({ row }) => row.format.length);
+    this.#first = handlers.map((handler, n) => {
+      if (!handler.second) return n;
+      const first = singles.get(identity(handler))!;
+      this.#numbers.set(first * handlers.length + singles.get(identity(handler.second))!, n);
+      return first;
+    });
+  }
+
+  /** Of the instruction that begins what has this handler: its own handler. */
+  single(number: number): number {
+    return number < FIRST_ROW_HANDLER ? number : FIRST_ROW_HANDLER + this.#first[number - FIRST_ROW_HANDLER]!;
+  }
+
+  /** Length of the first instruction; 0 where the handler belongs to no instruction. */
+  length(number: number): number {
+    return this.#lengths[number - FIRST_ROW_HANDLER] ?? 0;
+  }
+
+  /** The handler for an instruction and the one behind it, whatever handlers they have; undefined: no pair. */
+  of(first: number, second: number): number | undefined {
+    const [a, b] = [this.single(first) - FIRST_ROW_HANDLER, this.single(second) - FIRST_ROW_HANDLER];
+    const pair = a < 0 || b < 0 ? undefined : this.#numbers.get(a * this.#first.length + b);
+    return pair === undefined ? undefined : FIRST_ROW_HANDLER + pair;
+  }
+}
+
+const identity = ({ row, fixed, executed }: Handler): string => `${row.mnemonic}${JSON.stringify(fixed)}${executed}`;
 
 /** Which handler an instruction of one row gets, and its record. */
 export interface Plan {
@@ -77,7 +136,8 @@ export interface Candidate {
 /** The plans of all rows of a table. */
 export function plansOf(handlers: readonly Handler[]): Map<Instruction, Plan> {
   const plans = new Map<Instruction, Plan & { plain: Candidate[]; target: Candidate[] }>();
-  for (const [n, { row, fixed, executed }] of handlers.entries()) {
+  for (const [n, { row, fixed, executed, second }] of handlers.entries()) {
+    if (second) continue;
     let plan = plans.get(row);
     if (!plan) {
       const builder = new RecordBuilder(row.format);

@@ -146,6 +146,16 @@ export class InterpretedInsn implements Insn {
     this.advance();
   }
 
+  /** Goes on to the instruction that follows, whose work comes next. */
+  proceed(): void {
+    const { f, run } = this;
+    if (this.ended) throw new Error(`${this.handler.row.mnemonic} cannot be the first of a pair`);
+    // What has been stored may be that very instruction.
+    this.flushNow(() => this.advance());
+    f.set(run.record, i32.add(run.record, this.recordLength));
+    f.releaseTemporaries();
+  }
+
   private advance(): void {
     const { f, run } = this;
     f.set(run.record, i32.add(run.record, this.recordLength));
@@ -178,12 +188,13 @@ export class InterpretedInsn implements Insn {
     this.bounces = this.bounces.filter(({ depth }) => depth < this.depth);
   }
 
-  private flushNow(): void {
+  private flushNow(then: () => void = () => {}): void {
     for (const { host, depth } of this.bounces) {
       if (depth < this.depth) continue;
-      this.f.ifUnlikely(i32.ltU(host, this.run.parts.options.layout.keys), () =>
-        this.f.run(this.run.parts.imports.flush),
-      );
+      this.f.ifUnlikely(i32.ltU(host, this.run.parts.options.layout.keys), () => {
+        this.f.run(this.run.parts.imports.flush);
+        then();
+      });
     }
   }
 

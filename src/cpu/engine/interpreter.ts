@@ -252,10 +252,13 @@ export class RunFunction {
   }
 
   private handler(handler: Handler): void {
-    const i = new InterpretedInsn(this, handler);
-    i.begin();
-    handler.row.semantics(i);
-    i.end();
+    const first = new InterpretedInsn(this, handler);
+    first.begin();
+    handler.row.semantics(first);
+    // The full program counts each instruction.
+    if (!handler.second || this.full) return first.end();
+    first.proceed();
+    this.handler(handler.second);
   }
 
   /** The instruction address. */
