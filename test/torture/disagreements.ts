@@ -29,6 +29,8 @@ export interface EndingDisagreement {
 export interface Knowledge {
   /** It has the access-register mode. */
   readonly accessRegisters?: true;
+  /** It has key-controlled protection. */
+  readonly keys?: true;
   /** Instructions that it has. */
   readonly has?: (row: Instruction) => boolean;
   /** Cases that the peer cannot begin with. */
@@ -71,6 +73,14 @@ const DECIMAL = /^(AP|SP|ZAP|CP|MP|DP|SRP|ED|EDMK|TP|CVB|CVBY|CVBG)$/;
 export const open: Knowledge = {
   disagreements: [
     {
+      mnemonics: /^(LURAG?|STURA|STURG|SSKE|ISKE|RRBE)$/,
+      when: ({ lpar: { cpu }, operands }) => {
+        const address = cpu.gr(operands.r2!) & cpu.addressMask;
+        return address < layout.DATA || address >= layout.AFTER - 8;
+      },
+      reason: 'storage that is not set up alike, or not for each case',
+    },
+    {
       mnemonics: /^(MVCLE|CLCLE|MVCLU|CLCLU)$/,
       when: ({ operands }) => [operands.r1, operands.r3].some(r => r === operands.b2 || r! + 1 === operands.b2),
       reason: 'the padding character changes when the instruction is resumed: open',
@@ -108,7 +118,7 @@ export const open: Knowledge = {
       reason: 'the operands are in the same registers: open',
     },
     {
-      mnemonics: /^(UNPKA|UNPKU|PKA|PKU|ED|EDMK|MP|DP)$/,
+      mnemonics: /^(UNPKA|UNPKU|PKA|PKU|ED|EDMK|MP|DP|MVCK|MVCSK|MVCDK)$/,
       when: ({ lpar, operands }) => {
         const distance = effectiveAddress(lpar, operands, 1) - effectiveAddress(lpar, operands, 2);
         return distance > -256n && distance < 256n;

@@ -21,11 +21,13 @@ const EXCLUDED = new Set(
   `LPSW LPSWE SSM STOSM STNSM LCTL LCTLG SIGP DIAG SPX STPX SCK SCKC SCKPF SPT STPT STCKC STAP STIDP STSI SERVC STCK
   STCKE STCKF STFL STFLE PTFF PTF ECTG ECAG ECCTR EPCTR LCCTL LPCTL LSCTL QCTRI QSI SCCTR SPCTR STCPS STCRW
   CSCH HSCH MSCH RCHP RSCH SAL SCHM SSCH STSCH TPI TSCH XSCH CHSC SIE PGIN PGOUT
-  IPTE IDTE CRDTE CSP CSPG PTLB PALB LURA LURAG STURA STURG TB SSKE ISKE RRBE RRBM IRBM IVSK PFMF ESSA LPTEA
-  PC PR PT PTI RP SSAR SSAIR BAKR EREG EREGG ESTA MSTA BSA BSG LASP TRACE TRACG SPKA IPK MVCSK MVCDK MVCK MVCP MVCS MVCOS
-  TRAP2 TRAP4 LPP NIAI PPA PFPO UPT PRNO TBEGIN TBEGINC TEND TABORT ETND NTSTG LBEAR STBEAR SACF SAC IAC
-  LRA LRAG LRAY STRAG TPROT`.split(/\s+/),
+  IPTE IDTE CRDTE CSP CSPG PTLB PALB TB RRBM IRBM PFMF ESSA LPTEA
+  PC PR PT PTI RP SSAR SSAIR BAKR EREG EREGG ESTA MSTA BSA BSG LASP TRACE TRACG
+  TRAP2 TRAP4 LPP NIAI PPA PFPO UPT PRNO TBEGIN TBEGINC TEND TABORT ETND NTSTG LBEAR STBEAR`.split(/\s+/),
 );
+
+/** Storage keys, the PSW key, and access by another key or to another space. */
+export const KEYS = /^(SSKE|ISKE|RRBE|IVSK|SPKA|IPK|MVCSK|MVCDK|MVCK|MVCP|MVCS|MVCOS|LURAG?|STURA|STURG)$/;
 
 /** Their operands are pairs of address and length, or addresses, in registers. */
 const STRINGS = new Set(
@@ -288,10 +290,16 @@ export interface Options {
   readonly longest: number;
   /** Also in the access-register mode. */
   readonly accessRegisters: boolean;
+  /** Also with PSW keys other than zero. */
+  readonly keys: boolean;
 }
 
 /** The case of a number. */
-export function generate(random: Random, number: number, { seed, rows, longest, accessRegisters }: Options): Case {
+export function generate(
+  random: Random,
+  number: number,
+  { seed, rows, longest, accessRegisters, keys }: Options,
+): Case {
   const length = random.between(1, longest);
   const items: Item[] = [];
   while (items.length < length) {
@@ -308,12 +316,18 @@ export function generate(random: Random, number: number, { seed, rows, longest, 
   if (random.chance(0.8) || items.some(isString)) {
     mask |= PSW_DAT | (random.pick(accessRegisters ? [0n, 1n, 1n, 2n, 3n] : [0n, 0n, 0n, 2n, 3n]) << 46n);
   }
+  if (keys && random.chance(0.4)) mask |= random.pick([1n, 1n, 1n, 2n, 3n, 9n]) << 52n;
   mask |= BigInt(random.below(4)) << 44n;
   // Program mask: exceptions that are only recognised if wanted.
   if (random.chance(0.4)) mask |= BigInt(random.below(16)) << 40n;
   const additional = random.chance(0.97) ? 0x40000n : 0n;
   // Low-address protection keeps the new PSWs; enhanced DAT.
   const cr = controlRegisters(0x1000_0000n | (random.chance(0.5) ? 0x0080_0000n : 0n) | additional);
+  // Secondary-space control and extraction authority; PSW-key mask.
+  if (keys) {
+    cr[0]! |= random.pick([0n, 0x0400_0000n, 0x0800_0000n, 0x0c00_0000n]);
+    cr[3] = BigInt(random.below(0x10000)) << 16n;
+  }
   // Monitor masks.
   cr[8] = BigInt(random.below(0x10000));
   const gr = Array.from({ length: 16 }, (_, n): bigint => {
@@ -416,7 +430,8 @@ function item(
         operands[name] = immediate(random, name, bits);
         break;
       default:
-        operands[name] = random.below(2 ** bits);
+        // Masks that came later are often zero.
+        operands[name] = mnemonic === 'SSKE' && random.chance(0.7) ? 0 : random.below(2 ** bits);
     }
   }
   const extra: { target?: Item } = {};
@@ -437,6 +452,7 @@ function generalRegister(random: Random, mnemonic: string, name: string): number
   if (random.chance(0.92)) {
     if (STRINGS.has(mnemonic)) return random.pick(EVEN);
     if (PAIRED.has(mnemonic) && name !== 'r2') return random.pick([0, 8, 10, 2, 4, 6]);
+    if (/^(SSKE|ISKE|RRBE|IVSK|LURAG?|STURA|STURG)$/.test(mnemonic) && name === 'r2') return random.pick(BASES);
     if (BRANCHING_BY_REGISTER.test(mnemonic) && name === 'r2') return random.pick([13, 13, 13, 14, 0]);
   }
   return random.chance(0.75) ? random.pick(VALUES) : random.below(16);
@@ -458,6 +474,11 @@ function storageOperand(
       // Multiplier and divisor are short.
       if (field === 'l2' && /^[MD]P$/.test(mnemonic) && random.chance(0.8)) operands[field]! &= 3;
     } else operands[field] = generalRegister(random, mnemonic, field);
+  }
+  if (/^SACF?$/.test(mnemonic) && random.chance(0.9)) {
+    // Primary, secondary, access-register mode, home.
+    Object.assign(operands, { b2: 0, d2: 0x100 * random.below(4) });
+    return;
   }
   if (SHIFT.test(mnemonic) && random.chance(0.9)) {
     operands[inner[0]!] = random.chance(0.5) ? 0 : random.pick(VALUES);

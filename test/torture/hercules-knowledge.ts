@@ -7,6 +7,7 @@ const FACILITIES: readonly (number | 'z')[] = ['z', 16, 18, 19, 21, 22];
 
 export const herculesKnowledge: Knowledge = {
   accessRegisters: true,
+  keys: true,
   // Its binary floating point is not exact.
   has: ({ facility, additionalFloatingPoint }) => FACILITIES.includes(facility) && additionalFloatingPoint !== 'bfp',
   // It has no rounding mode 7.
@@ -18,6 +19,11 @@ export const herculesKnowledge: Knowledge = {
       mnemonics: /^TRTR?$/,
       when: step => isNarrow(step),
       reason: 'the peer leaves bit 32 of general register 1 in the 31-bit mode: lpar is right',
+    },
+    {
+      mnemonics: /^SSKE$/,
+      when: ({ operands }) => operands.m3 !== 0,
+      reason: 'the peer has no conditional setting of keys, nor of those of several frames',
     },
     {
       mnemonics: /^SRSTU?$/,

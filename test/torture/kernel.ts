@@ -33,6 +33,7 @@ const rows: readonly Instruction[] = (
     ['PTLB', 0xb20d, f.S_0],
     ['SAM64', 0x010e, f.E],
     ['SIGP', 0xae, f.RS_a],
+    ['SSKE', 0xb22b, f.RRE],
     ['STAM', 0x9b, f.RS_aa],
     ['STCTG', 0xeb25, f.RSY_cc],
     ['STD', 0x60, f.RX_f],
@@ -88,7 +89,11 @@ next:   larl %r13,cursor
 1:      lg %r0,0(%r2); stg %r0,0(%r3)
         la %r3,8(%r3); la %r2,8(%r2)
         brctg %r4,1b
-        lfpc ${CASE.fpc}(%r12)
+        lg %r0,keys-cursor(%r13)
+        clg %r0,zero-cursor(%r13)
+        je 1f
+        ${layout.KEYS.map((key, n) => `lghi %r1,${key}; llilf %r2,${layout.DATA + 4096 * n}; sske %r1,%r2`).join('\n')}
+1:      lfpc ${CASE.fpc}(%r12)
         ${each(16, n => `ld %f${n},${CASE.fpr + 8 * n}(%r12)`)}
         lam %a0,%a15,${CASE.ar}(%r12)
         ptlb
@@ -134,6 +139,9 @@ cursor: .quad ${layout.CASES}
 last:   .quad 0
 result: .quad ${layout.RESULTS}
 dump:   .quad ${layout.DUMPS}
+# Whether storage keys are to be set for each case.
+keys:   .quad 0
+zero:   .quad 0
 `;
 
 export const kernel: Program = new Assembler(rows).assemble(source);
@@ -146,6 +154,7 @@ export const VARIABLES = {
   last: Number(kernel.symbols.get('last')),
   result: Number(kernel.symbols.get('result')),
   dump: Number(kernel.symbols.get('dump')),
+  keys: Number(kernel.symbols.get('keys')),
 } as const;
 
 /** Where an interruption of this kind continues. */

@@ -14,6 +14,8 @@ export const DATA_SIZE = 8 * 4096;
 export const CODE = 0x48000;
 export const WINDOW = CODE + 0xf00;
 export const WINDOW_SIZE = 512;
+/** Storage keys of the data frames and of the code, where keys matter: 2 is protected against fetching. */
+export const KEYS: readonly number[] = [0x10, 0x10, 0x28, 0x30, 0x10, 0x98, 0x00, 0x10, 0x00, 0x00];
 /** Storage around these that belongs to nobody, and stays zero unless a case without translation goes astray. */
 export const UNUSED = 0x5000;
 export const AFTER = CODE + 0x2000;

@@ -23,6 +23,8 @@ export class Lpar {
   readonly storage: Storage;
   readonly cpu: Cpu;
   pools: readonly Uint8Array[] = [];
+  /** Storage keys are set for each case. */
+  keys = false;
 
   constructor() {
     const plan = state.planLayout(1, layout.STORAGE_SIZE);
@@ -65,6 +67,10 @@ export class Lpar {
       cpu.code.changed(address, length);
     }
     for (let frame = 0; frame < DATA_SIZE; frame += 4096) cpu.code.changed(DATA + frame, 4096);
+    if (this.keys) {
+      cpu.u8.set(layout.KEYS, cpu.layout.keys + (DATA >> 12));
+      cpu.tlb.purge();
+    }
     const gr = registersOf(test, placed);
     for (let n = 0; n < 16; n++) {
       cpu.setGr(n, gr[n]!);

@@ -82,7 +82,9 @@ export abstract class Peer {
     for (const [n, { test, placed }] of cases.entries()) descriptions.set(describe(test, placed), n * layout.CASE_SIZE);
     const program = kernel.bytes.slice();
     const last = BigInt(layout.CASES + descriptions.length);
-    new DataView(program.buffer).setBigUint64(VARIABLES.last, last);
+    const view = new DataView(program.buffer);
+    view.setBigUint64(VARIABLES.last, last);
+    view.setBigUint64(VARIABLES.keys, this.knowledge.keys ? 1n : 0n);
     return [
       [0, program],
       [layout.TABLES, this.#tables],

@@ -12,10 +12,13 @@ import {
   wrapping,
 } from './disagreements.ts';
 import { floating, floatingEndings } from './floating.ts';
+import { KEYS } from './generate.ts';
 import { WINDOW } from './layout.ts';
 import { effectiveAddress } from './vet.ts';
 
 export const qemuKnowledge: Knowledge = {
+  // Key-controlled protection is not there.
+  has: ({ mnemonic }) => !KEYS.test(mnemonic),
   disagreements: [
     ...floating,
     {
@@ -88,6 +91,14 @@ export const qemuKnowledge: Knowledge = {
           n => Number(effectiveAddress(lpar, operands, n)) % (row.mnemonic === 'LPD' ? 4 : 8) !== 0,
         ),
       reason: 'the peer recognises an access exception before a specification exception: lpar is right',
+    },
+    {
+      mnemonics: /^(LRA|LRAG|LRAY|TPROT)$/,
+      reason: 'the peer neither translates as it should nor knows of low-address protection: lpar is right',
+    },
+    {
+      mnemonics: /^(SACF?|STRAG)$/,
+      reason: 'the peer does not have the instruction, or does not check whether it is allowed: lpar is right',
     },
     unclearedAddresses,
     wrapping,

@@ -49,6 +49,7 @@ const lpar = new Lpar();
 const peer = /hercules$/.test(values.peer) ? new Hercules(values.peer) : new Qemu(values.peer);
 const rows = instructions.filter(row => mayOccur(row) && (peer.knowledge.has?.(row) ?? true) && chosen(row));
 if (!rows.length) throw new Error('no instruction is left to test');
+lpar.keys = peer.knowledge.keys ?? false;
 const coverage = new Coverage();
 const avoided = new Map<string, number>();
 const disassembler = new Disassembler(instructions);
@@ -100,6 +101,7 @@ try {
         rows,
         longest: Number(values.longest),
         accessRegisters: peer.knowledge.accessRegisters ?? false,
+        keys: peer.knowledge.keys ?? false,
       });
       const vetted = vet(lpar, peer.knowledge, test, coverage, reason =>
         avoided.set(reason, (avoided.get(reason) ?? 0) + 1),
