@@ -18,7 +18,6 @@ import {
   permit,
   privilege,
   pswHigh,
-  realAddress,
   SECONDARY_SPACE,
   specify,
 } from './operands.ts';
@@ -185,9 +184,9 @@ export function loadPageTableEntryAddress(cpu: Cpu, { r1, r2, r3, m4 }: Operands
 }
 
 function realOperand(cpu: Cpu, register: number, size: 4 | 8): bigint {
-  const address = realAddress(cpu, register);
-  specify(!Number.isFinite(address) || address % size === 0);
-  return cpu.gr(register) & cpu.addressMask;
+  const address = cpu.gr(register) & cpu.addressMask;
+  specify((Number(address & 7n) & (size - 1)) === 0);
+  return address;
 }
 
 export function loadUsingRealAddress(cpu: Cpu, { r1, r2 }: Operands): void {
@@ -294,8 +293,13 @@ function ordinarySpace(cpu: Cpu, base: number, key: number): Space {
 export function moveWithKey(cpu: Cpu, operands: Operands): void {
   const key = (cpu.gr32(operands.r3!) >>> 4) & 0xf;
   privilege(keyAllowed(cpu, key));
+  const length = lengthIn(cpu, operands.r1!);
+  if (length === 0n) {
+    cpu.cc = 0;
+    return;
+  }
   const to = ordinarySpace(cpu, operands.b1!, pswKey(cpu));
-  move(cpu, operands, lengthIn(cpu, operands.r1!), to, ordinarySpace(cpu, operands.b2!, key));
+  move(cpu, operands, length, to, ordinarySpace(cpu, operands.b2!, key));
 }
 
 /** The length less one is in GR0 bits 56-63, the key in GR1. */

@@ -60,6 +60,7 @@ export function setStorageKey(cpu: Cpu, operands: Operands): void {
   const bypass = control & (REFERENCE_BYPASS | CHANGE_BYPASS);
   if (control & MULTIPLE_BLOCK) {
     const start = realAddress(cpu, r2);
+    if (!cpu.storage.contains(start, 1)) throw new ProgramInterruption(ADDRESSING);
     const end = (Math.floor(start / SEGMENT) + 1) * SEGMENT;
     let cc = 0;
     for (let block = start - (start % 4096); block < end; block += 4096) {
@@ -82,7 +83,7 @@ export function insertStorageKey(cpu: Cpu, { r1, r2 }: Operands): void {
   cpu.setGr32(r1!, ((cpu.gr32(r1!) & ~0xff) | key) >>> 0);
 }
 
-/** INSERT VIRTUAL STORAGE KEY: access-control bits and fetch protection, by a virtual address. */
+/** INSERT VIRTUAL STORAGE KEY: access-control bits and fetch protection, by a virtual address. It is no reference. */
 export function insertVirtualStorageKey(cpu: Cpu, { r1, r2 }: Operands): void {
   permit(cpu.dat.dat);
   privilege(!inProblemState(cpu) || (crLow(cpu, 0) & EXTRACTION_AUTHORITY) !== 0);
@@ -90,9 +91,14 @@ export function insertVirtualStorageKey(cpu: Cpu, { r1, r2 }: Operands): void {
   const address = cpu.gr(r2!) & cpu.addressMask;
   const context = dat.operandContext(r2!);
   if (context < 0) throw dat.fault();
-  const absolute = dat.fill(context, Number(BigInt.asIntN(32, address)), Number(BigInt.asIntN(32, address >> 32n)), 0);
-  if (absolute < 0) throw dat.fault();
-  cpu.setGr32(r1!, ((cpu.gr32(r1!) & ~0xff) | (cpu.u8[keyAt(cpu, absolute)]! & 0xf8)) >>> 0);
+  const [low, high] = [Number(BigInt.asIntN(32, address)), Number(BigInt.asIntN(32, address >> 32n))];
+  if (dat.look(context, low, high)) {
+    dat.fill(context, low, high, 0);
+    throw dat.fault();
+  }
+  if (dat.realHigh) throw new ProgramInterruption(ADDRESSING);
+  const at = keyAt(cpu, cpu.dat.toAbsolute(dat.realLow >>> 0));
+  cpu.setGr32(r1!, ((cpu.gr32(r1!) & ~0xff) | (cpu.u8[at]! & 0xf8)) >>> 0);
 }
 
 /** Condition code: reference and change bit as they were. */
