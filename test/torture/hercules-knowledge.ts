@@ -26,6 +26,10 @@ export const herculesKnowledge: Knowledge = {
       reason: 'the peer has no conditional setting of keys, nor of those of several frames',
     },
     {
+      mnemonics: /^CUSE$/,
+      reason: 'the peer updates the registers of one operand only when it is broken off: lpar is right',
+    },
+    {
       mnemonics: /^SRSTU?$/,
       reason: 'where a search that was resumed began is open',
     },
