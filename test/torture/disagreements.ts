@@ -63,7 +63,7 @@ export const lengths = ({ lpar, operands }: Step): number[] =>
   ['r1', 'r2', 'r3'].filter(name => name in operands).map(name => lpar.cpu.gr32((operands[name]! + 1) & 15));
 /** Absolute storage that belongs to the harness. */
 export const isForeign = (address: bigint): boolean =>
-  address < layout.UNUSED || (address >= layout.TABLES - 256 && address < layout.STORAGE_SIZE);
+  address < layout.DATA || (address >= layout.AFTER - 256 && address < layout.STORAGE_SIZE);
 
 export const isAccess = (code: number): boolean => code === 4 || code === 5 || (code >= 0x10 && code <= 0x3b);
 

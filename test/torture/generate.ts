@@ -65,9 +65,7 @@ export const isString = ({ row, target }: Item): boolean => STRINGS.has((target?
 
 /** Whether what the CPU may break off is not resumed. */
 export const isBrokenOff = (items: readonly Item[]): boolean =>
-  items.some(
-    ({ row }, n) => RESTARTED.has(row.mnemonic) && !(items[n + 1]?.to?.h2 === n && items[n + 2]?.to?.h2 === n + 3),
-  );
+  items.some(({ row }, n) => RESTARTED.has(row.mnemonic) && items[n + 1]?.to?.h2 !== n);
 
 const rowOf = (name: string): Instruction => instructions.find(({ mnemonic }) => mnemonic === name)!;
 const resume = rowOf('BRC');

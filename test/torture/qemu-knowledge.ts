@@ -100,11 +100,19 @@ export const qemuKnowledge: Knowledge = {
       mnemonics: /^(SACF?|STRAG)$/,
       reason: 'the peer does not have the instruction, or does not check whether it is allowed: lpar is right',
     },
+    {
+      mnemonics: /^UNPK$/,
+      when: ({ lpar, operands }) => {
+        const distance = effectiveAddress(lpar, operands, 1) - effectiveAddress(lpar, operands, 2);
+        return distance > -32n && distance < 32n;
+      },
+      reason: 'the peer fetches a byte again for its second digit: lpar is right (PoP ch. 7, UNPACK)',
+    },
     unclearedAddresses,
     wrapping,
     {
       mnemonics: /^TR[OT][OT]$/,
-      when: ({ lpar, operands }) => (operands.r1! & 1) !== 0 || lpar.cpu.gr((operands.r1! + 1) & 15) === 0n,
+      when: ({ lpar, operands }) => (operands.r1! & 1) !== 0 || lpar.cpu.gr32((operands.r1! + 1) & 15) === 0,
       reason: 'the peer takes an odd register, and translates one character where the length is zero: lpar is right',
     },
     {
@@ -123,7 +131,7 @@ export const qemuKnowledge: Knowledge = {
     },
     {
       mnemonics: /^UNPK$/,
-      when: ({ operands }) => operands.l1! >= 2 * operands.l2! - 1,
+      when: ({ operands }) => operands.l1! >= 2 * operands.l2! - 2,
       reason: 'the peer leaves out the leftmost digit: lpar is right',
     },
     {
@@ -140,8 +148,9 @@ export const qemuKnowledge: Knowledge = {
     },
     {
       when: ({ row }, code) =>
-        /^(LAM|LAMY|ICM|ICMY|STCM|STCMY|STCMH|ICMH|STAM|STAMY|STM|STMG|STMY|STCTL|STCTG)$/.test(row.mnemonic) &&
-        isAccess(code),
+        /^(CLM|CLMY|CLMH|LAM|LAMY|ICM|ICMY|STCM|STCMY|STCMH|ICMH|STAM|STAMY|STM|STMG|STMY|STCTL|STCTG)$/.test(
+          row.mnemonic,
+        ) && isAccess(code),
       reason: 'the peer begins to load or store before it meets an access exception: lpar is right',
     },
     {
