@@ -36,6 +36,10 @@ export const herculesKnowledge: Knowledge = {
   ],
   endings: [
     {
+      when: ({ row }, code) => row.mnemonic === 'MVO' && code === 4,
+      reason: 'the peer stores before it meets a protection exception: open, it may terminate',
+    },
+    {
       when: ({ row }, code) => /^ED(MK)?$/.test(row.mnemonic) && code === 7,
       reason: 'the peer edits until it meets invalid data: lpar is right, data exceptions suppress',
     },

@@ -148,7 +148,7 @@ export const qemuKnowledge: Knowledge = {
     },
     {
       when: ({ row }, code) =>
-        /^(CLM|CLMY|CLMH|LAM|LAMY|ICM|ICMY|STCM|STCMY|STCMH|ICMH|STAM|STAMY|STM|STMG|STMY|STCTL|STCTG)$/.test(
+        /^(PACK|UNPK|MVO|CLM|CLMY|CLMH|LAM|LAMY|ICM|ICMY|STCM|STCMY|STCMH|ICMH|STAM|STAMY|STM|STMG|STMY|STCTL|STCTG)$/.test(
           row.mnemonic,
         ) && isAccess(code),
       reason: 'the peer begins to load or store before it meets an access exception: lpar is right',
