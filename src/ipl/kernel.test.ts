@@ -61,6 +61,12 @@ test('an ELF file goes where its headers say', () => {
   assert.equal(planKernel(elf({ entry: 0x800n }), undefined, '', MEBIBYTE).entry, 0x10000n);
 });
 
+test('whatever is entered where Linux is takes a command line', () => {
+  const { segments, entry } = planKernel(new Uint8Array(0x12000), undefined, '-q', MEBIBYTE);
+  assert.equal(entry, 0x10000n);
+  assert.equal(new TextDecoder().decode(segments.find(({ address }) => address === 0x10480)!.data), '-q\0');
+});
+
 test('what cannot be loaded is refused, and why', () => {
   refused(/another machine \(62\)/, elf({ machine: 62, bigEndian: false }), undefined, '', MEBIBYTE);
   refused(/cut off/, elf().subarray(0, 80), undefined, '', MEBIBYTE);
@@ -69,5 +75,5 @@ test('what cannot be loaded is refused, and why', () => {
   refused(/takes 99/, linux(), undefined, 'x'.repeat(100), MEBIBYTE);
   refused(/the initrd of 9000000 bytes does not fit/, linux(), new Uint8Array(9_000_000), '', 16 * MEBIBYTE);
   refused(/needs 20 MiB of storage/, linux(20 * MEBIBYTE), undefined, '', 16 * MEBIBYTE);
-  refused(/not Linux/, elf(), undefined, 'quiet', MEBIBYTE);
+  refused(/is not its entry/, elf(), undefined, 'quiet', MEBIBYTE);
 });

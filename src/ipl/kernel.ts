@@ -1,7 +1,7 @@
 /**
  * Loading a kernel directly into storage, as `-kernel`, `-initrd` and `-append` ask: an ELF file for s390x, or a raw
- * image that begins at absolute address 0 and is entered at X'10000'. Linux marks itself there with "S390EP" and keeps
- * its parameters from X'10400' on.
+ * image that begins at absolute address 0 and is entered at X'10000'. Linux marks itself there with "S390EP"; it and
+ * whatever else is entered there keep their parameters from X'10400' on.
  */
 
 import type { Storage } from '../machine/storage.ts';
@@ -71,14 +71,19 @@ export function planKernel(
     );
   }
   const segments = [...image.segments];
-  const linux = image.segments.find(
-    ({ address, data }) => address <= ENTRY && startsWith(data, MAGIC_AT - address, 'S390EP'),
+  const isLinux = ({ address, data }: Segment): boolean => startsWith(data, MAGIC_AT - address, 'S390EP');
+  const takesParameters = image.segments.find(
+    segment =>
+      segment.address <= ENTRY &&
+      segment.address + segment.data.length > COMMAND_LINE_AT &&
+      (image.entry === BigInt(ENTRY) || isLinux(segment)),
   );
-  if (!linux) {
-    if (commandLine || initrd) throw new LoadError('the kernel takes no -initrd and no -append: it is not Linux');
+  if (!takesParameters) {
+    if (commandLine || initrd)
+      throw new LoadError("the kernel takes no -initrd and no -append: X'10000' is not its entry");
     return { segments, entry: image.entry };
   }
-  segments.push(...commandLineSegments(linux, commandLine));
+  segments.push(...commandLineSegments(takesParameters, commandLine));
   if (initrd) segments.push(...initrdSegments(initrd, end, storageSize));
   return { segments, entry: BigInt(ENTRY) };
 }
@@ -120,10 +125,9 @@ function readElf(kernel: Uint8Array): LoadPlan {
   return { segments, entry: entry === BigInt(OLD_ELF_ENTRY) ? BigInt(ENTRY) : entry };
 }
 
-function commandLineSegments(linux: Segment, commandLine: string): Segment[] {
-  const at = COMMAND_LINE_SIZE_AT - linux.address;
-  const view = new DataView(linux.data.buffer, linux.data.byteOffset, linux.data.length);
-  const declared = at + 8 <= linux.data.length ? Number(view.getBigUint64(at)) : 0;
+function commandLineSegments({ address, data }: Segment, commandLine: string): Segment[] {
+  const view = new DataView(data.buffer, data.byteOffset, data.length);
+  const declared = Number(view.getBigUint64(COMMAND_LINE_SIZE_AT - address));
   const size = declared || LEGACY_COMMAND_LINE_SIZE;
   const text = new TextEncoder().encode(`${commandLine}\0`);
   if (text.length > size) {
