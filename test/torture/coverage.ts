@@ -18,9 +18,12 @@ export class Coverage {
     this.#count('cases', 'all', count);
   }
 
-  before({ row, operands, lpar, executed }: Step): void {
-    this.#count('instructions', row.mnemonic);
-    this.#count('facilities', row.facility);
+  /** @param again it has been executed in this case before: circumstances may differ, the instruction counts once */
+  before({ row, operands, lpar, executed }: Step, again: boolean): void {
+    if (!again) {
+      this.#count('instructions', row.mnemonic);
+      this.#count('facilities', row.facility);
+    }
     const mask = lpar.cpu.pswMask;
     this.#count('circumstances', mask & PSW_EA ? '64-bit mode' : mask & PSW_BA ? '31-bit mode' : '24-bit mode');
     if (mask & PSW_DAT) {

@@ -88,7 +88,7 @@ export const qemuKnowledge: Knowledge = {
       mnemonics: /^LPDG?$/,
       when: ({ lpar, operands, row }) =>
         ([1, 2] as const).some(
-          n => Number(effectiveAddress(lpar, operands, n)) % (row.mnemonic === 'LPD' ? 4 : 8) !== 0,
+          n => effectiveAddress(lpar, operands, n) % (row.mnemonic === 'LPD' ? 4n : 8n) !== 0n,
         ),
       reason: 'the peer recognises an access exception before a specification exception: lpar is right',
     },

@@ -174,11 +174,13 @@ export function effectiveAddress(lpar: Lpar, operands: Operands, operand: number
 /** Executes the case once more for what it covers. */
 function walk(lpar: Lpar, test: Case, placed: Placed, coverage: Coverage): void {
   lpar.load(test, placed);
+  const met = new Set<number>();
   for (;;) {
     const address = Number(lpar.cpu.pswAddress);
     const inProgram = placed.addresses.indexOf(address);
     const steps = inProgram >= 0 && inProgram < test.items.length ? stepsOf(lpar, test, placed, address)! : [];
-    for (const step of steps) coverage.before(step);
+    for (const step of steps) coverage.before(step, met.has(address));
+    met.add(address);
     const ended = lpar.run(1);
     const code = ended === ENDED.program ? lpar.storage.read16(0x8e) & 0x7f : 0;
     // EXECUTE's own exceptions are not its target's.
