@@ -30,8 +30,8 @@ test('information and mistakes end at once', async () => {
     ['-device sclpconsole,help', 0, /chardev=<str>/],
     ['-foo', 1, /^lpar: -foo: invalid option\n$/],
     ['-m 1x', 1, /^lpar: -m 1x: Parameter 'size' expects a size[^\n]*\n$/],
-    ['-kernel nowhere', 1, /^lpar: -kernel nowhere: No such file or directory\n$/],
-    ['-kernel k -initrd nowhere', 1, /^lpar: -initrd nowhere: No such file or directory\n$/],
+    ['-kernel nowhere', 1, /^lpar: could not load kernel 'nowhere': No such file or directory\n$/],
+    ['-kernel k -initrd nowhere', 1, /^lpar: could not load initrd 'nowhere': No such file or directory\n$/],
     ['-serial null', 1, /^lpar: nothing to load/],
     ['-kernel k -D /nowhere/x', 1, /^lpar: -D \/nowhere\/x: No such file/],
     [

@@ -169,8 +169,8 @@ export function help(): string {
     lines.push('');
   }
   lines.push(
-    'Options may also be written with two dashes. Without -nographic and -display',
-    'lpar behaves as with -nographic.',
+    'Options are named as QEMU names them, and may also be written with two dashes.',
+    'Without -nographic and -display lpar behaves as with -nographic.',
   );
   return `${lines.join('\n')}\n`;
 }

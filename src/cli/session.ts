@@ -103,9 +103,9 @@ class Session {
   #filesToLoad(): { kernel: Uint8Array | undefined; initrd: Uint8Array | undefined } {
     const { kernel, initrd, paused } = this.#configuration;
     if (kernel === undefined && !paused) throw new ConfigurationError('nothing to load: -kernel FILE says what');
-    const read = (option: string, path: string | undefined) =>
-      path === undefined ? undefined : about(`${option} ${path}`, () => this.#host.readFile(path));
-    return { kernel: read('-kernel', kernel), initrd: read('-initrd', initrd) };
+    const read = (what: string, path: string | undefined) =>
+      path === undefined ? undefined : about(`could not load ${what} '${path}'`, () => this.#host.readFile(path));
+    return { kernel: read('kernel', kernel), initrd: read('initrd', initrd) };
   }
 
   #logTo(path: string): void {
