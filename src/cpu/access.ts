@@ -131,7 +131,7 @@ export class LogicalAccess {
   /** To be told after a store to absolute storage within one frame. */
   stored(absolute: number, length: number): void {
     const { code } = this.#cpu;
-    if (code.isCode(absolute - (absolute & 0xfff))) code.changed(absolute, length);
+    if (code.isCode(absolute - (absolute & 0xfff))) code.note(absolute, length);
   }
 
   /** Words at an address that is a multiple of four, in its order, as signed numbers. */

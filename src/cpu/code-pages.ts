@@ -40,16 +40,24 @@ export function forgetDecoded(memory: WebAssembly.Memory, layout: state.Layout, 
     const frame = Math.floor(at / 4096);
     const end = Math.min((frame + 1) * 4096, address + length);
     const page = u16[layout.codePageOf / 2 + frame]!;
-    if (page) forgetInPage(u16, layout, page - 1, at % 4096, end - at);
+    if (page) {
+      // A CPU that decodes at this moment sees afterwards that it has to do it again.
+      Atomics.add(new Uint32Array(memory.buffer), layout.codePageVersion / 4 + page - 1, 1);
+      forgetInPage(u16, layout, page - 1, at % 4096, end - at);
+    }
     at = end;
   }
 }
 
+/** Numbers of the first and the last record that a store to a range of a frame may have changed. */
+function touched(offset: number, length: number): { first: number; last: number } {
+  // An instruction that begins up to four bytes earlier may reach into the range, and the first of a pair up to six before.
+  return { first: Math.max(offset - 10, 0) >> 1, last: (offset + length - 1) >> 1 };
+}
+
 function forgetInPage(u16: Uint16Array, layout: state.Layout, page: number, offset: number, length: number): void {
   const page0 = (layout.codePages + page * state.CODE_PAGE_SIZE) / 2;
-  // An instruction that begins up to four bytes earlier may reach into the range, and the first of a pair up to six before.
-  const first = Math.max(offset - 10, 0) >> 1;
-  const last = (offset + length - 1) >> 1;
+  const { first, last } = touched(offset, length);
   for (let n = first; n <= last; n++) u16[page0 + n * HALFWORDS] = HANDLER_DECODE;
 }
 
@@ -59,11 +67,12 @@ export class CodePages {
   readonly #u16: Uint16Array;
   readonly #u8: Uint8Array;
   readonly #u32: Uint32Array;
-  readonly #frameOf: Int32Array;
+  /** Indices of the tables codePageFrame and codePageVersion among 32-bit words. */
+  readonly #frames: number;
+  readonly #versions: number;
   readonly #storesSinceDecode: Uint8Array;
-  readonly #free: number[] = [];
-  #next = 0;
-  #victim = 0;
+  /** Ranges of storage that an instruction has changed, to be looked at when it has ended. */
+  readonly #noted: number[] = [];
   #breakpoints: ReadonlySet<bigint> = new Set();
   /**
    * Frames, by absolute address, in which instructions stand among data that is stored to often. They have no code page
@@ -72,7 +81,6 @@ export class CodePages {
    */
   readonly #volatile = new Map<number, number>();
   readonly #periods = new Map<number, number>();
-  #volatilePage = -1;
   /** Records by the text of the instruction, 48 bits; for targets of EXECUTE they differ. */
   readonly #records = new Map<number, number>();
   readonly #kept = new Uint32Array(2 * CACHE_LIMIT);
@@ -87,45 +95,55 @@ export class CodePages {
     this.#u32 = cpu.u32;
     this.#plans = plansOf(cpu.handlers);
     this.#pairs = new Pairs(cpu.handlers);
-    this.#frameOf = new Int32Array(state.CODE_PAGES).fill(-1);
+    this.#frames = cpu.layout.codePageFrame / 4;
+    this.#versions = cpu.layout.codePageVersion / 4;
     this.#storesSinceDecode = new Uint8Array(state.CODE_PAGES);
     for (let n = 0; n < 4; n++) {
       this.#u16[(cpu.base + state.EXECUTE_RECORD + n * RECORD_SIZE) / 2] = HANDLER_EXECUTED;
       this.#u16[(cpu.base + state.CROSSING_RECORD + n * RECORD_SIZE) / 2] = HANDLER_PAGE_END;
     }
+    this.#fillPage(state.VOLATILE_PAGE, HANDLER_CROSSING);
   }
 
-  /** Host address of the code page of the frame at this absolute address, made if need be. */
+  /** Host address of what stands for the code page of the frame at this absolute address; 0: it is to be made. */
   pageOf(frame: number): number {
-    const slot = this.#layout.codePageOf / 2 + frame / 4096;
-    const known = this.#u16[slot]!;
+    const known = this.#u16[this.#layout.codePageOf / 2 + frame / 4096]!;
     if (known) return this.#address(known - 1);
-    if (this.#volatile.has(frame)) return this.#address(this.#volatilePage);
-    const page = this.#allocate();
+    return this.#volatile.has(frame) ? this.#address(state.VOLATILE_PAGE) : 0;
+  }
+
+  /** Gives a frame a code page. What was known of storage before may no longer hold. */
+  makePage(frame: number): void {
+    this.#cpu.exclusion.alone(() => {
+      if (this.pageOf(frame)) return;
+      const page = this.#allocate();
+      this.#fillPage(page, HANDLER_DECODE);
+      this.#u32[this.#frames + page] = frame / 4096 + 1;
+      this.#storesSinceDecode[page] = 0;
+      this.#u16[this.#layout.codePageOf / 2 + frame / 4096] = page + 1;
+      this.#u8[this.#layout.frameFlags + frame / 4096]! |= state.FRAME_CODE;
+      this.#cpu.storesMustAsk(frame);
+    });
+  }
+
+  #fillPage(page: number, handler: number): void {
     const at = this.#address(page);
-    this.#u16.fill(HANDLER_DECODE, at / 2, (at + state.CODE_PAGE_SIZE) / 2);
+    this.#u16.fill(handler, at / 2, (at + state.CODE_PAGE_SIZE) / 2);
     this.#u16[(at + 2048 * RECORD_SIZE) / 2] = HANDLER_PAGE_END;
-    this.#frameOf[page] = frame / 4096;
-    this.#storesSinceDecode[page] = 0;
-    this.#u16[slot] = page + 1;
-    this.#u8[this.#layout.frameFlags + frame / 4096]! |= state.FRAME_CODE;
-    this.#cpu.storesMustAsk(frame);
-    return at;
   }
 
   #address(page: number): number {
     return this.#layout.codePages + page * state.CODE_PAGE_SIZE;
   }
 
+  /** The code page made longest ago of those that no CPU executes in. */
   #allocate(): number {
-    const free = this.#free.pop();
-    if (free !== undefined) return free;
-    if (this.#next < state.CODE_PAGES) return this.#next++;
-    // All in use: a round-robin victim that is not the page being executed.
-    do this.#victim = (this.#victim + 1) % state.CODE_PAGES;
-    while (this.#frameOf[this.#victim]! < 0 || this.#isExecuting(this.#victim));
-    this.#drop(this.#victim);
-    return this.#free.pop()!;
+    const last = (this.#layout.machine + state.LAST_CODE_PAGE) >>> 2;
+    do this.#u32[last] = (this.#u32[last]! + 1) % state.VOLATILE_PAGE;
+    while (this.#isExecuting(this.#u32[last]!));
+    const page = this.#u32[last]!;
+    if (this.#u32[this.#frames + page]) this.#drop(page);
+    return page;
   }
 
   /** Some CPU's loop holds the address of this page. */
@@ -133,49 +151,63 @@ export class CodePages {
     const { cpus, cpuBase } = this.#layout;
     const at = this.#address(page);
     for (let n = 0; n < cpus; n++) {
-      if (this.#cpu.i32[(cpuBase + n * state.CPU_STRIDE + state.CODE_PAGE) >>> 2] === at) return true;
+      if (this.#u32[(cpuBase + n * state.CPU_STRIDE + state.CODE_PAGE) >>> 2] === at) return true;
     }
     return false;
   }
 
   #drop(page: number): void {
-    const frame = this.#frameOf[page]!;
-    const at = this.#address(page);
+    const frame = this.#u32[this.#frames + page]! - 1;
     this.#u16[this.#layout.codePageOf / 2 + frame] = 0;
     this.#u8[this.#layout.frameFlags + frame]! &= ~state.FRAME_CODE;
-    this.#frameOf[page] = -1;
-    this.#cpu.tlb.forgetCode(at);
-    this.#free.push(page);
+    this.#u32[this.#frames + page] = 0;
+    this.#cpu.forgetCode(this.#address(page));
   }
 
   isCode(frame: number): boolean {
     return (this.#u8[this.#layout.frameFlags + frame / 4096]! & state.FRAME_CODE) !== 0;
   }
 
-  /** Storage at this absolute range, within one frame, has been changed. */
+  /** Storage at this absolute range, within one frame, has been changed by an instruction that has ended. */
   changed(address: number, length: number): void {
     const frame = Math.floor(address / 4096);
     const known = this.#u16[this.#layout.codePageOf / 2 + frame]!;
     if (!known) return;
     const page = known - 1;
     if (++this.#storesSinceDecode[page]! > PATIENCE && !this.#isExecuting(page)) {
-      this.#becomesVolatile(frame * 4096);
-      return this.#drop(page);
+      this.#cpu.exclusion.alone(() => this.#becomesVolatile(frame * 4096));
+      return;
     }
-    forgetInPage(this.#u16, this.#layout, page, address % 4096, length);
+    const { first, last } = touched(address % 4096, length);
+    const page0 = this.#address(page) / 2;
+    for (let n = first; n <= last; n++) {
+      if (this.#u16[page0 + n * HALFWORDS] === HANDLER_DECODE) continue;
+      // Another CPU may be between two fields of the record.
+      this.#cpu.exclusion.alone(() => forgetInPage(this.#u16, this.#layout, page, address % 4096, length));
+      return;
+    }
     // One that begins on the page before is looked up anew each time.
   }
 
+  /** As `changed`, by an instruction that has not ended yet: `settle` is to be called when it has. */
+  note(address: number, length: number): void {
+    this.#noted.push(address, length);
+  }
+
+  /** Deals with everything that was noted. */
+  settle(): void {
+    if (!this.#noted.length) return;
+    for (let n = 0; n < this.#noted.length; n += 2) this.changed(this.#noted[n]!, this.#noted[n + 1]!);
+    this.#noted.length = 0;
+  }
+
   #becomesVolatile(frame: number): void {
-    if (this.#volatilePage < 0) {
-      this.#volatilePage = this.#allocate();
-      const at = this.#address(this.#volatilePage);
-      for (let n = 0; n < 2048; n++) this.#u16[(at + n * RECORD_SIZE) / 2] = HANDLER_CROSSING;
-      this.#u16[(at + 2048 * RECORD_SIZE) / 2] = HANDLER_PAGE_END;
-    }
+    const known = this.#u16[this.#layout.codePageOf / 2 + frame / 4096]!;
+    if (!known || this.#isExecuting(known - 1)) return;
     const period = this.#periods.get(frame) ?? VOLATILE_PERIOD;
     this.#periods.set(frame, Math.min(period * 2, LONGEST_PERIOD));
     this.#volatile.set(frame, period);
+    this.#drop(known - 1);
   }
 
   /** An instruction of a volatile frame is read; after some the frame is given a code page again. */
@@ -183,28 +215,36 @@ export class CodePages {
     if (rest > 0) this.#volatile.set(frame, rest - 1);
     else {
       this.#volatile.delete(frame);
-      this.#cpu.tlb.forgetCode(this.#address(this.#volatilePage));
+      this.#cpu.tlb.forgetCode(this.#address(state.VOLATILE_PAGE));
     }
   }
 
-  #recordAt(frame: number, offset: number): number {
-    return this.pageOf(frame) + (offset >> 1) * RECORD_SIZE;
+  get #inVolatilePage(): boolean {
+    return this.#u32[(this.#cpu.base + state.CODE_PAGE) / 4] === this.#address(state.VOLATILE_PAGE);
   }
 
   /** Decodes the instruction at an offset in a frame into its record; gives the handler. */
   decodeAt(frame: number, offset: number): number {
-    const rest = this.#volatile.size ? this.#volatile.get(frame) : undefined;
-    if (rest !== undefined) {
-      this.#readsVolatile(frame, rest);
-      return HANDLER_CROSSING;
-    }
-    const at = this.#recordAt(frame, offset);
+    const page = this.#u16[this.#layout.codePageOf / 2 + frame / 4096]! - 1;
+    if (page < 0) this.#readsVolatile(frame, this.#volatile.get(frame) ?? 0);
+    // Also while the CPU still runs along the volatile page of a frame that has got its own again.
+    if (page < 0 || this.#inVolatilePage) return HANDLER_CROSSING;
+    const at = this.#address(page) + (offset >> 1) * RECORD_SIZE;
     const known = this.#u16[at / 2]!;
     if (known !== HANDLER_DECODE && known !== HANDLER_BREAKPOINT) return known;
+    this.#storesSinceDecode[page] = 0;
+    const version = Atomics.load(this.#u32, this.#versions + page);
+    const handler = this.#decodeTo(at, frame, offset);
+    // A device may have stored to the frame meanwhile.
+    if (Atomics.add(this.#u32, this.#versions + page, 0) === version) return handler;
+    forgetInPage(this.#u16, this.#layout, page, offset, 6);
+    return this.decodeAt(frame, offset);
+  }
+
+  #decodeTo(at: number, frame: number, offset: number): number {
     const { storage } = this.#cpu;
     const first = storage.read8(frame + offset);
     const length = instructionLength(first);
-    this.#storesSinceDecode[this.#u16[this.#layout.codePageOf / 2 + frame / 4096]! - 1] = 0;
     if (offset + length > 4096) {
       this.#u16[at / 2] = HANDLER_CROSSING;
       return HANDLER_CROSSING;
@@ -258,20 +298,19 @@ export class CodePages {
     }
     const key = (near ? 2 ** 49 : executed ? 2 ** 48 : 0) + upper * 2 ** 32 + lower;
     const known = this.#records.get(key);
-    const word = at / 4;
-    if (known !== undefined) {
-      // The handler, in the first word, comes last: another CPU may be looking.
-      this.#u32[word + 1] = this.#kept[known + 1]!;
-      this.#u32[word] = this.#kept[known]!;
-      return;
-    }
+    if (known !== undefined) return this.#copyRecord(known, at);
     if (!taken) builder.take(upper, lower);
-    builder.write(this.#u32, word, selectHandler(plan, executed, near), near);
     if (this.#records.size >= CACHE_LIMIT) this.#records.clear();
     const kept = this.#records.size * 2;
-    this.#kept[kept] = this.#u32[word]!;
-    this.#kept[kept + 1] = this.#u32[word + 1]!;
+    builder.write(this.#kept, kept, selectHandler(plan, executed, near), near);
     this.#records.set(key, kept);
+    this.#copyRecord(kept, at);
+  }
+
+  #copyRecord(kept: number, at: number): void {
+    // The handler, in the first word, comes last: another CPU may be looking.
+    this.#u32[at / 4 + 1] = this.#kept[kept + 1]!;
+    this.#u32[at / 4] = this.#kept[kept]!;
   }
 
   /** Virtual addresses of instructions before which the CPU is to leave its loop. */
@@ -281,14 +320,30 @@ export class CodePages {
   set breakpoints(addresses: ReadonlySet<bigint>) {
     if (!addresses.size && !this.#breakpoints.size) return;
     this.#breakpoints = addresses;
-    for (let page = 0; page < this.#next; page++) {
-      if (this.#frameOf[page]! >= 0) forgetInPage(this.#u16, this.#layout, page, 0, 4096);
+    for (let page = 0; page < state.VOLATILE_PAGE; page++) {
+      if (this.#u32[this.#frames + page]) forgetInPage(this.#u16, this.#layout, page, 0, 4096);
     }
   }
 
   /** Makes the instruction at an offset in a frame a breakpoint until it is forgotten. */
   breakAt(frame: number, offset: number): void {
-    if (this.#volatile.has(frame)) this.#readsVolatile(frame, 0);
-    this.#u16[this.#recordAt(frame, offset) / 2] = HANDLER_BREAKPOINT;
+    this.#setHandler(frame, offset, HANDLER_BREAKPOINT);
+  }
+
+  /** Has the instruction at an offset in a frame read anew each time, until it is forgotten. */
+  crossAt(frame: number, offset: number): void {
+    this.#setHandler(frame, offset, HANDLER_CROSSING);
+  }
+
+  /** Forgets the record of the instruction at this absolute address. */
+  forgetAt(absolute: number): void {
+    const offset = absolute % 4096;
+    this.#setHandler(absolute - offset, offset, HANDLER_DECODE);
+  }
+
+  #setHandler(frame: number, offset: number, handler: number): void {
+    const page = this.#u16[this.#layout.codePageOf / 2 + frame / 4096]! - 1;
+    if (page < 0) this.#readsVolatile(frame, 0);
+    else this.#u16[(this.#address(page) + (offset >> 1) * RECORD_SIZE) / 2] = handler;
   }
 }

@@ -23,6 +23,7 @@ import {
 } from './engine/protocol.ts';
 import { recordReader } from './engine/records.ts';
 import { type Environment, standalone } from './environment.ts';
+import { Exclusion } from './exclusion.ts';
 import { Interruptions } from './interruptions.ts';
 import { Decoder } from './isa/decode.ts';
 import { instructionLength } from './isa/formats.ts';
@@ -30,6 +31,7 @@ import { type Instruction, LEAVE } from './isa/insn.ts';
 import { invalidInstructions } from './isa/invalid.ts';
 import * as program from './program.ts';
 import { ProgramInterruption } from './program.ts';
+import { carryOutOrder } from './orders.ts';
 import { PSW_WAIT, Registers } from './registers.ts';
 import * as state from './state.ts';
 import { Tlb } from './tlb.ts';
@@ -52,6 +54,9 @@ const PSW_ENABLED_HIGH = 0x0304_0000;
 const PSW_WAIT_HIGH = 0x0002_0000;
 const PSW_EXTERNAL_HIGH = 0x0100_0000;
 
+/** Not an exception: the instruction is to be executed once more, while all other CPUs are at rest. */
+export const again = new AccessFault(0, 0, 0, 0, false);
+
 export class Cpu extends Registers {
   readonly storage: Storage;
   readonly rows: readonly Instruction[];
@@ -62,6 +67,9 @@ export class Cpu extends Registers {
   readonly dat: Translator;
   readonly access: LogicalAccess;
   readonly timers: Timers;
+  readonly exclusion: Exclusion;
+  /** The TLBs of all CPUs, its own among them. */
+  readonly #tlbs: readonly Tlb[];
   /** What is outside: devices, other CPUs, the machine's names. The machine fills it in before the CPU runs. */
   environment: Environment = standalone;
   readonly interruptions: Interruptions;
@@ -78,7 +86,12 @@ export class Cpu extends Registers {
     this.rows = rows;
     this.handlers = handlersOf([...rows, ...invalidInstructions]);
     this.decoder = new Decoder(rows);
-    this.tlb = new Tlb(storage.memory.buffer, this.base);
+    this.exclusion = new Exclusion(storage.memory, storage.layout, number);
+    const { cpuBase, cpus } = storage.layout;
+    this.#tlbs = Array.from({ length: cpus }, (_, n) => {
+      return new Tlb(storage.memory.buffer, cpuBase + n * state.CPU_STRIDE, n === number);
+    });
+    this.tlb = this.#tlbs[number]!;
     this.code = new CodePages(this);
     this.dat = new Translator(this);
     this.access = new LogicalAccess(this);
@@ -165,15 +178,17 @@ export class Cpu extends Registers {
     const absolute = dat.fill(context, low, high, how);
     if (absolute < 0) return this.#faulted();
     if (store && this.code.isCode(absolute - (absolute & 0xfff))) {
-      if (kind & ACCESS_INTERLOCKED) this.code.changed(absolute, size);
-      else return this.#bounceTo(store, [absolute], [size]);
+      if (!(kind & ACCESS_INTERLOCKED)) return this.#bounceTo(store, [absolute], [size]);
+      // Nobody may read the instruction between the update and what follows from it.
+      if (!this.exclusion.isAlone) return this.#faulted(again);
+      this.code.changed(absolute, size);
     }
     return this.#host(absolute);
   }
 
   /** Leaves the translator's exception for `run` to deliver; gives what `miss` answers then. */
-  #faulted(): 0 {
-    this.#pendingFault = this.dat.fault();
+  #faulted(fault = this.dat.fault()): 0 {
+    this.#pendingFault = fault;
     return 0;
   }
 
@@ -252,8 +267,14 @@ export class Cpu extends Registers {
     const { code } = this;
     const offset = low & 0xfff;
     const frame = absolute - offset;
-    if (code.breakpoints.size && code.breakpoints.has(this.pswAddress)) code.breakAt(frame, offset);
-    else if (code.decodeAt(frame, offset) === HANDLER_CROSSING) {
+    const breaks = code.breakpoints.size > 0 && code.breakpoints.has(this.pswAddress);
+    if (breaks && !this.#passing) {
+      code.breakAt(frame, offset);
+      this.#crossing = -1;
+      return 1;
+    }
+    if (breaks) code.crossAt(frame, offset);
+    if (breaks || code.decodeAt(frame, offset) === HANDLER_CROSSING) {
       if (!this.#gather(low, high, absolute)) return 0;
       const text = this.#upper * 2 ** 32 + this.#lower;
       if (text !== this.#crossing) code.write(this.base + state.CROSSING_RECORD, this.#upper, this.#lower, 'crossing');
@@ -262,6 +283,8 @@ export class Cpu extends Registers {
     return 1;
   }
 
+  /** The next instruction is to be executed though there is a breakpoint. */
+  #passing = false;
   /** The instruction whose record is CROSSING_RECORD. */
   #crossing = -1;
   /** The instruction that `gather` has put together, left-aligned in 48 bits. */
@@ -311,9 +334,22 @@ export class Cpu extends Registers {
 
   #pendingFault: AccessFault | ProgramInterruption | undefined;
 
-  /** Stores to the frame at this absolute address must come through `miss` from now on. */
+  // What all CPUs have to forget
+
+  /** All CPUs, or this one only, forget something that they know of storage. */
+  everywhere(forget: (tlb: Tlb) => void, local = false): void {
+    if (local) forget(this.tlb);
+    else this.exclusion.alone(() => this.#tlbs.forEach(forget));
+  }
+
+  /** Stores of any CPU to the frame at this absolute address must come through `miss` from now on. */
   storesMustAsk(frame: number): void {
-    this.tlb.forgetStores(frame, this.layout.top);
+    this.everywhere(tlb => tlb.forgetStores(frame, this.layout.top));
+  }
+
+  /** No CPU knows any more that the code page at this host address is in use. */
+  forgetCode(page: number): void {
+    this.everywhere(tlb => tlb.forgetCode(page));
   }
 
   // Running
@@ -342,10 +378,12 @@ export class Cpu extends Registers {
   #build(full: boolean): Built {
     const programs = programsOf.get(this.rows) ?? new Map<string, Built>();
     programsOf.set(this.rows, programs);
-    const key = `${full} ${this.base} ${JSON.stringify(this.layout)}`;
+    // The engine compiles what is the same for several CPUs only once.
+    const cpuBase = this.layout.cpus === 1 ? this.base : undefined;
+    const key = `${full} ${cpuBase} ${JSON.stringify(this.layout)}`;
     const known = programs.get(key);
     if (known) return known;
-    const program = buildInterpreter({ handlers: this.handlers, layout: this.layout, full, cpuBase: this.base });
+    const program = buildInterpreter({ handlers: this.handlers, layout: this.layout, full, cpuBase });
     const built = { module: new WebAssembly.Module(program.bytes), millicode: program.millicode };
     programs.set(key, built);
     return built;
@@ -362,6 +400,8 @@ export class Cpu extends Registers {
       if (!(thrown instanceof ProgramInterruption || thrown instanceof AccessFault)) throw thrown;
       this.#pendingFault = thrown;
       return LEAVE;
+    } finally {
+      this.code.settle();
     }
   }
 
@@ -384,10 +424,17 @@ export class Cpu extends Registers {
       const fault =
         this.#pendingFault ?? new ProgramInterruption(this.field32(state.PROGRAM_CODE), this.field32(state.DXC));
       this.#pendingFault = undefined;
-      this.interruptions.program(fault);
+      if (fault === again) this.#executeAlone();
+      else this.interruptions.program(fault);
     }
     this.setField32(state.EXECUTING, 0);
     return reason;
+  }
+
+  /** Executes the current instruction, which has done nothing yet, while all other CPUs are at rest. */
+  #executeAlone(): void {
+    this.moveBehind(0);
+    this.exclusion.alone(() => this.single());
   }
 
   /** For a log: told before each instruction while it is set; instructions are then executed one by one. */
@@ -398,13 +445,27 @@ export class Cpu extends Registers {
     const { i32, interruptions, timers } = this;
     const pending = (this.base + state.PENDING) >>> 2;
     const mask = (this.base + state.PSW_MASK + 4) >>> 2;
+    const ownState = (this.base + state.CPU_STATE) >>> 2;
     timers.start();
     this.#executing(1);
+    this.#obey();
     if (this.code.breakpoints.has(this.pswAddress)) this.single();
     for (;;) {
       // What comes after this is seen at the next round; what came before is in the conditions.
       const asked = Atomics.exchange(i32, pending, 0);
+      if (asked & state.PENDING_REQUEST) {
+        this.exclusion.yield();
+        this.#obey();
+      }
       if (asked & state.PENDING_STOP) return this.#halt('request');
+      if (this.#stopped) {
+        this.#stopped = false;
+        return this.#halt('stopped');
+      }
+      if (i32[ownState]! !== state.CPU_OPERATING && i32[ownState] !== state.CPU_DISABLED_WAIT) {
+        this.#rest(pending);
+        continue;
+      }
       let lookAtTimers = (asked & state.PENDING_TICK) !== 0 || timers.changed;
       timers.changed = false;
       while (interruptions.take(lookAtTimers)) lookAtTimers = false;
@@ -412,11 +473,8 @@ export class Cpu extends Registers {
         interruptions.looping = false;
         return this.#halt('program-loop');
       }
-      if (this.#stopped) {
-        this.#stopped = false;
-        return this.#halt('stopped');
-      }
       if (!(i32[mask]! & PSW_WAIT_HIGH)) {
+        if (i32[ownState] !== state.CPU_OPERATING) this.enterOperatingState();
         if (this.onInstruction) {
           this.onInstruction();
           this.single();
@@ -427,22 +485,34 @@ export class Cpu extends Registers {
         if (this.code.breakpoints.has(this.pswAddress)) return this.#halt('breakpoint');
         // The same code is mapped at another address, too.
         this.single();
-      } else if (!(i32[mask]! & PSW_ENABLED_HIGH)) return this.#halt('disabled-wait');
-      else this.#sleep(pending, (i32[mask]! & PSW_EXTERNAL_HIGH) !== 0);
+      } else if (!(i32[mask]! & PSW_ENABLED_HIGH)) {
+        Atomics.store(i32, ownState, state.CPU_DISABLED_WAIT);
+        if (!this.#othersOperate()) return this.#halt('disabled-wait');
+        this.#rest(pending);
+      } else this.#sleep(pending, (i32[mask]! & PSW_EXTERNAL_HIGH) !== 0);
     }
+  }
+
+  /** One instruction, for a CPU that stands still. */
+  singleStep(): void {
+    this.exclusion.begin();
+    this.single();
+    this.exclusion.end();
   }
 
   /** Executes one instruction, whether there is a breakpoint or not, and takes no interruption but its own. */
   single(): void {
     if (this.pswMask & PSW_WAIT) return;
-    const { breakpoints } = this.code;
     const { counted } = this;
-    this.code.breakpoints = new Set();
+    const at = this.code.breakpoints.has(this.pswAddress) ? this.dat.quietly(this.pswAddress) : undefined;
+    if (at !== undefined) this.code.forgetAt(at);
+    this.#passing = true;
     this.counted = true;
     this.setField32(state.FUEL, 1);
     this.step();
     this.counted = counted;
-    this.code.breakpoints = breakpoints;
+    this.#passing = false;
+    if (at !== undefined) this.code.forgetAt(at);
   }
 
   /** Registers were changed from outside: what follows from them is found anew. */
@@ -454,9 +524,48 @@ export class Cpu extends Registers {
 
   #stopped = false;
 
-  /** Ends `run` with 'stopped' after the current instruction (SIGP stop and the like). */
+  /** Ends `run` with 'stopped' after the current instruction. */
   stopCpu(): void {
     this.#stopped = true;
+  }
+
+  /** Puts the CPU into the stopped state. The last one to stop ends `run`: nothing will ever happen again. */
+  enterStoppedState(): void {
+    const word = (this.base + state.CPU_STATE) >>> 2;
+    if (Atomics.exchange(this.i32, word, state.CPU_STOPPED) === state.CPU_STOPPED) return;
+    this.timers.stop();
+    if (!this.#othersOperate()) this.#stopped = true;
+  }
+
+  enterOperatingState(): void {
+    Atomics.store(this.i32, (this.base + state.CPU_STATE) >>> 2, state.CPU_OPERATING);
+    this.timers.start();
+  }
+
+  #othersOperate(): boolean {
+    const { cpus, cpuBase } = this.layout;
+    for (let n = 0; n < cpus; n++) {
+      const word = (cpuBase + n * state.CPU_STRIDE + state.CPU_STATE) >>> 2;
+      if (n !== this.number && Atomics.load(this.i32, word) === state.CPU_OPERATING) return true;
+    }
+    return false;
+  }
+
+  /** Carries out the order that another CPU has sent, if any. */
+  #obey(): void {
+    const word = (this.base + state.ORDER) >>> 2;
+    const order = Atomics.load(this.i32, word);
+    if (order <= 0) return;
+    carryOutOrder(this, order - 1, this.field32(state.ORDER_PARAMETER) >>> 0);
+    Atomics.store(this.i32, word, 0);
+    Atomics.notify(this.i32, word);
+  }
+
+  /** Until somebody asks for something. */
+  #rest(pending: number): void {
+    this.#executing(-1);
+    Atomics.wait(this.i32, pending, 0);
+    this.#executing(1);
   }
 
   #halt(reason: StopReason): StopReason {
@@ -465,10 +574,12 @@ export class Cpu extends Registers {
     return reason;
   }
 
-  /** Counts this CPU among those that execute instructions, or no more: the ticker sleeps when there are none. */
+  /** This CPU executes instructions, or no more. They are counted: the ticker sleeps when there are none. */
   #executing(change: 1 | -1): void {
     const word = (this.layout.machine + state.EXECUTING_CPUS) >>> 2;
     if (Atomics.add(this.i32, word, change) === 0) Atomics.notify(this.i32, word);
+    if (change > 0) this.exclusion.begin();
+    else this.exclusion.end();
   }
 
   /** An enabled wait: until something is pending or a timer is due. */

@@ -29,6 +29,28 @@ export class AccessFault {
     this.fetching = fetching;
   }
 
+  /** The interruption stores the translation-exception identification. */
+  get identifiesAddress(): boolean {
+    const { code } = this;
+    return (
+      code === program.PROTECTION ||
+      code === program.SEGMENT_TRANSLATION ||
+      code === program.PAGE_TRANSLATION ||
+      (code >= program.ASCE_TYPE && code <= program.REGION_THIRD_TRANSLATION)
+    );
+  }
+
+  /** The interruption stores the exception access identification. */
+  get identifiesAccess(): boolean {
+    const { code } = this;
+    return this.identifiesAddress || (code >= program.ALET_SPECIFICATION && code <= program.EXTENDED_AUTHORITY);
+  }
+
+  /** The same page-translation exception in MOVE PAGE, which the identification tells of. */
+  inMovePage(): AccessFault {
+    return new AccessFault(this.code, this.teidHigh, this.teidLow | TEID_MOVE_PAGE, this.accessId, this.fetching);
+  }
+
   /** Translation-exception identification. */
   get translationException(): bigint {
     return (BigInt(this.teidHigh >>> 0) << 32n) | BigInt(this.teidLow >>> 0);
@@ -71,6 +93,7 @@ const PAGE_RESERVED = 0x800;
 const ACCESS_VALIDITY = 0x10000;
 
 // Storage key.
+export const KEY_PROTECTION = 0xf8;
 export const KEY_FETCH = 0x08;
 export const KEY_REFERENCE = 0x04;
 export const KEY_CHANGE = 0x02;
@@ -83,6 +106,7 @@ const TEID_KEY = 0x08;
 const TEID_DAT = 0x04;
 const TEID_ACCESS_LIST = 0x0c;
 const TEID_EXECUTION = 0x84;
+const TEID_MOVE_PAGE = 0x04;
 
 export class Translator {
   readonly #cpu: Cpu;
@@ -107,12 +131,13 @@ export class Translator {
   noExecution = false;
   /** The frame is larger than 4 KiB. */
   largeFrame = false;
-  /** The walk ended at an entry whose invalid bit is on. */
+  /** The walk ended at a region-table or segment-table entry whose invalid bit is on. */
   entryInvalid = false;
   /** The last exception was of a store. */
   lastStore = false;
-  /** Address of the last table entry that was used, and the entry. */
+  /** Address of the last table entry that was used, its table's type (0 segment table), and the entry. */
   entryAt = 0;
+  entryLevel = 0;
   entryLow = 0;
   entryHigh = 0;
   #frameKey = -1;
@@ -296,8 +321,11 @@ export class Translator {
     return true;
   }
 
-  /** Translates by the tables: realLow, realHigh and the rest. Gives a program-interruption code, or 0. */
-  walk(asceLow: number, asceHigh: number, low: number, high: number, enhanced: boolean): number {
+  /**
+   * Translates by the tables: realLow, realHigh and the rest. Gives a program-interruption code, or 0.
+   * @param untilPage only to find the page-table entry, which is not looked at
+   */
+  walk(asceLow: number, asceHigh: number, low: number, high: number, enhanced: boolean, untilPage = false): number {
     this.protected = false;
     this.noExecution = false;
     this.largeFrame = false;
@@ -323,7 +351,11 @@ export class Translator {
       if (part < first || part > last) return program.REGION_THIRD_TRANSLATION + 1 - level;
       if (!this.#readEntry(originHigh, originLow + index * 8)) return program.ADDRESSING;
       const entry = this.entryLow;
-      if (entry & TABLE_INVALID) return program.REGION_THIRD_TRANSLATION + 1 - level;
+      this.entryLevel = level;
+      if (entry & TABLE_INVALID) {
+        this.entryInvalid = true;
+        return program.REGION_THIRD_TRANSLATION + 1 - level;
+      }
       if (((entry >>> 2) & 3) !== level) return program.TRANSLATION_SPECIFICATION;
       if (enhanced && entry & PROTECTED) this.protected = true;
       if (level === 1 && enhanced) {
@@ -342,6 +374,7 @@ export class Translator {
     if (segment >>> 9 < first || segment >>> 9 > last) return program.SEGMENT_TRANSLATION;
     if (!this.#readEntry(originHigh, originLow + segment * 8)) return program.ADDRESSING;
     const entry = this.entryLow;
+    this.entryLevel = 0;
     if (entry & TABLE_INVALID) {
       this.entryInvalid = true;
       return program.SEGMENT_TRANSLATION;
@@ -352,7 +385,13 @@ export class Translator {
       this.#frame(entry, (entry & 0xfff0_0000) | (low & 0xf_ffff));
       return 0;
     }
-    if (!this.#readEntry(this.entryHigh, (entry & 0xffff_f800) + ((low >>> 12) & 0xff) * 8)) return program.ADDRESSING;
+    const pageAt = (entry & 0xffff_f800) + ((low >>> 12) & 0xff) * 8;
+    if (untilPage) {
+      this.entryAt = pageAt >>> 0;
+      this.realHigh = this.entryHigh;
+      return 0;
+    }
+    if (!this.#readEntry(this.entryHigh, pageAt)) return program.ADDRESSING;
     const page = this.entryLow;
     if (page & PAGE_INVALID) return program.PAGE_TRANSLATION;
     if (page & PAGE_RESERVED) return program.TRANSLATION_SPECIFICATION;
@@ -383,6 +422,12 @@ export class Translator {
     return -1;
   }
 
+  /** An exception that a look at the tables has found, of an access. */
+  refused(code: number, low: number, high: number, how: number): AccessFault {
+    this.#access(code, low, high, how, 0);
+    return this.fault();
+  }
+
   /** The exception's identification: page, kind of access, space. */
   #access(code: number, low: number, high: number, how: number, bits: number): number {
     const explicit = (how >>> ACCESS_SPACE_SHIFT) & 7;
@@ -394,6 +439,13 @@ export class Translator {
     const register = how >>> ACCESS_REGISTER_SHIFT;
     const accessId = space === ACCESS_REGISTER ? register : 0;
     return this.#report(code, high, (low & ~0xfff) | kind | bits | space, accessId, false);
+  }
+
+  /** Low-address protection of a block of storage at a real address, which is to be cleared. @throws AccessFault */
+  protectLow(real: number): void {
+    if (!(this.#crLow(0) & LOW_ADDRESS_PROTECTION) || real >= 0x2000) return;
+    this.#access(program.PROTECTION, real, 0, ACCESS_STORE, TEID_LOW_ADDRESS);
+    throw this.fault();
   }
 
   /**
@@ -413,7 +465,6 @@ export class Translator {
     if (partial && store && (low & 0xfff) < 512) {
       return this.#access(program.PROTECTION, low, high, how, TEID_LOW_ADDRESS);
     }
-    if (controls & FETCH_ONLY && store) return this.#access(program.PROTECTION, low, high, how, TEID_ACCESS_LIST);
     let absolute = low >>> 0;
     let beyond = high;
     let writable = !(controls & FETCH_ONLY);
@@ -422,8 +473,9 @@ export class Translator {
     if (!real) {
       const code = this.walk(asceLow, i32[tag + 1]!, low, high, (controls & ENHANCED_DAT) !== 0);
       if (code) return this.#access(code, low, high, how, 0);
-      if (this.protected) {
-        if (store) return this.#access(program.PROTECTION, low, high, how, TEID_DAT);
+      if (this.protected || !writable) {
+        if (store)
+          return this.#access(program.PROTECTION, low, high, how, this.protected ? TEID_DAT : TEID_ACCESS_LIST);
         writable = false;
       }
       absolute = this.realLow >>> 0;
@@ -478,29 +530,35 @@ export class Translator {
     if (i32[entry + 4] === page && i32[entry + 5] === high) {
       return (this.#top - state.BIAS - i32[entry + 6]! + low) >>> 0;
     }
-    const absolute = this.fill(context, low, high, ACCESS_INSTRUCTION);
-    if (absolute < 0) {
-      this.fetching = true;
-      return -1;
+    for (;;) {
+      const absolute = this.fill(context, low, high, ACCESS_INSTRUCTION);
+      if (absolute < 0) {
+        this.fetching = true;
+        return -1;
+      }
+      if (this.noExecution && i32[this.#cpu.tlb.tagOf(context) + 2]! & EXECUTION_PROTECTION) {
+        this.#access(program.PROTECTION, low, high, ACCESS_INSTRUCTION, TEID_EXECUTION);
+        this.fetching = true;
+        return -1;
+      }
+      const frame = absolute - (absolute & 0xfff);
+      const codePage = this.#cpu.code.pageOf(frame);
+      if (codePage) {
+        i32[entry + 4] = page;
+        i32[entry + 5] = high;
+        i32[entry + 7] = codePage;
+        return absolute;
+      }
+      this.#cpu.code.makePage(frame);
     }
-    if (this.noExecution && i32[this.#cpu.tlb.tagOf(context) + 2]! & EXECUTION_PROTECTION) {
-      this.#access(program.PROTECTION, low, high, ACCESS_INSTRUCTION, TEID_EXECUTION);
-      this.fetching = true;
-      return -1;
-    }
-    const codePage = this.#cpu.code.pageOf(absolute - (absolute & 0xfff));
-    i32[entry + 4] = page;
-    i32[entry + 5] = high;
-    i32[entry + 7] = codePage;
-    return absolute;
   }
 
   /** Finds realLow and realHigh of a logical address; gives a program-interruption code, or 0. Records nothing. */
-  look(context: number, low: number, high: number): number {
+  look(context: number, low: number, high: number, untilPage = false): number {
     const tag = this.#cpu.tlb.tagOf(context);
     if (this.#i32[tag] !== REAL) {
       const enhanced = (this.#i32[tag + 2]! & ENHANCED_DAT) !== 0;
-      return this.walk(this.#i32[tag]!, this.#i32[tag + 1]!, low, high, enhanced);
+      return this.walk(this.#i32[tag]!, this.#i32[tag + 1]!, low, high, enhanced, untilPage);
     }
     this.protected = false;
     this.largeFrame = false;
@@ -508,6 +566,11 @@ export class Translator {
     this.realLow = low;
     this.realHigh = high;
     return 0;
+  }
+
+  /** Its addresses are real ones, by the real-space control of the ASCE. */
+  isRealSpace(context: number): boolean {
+    return (this.#i32[this.#cpu.tlb.tagOf(context)]! & REAL_SPACE) !== 0;
   }
 
   /** Absolute address of what a logical address designates, for looking only; -1: not there. */

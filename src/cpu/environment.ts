@@ -14,8 +14,9 @@ export interface SystemInformation {
   readonly model: string;
   readonly sequence: string;
   readonly plant: string;
-  /** Of the logical partition. */
+  /** Name and number of the logical partition. */
   readonly partition: string;
+  readonly partitionNumber: number;
   /** Of the virtual machine: at most 8 characters, and in full. */
   readonly name: string;
   readonly longName: string;
@@ -23,27 +24,41 @@ export interface SystemInformation {
   readonly uuid: Uint8Array;
   /** The control program that runs the virtual machine. */
   readonly controlProgram: string;
-  /** CPU addresses in the configuration, and how many of them are configured. */
-  readonly cpus: number;
+  /** 2: a logical partition; 3: a virtual machine in it. */
+  readonly level: 2 | 3;
+  /** How many CPUs there are now. */
+  readonly cpus: () => CpuCounts;
 }
 
-export interface SignalAnswer {
-  readonly cc: number;
-  /** Status word, with condition code 1. */
-  readonly status?: number;
+export interface CpuCounts {
+  readonly configured: number;
+  readonly standby: number;
+  /** That may still come. */
+  readonly reserved: number;
+}
+
+/** The configuration topology (PoP ch. 4). */
+export interface Topology {
+  /** SYSIB 15.1.`nesting`; undefined where there is none. */
+  describe(nesting: number): Uint8Array | undefined;
+  /** Changes the polarization; false if it is that already. */
+  polarize(vertical: boolean): boolean;
+  /** Whether a change is to be reported; it counts as reported then. */
+  takeChange(): boolean;
 }
 
 export interface Environment {
   /** STFLE bits of the facilities that this CPU announces. */
   readonly facilities: ReadonlySet<number>;
+  /** Functions of instructions that have several, by the function code; those that there are, if not named here. */
+  readonly functions: { readonly plo?: ReadonlySet<number>; readonly ptff?: ReadonlySet<number> };
+  readonly topology?: Topology;
   readonly information: SystemInformation;
   readonly channels: ChannelSubsystem;
   /** DIAGNOSE by its code. */
   readonly diagnose: ReadonlyMap<number, Millicode>;
   /** SERVICE CALL for the SCCB at an absolute address; gives the condition code. */
   serviceCall(command: number, address: number): number;
-  /** SIGNAL PROCESSOR to another CPU. */
-  signalProcessor(order: number, cpu: number, parameter: bigint): SignalAnswer;
   /** Something that is not implemented, by its name. */
   unimplemented(what: string): void;
 }
@@ -51,6 +66,7 @@ export interface Environment {
 /** A CPU with nothing around it. */
 export const standalone: Environment = {
   facilities: announced,
+  functions: {},
   information: {
     cpuId: 0xff00_0000_3906_8000n,
     manufacturer: 'IBM',
@@ -59,11 +75,13 @@ export const standalone: Environment = {
     sequence: '0000000000000001',
     plant: '02',
     partition: 'LPAR',
+    partitionNumber: 1,
     name: 'LPAR',
     longName: 'lpar',
     uuid: new Uint8Array(16),
     controlProgram: 'lpar',
-    cpus: 1,
+    level: 3,
+    cpus: () => ({ configured: 1, standby: 0, reserved: 0 }),
   },
   channels: noChannels,
   // Time slices are the host's: to give one up is to go on.
@@ -72,6 +90,5 @@ export const standalone: Environment = {
     [0x9c, () => undefined],
   ]),
   serviceCall: () => 3,
-  signalProcessor: () => ({ cc: 3 }),
   unimplemented: () => {},
 };

@@ -92,6 +92,15 @@ export const OPERAND = 0x3080;
 export const CPU_ADDRESS = 0x3090;
 /** What LOAD PROGRAM PARAMETER loaded. */
 export const PROGRAM_PARAMETER = 0x3070;
+/** 1 while the CPU executes instructions, and may use what it knows of storage; 0: it is at rest (exclusion.ts). */
+export const RUNNING = 0x3098;
+/** What the CPU is to software: CPU_* below. */
+export const CPU_STATE = 0x309c;
+/** A SIGNAL PROCESSOR order that this CPU is to carry out, plus one, or 0; and its parameter. */
+export const ORDER = 0x30a0;
+export const ORDER_PARAMETER = 0x30a4;
+/** How many TLB contexts have ever been used: the first so many. */
+export const TLB_USED = 0x30a8;
 /** Tags of the TLB contexts, 16 bytes each: ASCE, controls, last use. */
 export const TLB_TAGS = 0x3200;
 /** First TLB context. */
@@ -101,6 +110,12 @@ export const CONDITION_EXTERNAL_CALL = 0x01;
 export const CONDITION_EMERGENCY_SIGNAL = 0x02;
 export const CONDITION_MALFUNCTION_ALERT = 0x04;
 export const CONDITION_RESTART = 0x08;
+
+/** States of a CPU (PoP ch. 4). In a disabled wait it operates, but nothing will come of it. */
+export const CPU_OPERATING = 0;
+export const CPU_STOPPED = 1;
+export const CPU_CHECK_STOP = 2;
+export const CPU_DISABLED_WAIT = 3;
 
 /** A TLB context is an array of entries for one address space as one kind of program sees it. */
 export const TLB_ENTRIES = 512;
@@ -148,6 +163,10 @@ export const EXECUTING_CPUS = 0x28;
 export const PHYSICAL_EPOCH = 0x30;
 /** Always 0: to sleep on. */
 export const NEVER = 0x2c;
+/** Address plus one of the CPU for which all others are at rest (exclusion.ts), or 0. */
+export const ALONE = 0x38;
+/** The code page that was given to a frame last. */
+export const LAST_CODE_PAGE = 0x3c;
 
 export const FLOATING_SERVICE_SIGNAL = 0x01;
 export const FLOATING_INTERRUPT_KEY = 0x02;
@@ -157,6 +176,8 @@ export const FLOATING_CHANNEL_REPORT = 0x04;
 /** A predecoded page: one record of eight bytes per halfword (engine/records.ts), then one that ends the page. */
 export const CODE_PAGE_SIZE = 2048 * 8 + 16;
 export const CODE_PAGES = 3072;
+/** The one that is no frame's own (code-pages.ts). */
+export const VOLATILE_PAGE = CODE_PAGES - 1;
 
 /** Frame flags, one byte per absolute frame beside its storage key. */
 export const FRAME_CODE = 0x01;
@@ -174,6 +195,12 @@ export interface Layout {
   readonly frameFlags: number;
   /** One 16-bit number per frame: its code page plus one, or 0. */
   readonly codePageOf: number;
+  /** One byte per frame: address plus one of the only CPU that may store there (sixteen bytes at once), or 0. */
+  readonly soleStorer: number;
+  /** 32 bits per code page: number plus one of its frame, or 0. */
+  readonly codePageFrame: number;
+  /** 32 bits per code page: how often its frame has been stored to. */
+  readonly codePageVersion: number;
   readonly codePages: number;
   /** Host address one past guest absolute byte 0. */
   readonly top: number;
@@ -186,9 +213,9 @@ const align = (value: number, to: number): number => Math.ceil(value / to) * to;
 
 /** Most guest storage that fits beside the CPUs in 4 GiB of linear memory, in bytes. */
 export function largestStorage(cpus: number): number {
-  const fixed = MACHINE + 0x10000 + cpus * CPU_STRIDE + CODE_PAGES * CODE_PAGE_SIZE + 0x40000;
-  // Four bytes of tables for each frame of 4 KiB.
-  return Math.floor((2 ** 32 - fixed) / (1 + 4 / 4096) / 0x100000) * 0x100000;
+  const fixed = MACHINE + 0x10000 + cpus * CPU_STRIDE + CODE_PAGES * (CODE_PAGE_SIZE + 8) + 0x40000;
+  // Five bytes of tables for each frame of 4 KiB.
+  return Math.floor((2 ** 32 - fixed) / (1 + 5 / 4096) / 0x100000) * 0x100000;
 }
 
 /** @throws RangeError when the storage does not fit */
@@ -199,7 +226,10 @@ export function planLayout(cpus: number, storageSize: number): Layout {
   const keys = cpuBase + cpus * CPU_STRIDE;
   const frameFlags = align(keys + frames, 16);
   const codePageOf = align(frameFlags + frames, 16);
-  const codePages = align(codePageOf + frames * 2, 4096);
+  const soleStorer = align(codePageOf + frames * 2, 16);
+  const codePageFrame = align(soleStorer + frames, 16);
+  const codePageVersion = codePageFrame + CODE_PAGES * 4;
+  const codePages = align(codePageVersion + CODE_PAGES * 4, 4096);
   const bottom = align(codePages + CODE_PAGES * CODE_PAGE_SIZE, 4096);
   const top = align(bottom + storageSize, 0x10000);
   return {
@@ -210,6 +240,9 @@ export function planLayout(cpus: number, storageSize: number): Layout {
     keys,
     frameFlags,
     codePageOf,
+    soleStorer,
+    codePageFrame,
+    codePageVersion,
     codePages,
     top,
     wasmPages: top / 0x10000,

@@ -25,8 +25,8 @@ export class Tlb {
   readonly #tags: number;
   /** Index of the words FETCH_CONTEXT and DATA_CONTEXT. */
   readonly #inForce: number;
-  /** Contexts that have ever been used: the first so many. */
-  #used = 0;
+  /** Index of the word TLB_USED. */
+  readonly #usedAt: number;
   #uses = 0;
 
   /**
@@ -39,7 +39,14 @@ export class Tlb {
     this.#base = cpu + state.TLB;
     this.#tags = (cpu + state.TLB_TAGS) >>> 2;
     this.#inForce = (cpu + state.FETCH_CONTEXT) >>> 2;
-    if (fresh) for (let n = 0; n < state.TLB_CONTEXTS; n++) this.#i32[this.#tags + n * TAG + 2] = UNUSED;
+    this.#usedAt = (cpu + state.TLB_USED) >>> 2;
+    if (!fresh) return;
+    this.#i32[this.#usedAt] = 0;
+    for (let n = 0; n < state.TLB_CONTEXTS; n++) this.#i32[this.#tags + n * TAG + 2] = UNUSED;
+  }
+
+  get #used(): number {
+    return this.#i32[this.#usedAt]!;
   }
 
   /**
@@ -56,13 +63,14 @@ export class Tlb {
         return this.#base + n * state.TLB_CONTEXT_SIZE;
       }
     }
-    const n = used < state.TLB_CONTEXTS ? this.#used++ : this.#oldest();
+    const n = used < state.TLB_CONTEXTS ? used : this.#oldest();
     tag = this.#tags + n * TAG;
     i32[tag] = asceLow;
     i32[tag + 1] = asceHigh;
     i32[tag + 2] = controls;
     i32[tag + 3] = this.#uses = (this.#uses + 1) | 0;
     this.#clear(n);
+    if (n === used) this.#i32[this.#usedAt] = used + 1;
     return this.#base + n * state.TLB_CONTEXT_SIZE;
   }
 
@@ -95,12 +103,14 @@ export class Tlb {
 
   /** PURGE TLB. */
   purge(): void {
-    for (let n = 0; n < this.#used; n++) this.#clear(n);
+    const used = this.#used;
+    for (let n = 0; n < used; n++) this.#clear(n);
   }
 
   /** Forgets the spaces with this ASCE as far as `mask` compares: table origin, designation type. */
   purgeSpace(asceLow: number, asceHigh: number, mask: number): void {
-    for (let n = 0; n < this.#used; n++) {
+    const used = this.#used;
+    for (let n = 0; n < used; n++) {
       const tag = this.#tags + n * TAG;
       if (this.#i32[tag] === REAL) continue;
       if (((this.#i32[tag]! ^ asceLow) & mask) === 0 && this.#i32[tag + 1] === asceHigh) this.#clear(n);
@@ -111,23 +121,40 @@ export class Tlb {
   purgePage(low: number): void {
     const i32 = this.#i32;
     const first = (this.#base >>> 2) + ((low >>> 12) & 0xff) * ENTRY;
-    for (let n = 0; n < this.#used; n++) {
+    const used = this.#used;
+    for (let n = 0; n < used; n++) {
       for (let at = first + n * CONTEXT; at < first + (n + 1) * CONTEXT; at += 256 * ENTRY) {
         i32[at] = i32[at + 2] = i32[at + 4] = INVALID;
       }
     }
   }
 
-  /** Makes stores to a frame ask again. */
-  forgetStores(frame: number, top: number): void {
+  /** Makes stores to frames ask again: `length` bytes from an absolute address. */
+  forgetStores(first: number, top: number, length = 4096): void {
     const i32 = this.#i32;
-    const first = this.#base >>> 2;
-    const end = first + this.#used * CONTEXT;
+    const start = this.#base >>> 2;
+    const end = start + this.#used * CONTEXT;
     // The addend leads from the virtual page to the frame's host address.
-    const host = (top - state.BIAS - frame) | 0;
-    for (let at = first; at < end; at += ENTRY) {
+    const host = (top - state.BIAS - first) | 0;
+    for (let at = start; at < end; at += ENTRY) {
       const tag = i32[at + 2]!;
-      if (tag !== INVALID && ((i32[at + 6]! - (tag & ~0xfff)) | 0) === host) i32[at + 2] = INVALID;
+      if (tag !== INVALID && (host - i32[at + 6]! + (tag & ~0xfff)) >>> 0 < length) i32[at + 2] = INVALID;
+    }
+  }
+
+  /** Forgets frames altogether: `length` bytes from an absolute address. */
+  forgetFrames(first: number, top: number, length = 4096): void {
+    const i32 = this.#i32;
+    const start = this.#base >>> 2;
+    const end = start + this.#used * CONTEXT;
+    const host = (top - state.BIAS - first) | 0;
+    for (let at = start; at < end; at += ENTRY) {
+      let tag = i32[at]!;
+      if (tag === INVALID) tag = i32[at + 2]!;
+      if (tag === INVALID) tag = i32[at + 4]!;
+      if (tag !== INVALID && (host - i32[at + 6]! + (tag & ~0xfff)) >>> 0 < length) {
+        i32[at] = i32[at + 2] = i32[at + 4] = INVALID;
+      }
     }
   }
 

@@ -102,30 +102,37 @@ function setInEntry(cpu: Cpu, real: number, bits: number): number {
   return Atomics.or(cpu.i32, (cpu.layout.top - absolute - 8) >>> 2, bits);
 }
 
+/** M4: only this CPU's TLB. */
+const LOCAL_CLEARING = 1;
 const TABLE_INVALID = 0x20;
 const PAGE_INVALID = 0x400;
 
 /** INVALIDATE PAGE TABLE ENTRY: R1 page-table origin, R2 address, R3 how many more. */
-export function invalidatePage(cpu: Cpu, { r1, r2, r3 }: Operands): void {
+export function invalidatePage(cpu: Cpu, { r1, r2, r3, m4 }: Operands): void {
   const origin = Number(cpu.gr(r1!) & 0xffff_f800n);
   if (cpu.gr(r1!) >> 32n) throw new ProgramInterruption(ADDRESSING);
   const address = cpu.gr32(r2!);
   const first = (address >>> 12) & 0xff;
   const more = r3 ? cpu.gr32(r3) & 0xff : 0;
   specify(first + more <= 0xff);
-  for (let n = 0; n <= more; n++) {
-    setInEntry(cpu, origin + (first + n) * 8, PAGE_INVALID);
-    cpu.tlb.purgePage(address + n * 0x1000);
-  }
+  for (let n = 0; n <= more; n++) setInEntry(cpu, origin + (first + n) * 8, PAGE_INVALID);
+  cpu.everywhere(
+    tlb => {
+      for (let n = 0; n <= more; n++) tlb.purgePage(address + n * 0x1000);
+    },
+    (m4! & LOCAL_CLEARING) !== 0,
+  );
 }
 
 /** INVALIDATE DAT TABLE ENTRY: R1 table designation, R2 address and controls, R3 ASCE to clear by. */
-export function invalidateTable(cpu: Cpu, { r1, r2, r3 }: Operands): void {
+export function invalidateTable(cpu: Cpu, { r1, r2, r3, m4 }: Operands): void {
+  const local = (m4! & LOCAL_CLEARING) !== 0;
   const control = cpu.gr32(r2!);
   specify((control & 0xff000) === 0);
   if (control & 0x800) {
     // Clearing by ASCE: origin and designation type count.
-    cpu.tlb.purgeSpace(cpu.gr32(r3!) | 0, Number(BigInt.asIntN(32, cpu.gr(r3!) >> 32n)), 0xffff_f00c | 0);
+    const asce = [cpu.gr32(r3!) | 0, Number(BigInt.asIntN(32, cpu.gr(r3!) >> 32n))] as const;
+    cpu.everywhere(tlb => tlb.purgeSpace(...asce, 0xffff_f00c | 0), local);
     return;
   }
   const designation = cpu.gr(r1!);
@@ -135,11 +142,11 @@ export function invalidateTable(cpu: Cpu, { r1, r2, r3 }: Operands): void {
   if (designation >> 32n) throw new ProgramInterruption(ADDRESSING);
   const origin = Number(designation & 0xffff_f000n);
   for (let n = 0; n <= more; n++) setInEntry(cpu, origin + ((first + n) & 0x7ff) * 8, TABLE_INVALID);
-  cpu.tlb.purge();
+  cpu.everywhere(tlb => tlb.purge(), local);
 }
 
 /** COMPARE AND REPLACE DAT TABLE ENTRY: R1 pair expected and new, R2 pair designation and address. */
-export function compareAndReplaceTable(cpu: Cpu, { r1, r2 }: Operands): void {
+export function compareAndReplaceTable(cpu: Cpu, { r1, r2, m4 }: Operands): void {
   specify(((r1! | r2!) & 1) === 0);
   const designation = cpu.gr(r2!);
   const address = cpu.gr(r2! + 1);
@@ -155,7 +162,7 @@ export function compareAndReplaceTable(cpu: Cpu, { r1, r2 }: Operands): void {
   const expected = cpu.gr(r1!);
   const found = Atomics.compareExchange(cpu.u64, (cpu.layout.top - absolute - 8) / 8, expected, cpu.gr(r1! + 1));
   cpu.cc = found === expected ? 0 : 1;
-  if (found === expected) cpu.tlb.purge();
+  if (found === expected) cpu.everywhere(tlb => tlb.purge(), (m4! & LOCAL_CLEARING) !== 0);
   else cpu.setGr(r1!, found);
 }
 
@@ -180,7 +187,7 @@ function compareAndSwapAndPurge(cpu: Cpu, { r1, r2 }: Operands, wide: boolean): 
   }
   if (cpu.cc) return undefined;
   cpu.access.stored(absolute, wide ? 8 : 4);
-  if (control & 1) cpu.tlb.purge();
+  if (control & 1) cpu.everywhere(tlb => tlb.purge());
   return undefined;
 }
 

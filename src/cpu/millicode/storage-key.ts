@@ -1,10 +1,11 @@
 /** Storage keys, and the frames they belong to (PoP ch. 3 "Storage Key", ch. 10). */
 
 import type { Cpu } from '../cpu.ts';
-import { KEY_CHANGE, KEY_REFERENCE } from '../dat.ts';
-import type { Operands } from '../isa/insn.ts';
+import { KEY_CHANGE, KEY_PROTECTION, KEY_REFERENCE } from '../dat.ts';
+import { LEAVE, type Operands } from '../isa/insn.ts';
 import { ADDRESSING, ProgramInterruption } from '../program.ts';
 import { PSW_EA } from '../registers.ts';
+import * as state from '../state.ts';
 import { crLow, EXTRACTION_AUTHORITY, inProblemState, permit, privilege, realAddress, specify } from './operands.ts';
 
 const SEGMENT = 0x10_0000;
@@ -15,42 +16,55 @@ const REFERENCE_BYPASS = 4;
 const CHANGE_BYPASS = 2;
 const MULTIPLE_BLOCK = 1;
 
-/** Index of the key of the frame at a real address in a register. */
-function keyOf(cpu: Cpu, register: number): number {
+const FRAME = 4096;
+
+/** Absolute address of the frame at a real address in a register. */
+function frameOf(cpu: Cpu, register: number): number {
   const real = realAddress(cpu, register);
   if (!(real < 2 ** 32)) throw new ProgramInterruption(ADDRESSING);
-  return keyAt(cpu, cpu.dat.toAbsolute(real));
+  return existing(cpu, cpu.dat.toAbsolute(real - (real % FRAME)));
 }
 
-function keyAt(cpu: Cpu, absolute: number): number {
-  if (!cpu.storage.contains(absolute, 1)) throw new ProgramInterruption(ADDRESSING);
-  return cpu.layout.keys + (absolute >>> 12);
+/** The frame, which must be there. */
+function existing(cpu: Cpu, frame: number): number {
+  if (!cpu.storage.contains(frame, FRAME)) throw new ProgramInterruption(ADDRESSING);
+  return frame;
 }
+
+const keyAt = (cpu: Cpu, frame: number): number => cpu.layout.keys + frame / FRAME;
 
 /**
- * Replaces a key. The TLB knows a frame only when its reference bit is on, lets stores pass only when the change bit
- * is, and has judged the rest by the old key.
+ * Replaces the keys of frames from an absolute address on by what `change` makes of them. Meanwhile no other CPU uses what it knows:
+ * a TLB knows a frame only when its reference bit is on, lets stores pass only when the change bit is, and has judged
+ * the rest by the old key.
  */
-function setKey(cpu: Cpu, at: number, key: number): void {
-  const old = cpu.u8[at]!;
-  cpu.u8[at] = key & 0xfe;
-  const lost = old & ~key & (KEY_REFERENCE | KEY_CHANGE);
-  if (old & KEY_REFERENCE && (lost || (old ^ key) & 0xf8)) cpu.tlb.purge();
+function changeKeys(cpu: Cpu, first: number, length: number, change: (old: number) => number): void {
+  cpu.exclusion.alone(() => {
+    const { u8, layout } = cpu;
+    let lost = 0;
+    for (let at = keyAt(cpu, first), end = at + length / FRAME; at < end; at++) {
+      const old = u8[at]!;
+      const key = (u8[at] = change(old) & 0xfe);
+      if (old & KEY_REFERENCE) lost |= ((old ^ key) & KEY_PROTECTION) | (old & ~key);
+    }
+    if (lost & ~KEY_CHANGE) cpu.everywhere(tlb => tlb.forgetFrames(first, layout.top, length));
+    else if (lost) cpu.everywhere(tlb => tlb.forgetStores(first, layout.top, length));
+  });
 }
 
-/** Sets a key as the bypass controls say; gives the condition code that a conditional form sets. */
-function setConditionally(cpu: Cpu, at: number, key: number, bypass: number): 0 | 1 {
-  const old = cpu.u8[at]!;
-  const compared = 0xf8 | (bypass & REFERENCE_BYPASS ? 0 : KEY_REFERENCE) | (bypass & CHANGE_BYPASS ? 0 : KEY_CHANGE);
-  if (bypass && ((old ^ key) & compared) === 0) return 0;
-  setKey(cpu, at, key);
-  return 1;
+/** What a key becomes that is set as the bypass controls say; it stays as it is when it agrees in what is not bypassed. */
+function conditionally(key: number, bypass: number): (old: number) => number {
+  if (!bypass) return () => key;
+  const compared =
+    KEY_PROTECTION | (bypass & REFERENCE_BYPASS ? 0 : KEY_REFERENCE) | (bypass & CHANGE_BYPASS ? 0 : KEY_CHANGE);
+  return old => ((old ^ key) & compared ? key : old);
 }
 
-/** Puts the address behind a group of blocks into a register, in the addressing mode. */
-function setBlockAddress(cpu: Cpu, register: number, address: number): void {
-  if (cpu.pswMask & PSW_EA) cpu.setGr(register, BigInt(address));
-  else cpu.setGr32(register, Number(BigInt(address) & cpu.addressMask));
+/** Puts the address behind a group of blocks into a register, in the addressing mode; `kept`: bits that stay. */
+function setBlockAddress(cpu: Cpu, register: number, address: number, kept = 0): void {
+  const low = (Number(BigInt(address) & cpu.addressMask & 0xffff_ffffn) | (cpu.gr32(register) & kept)) >>> 0;
+  if (cpu.pswMask & PSW_EA) cpu.setGr(register, BigInt(address - (address % 2 ** 32) + low));
+  else cpu.setGr32(register, low);
 }
 
 export function setStorageKey(cpu: Cpu, operands: Operands): void {
@@ -58,28 +72,30 @@ export function setStorageKey(cpu: Cpu, operands: Operands): void {
   const control = operands.m3!;
   const key = cpu.gr32(r1) & 0xfe;
   const bypass = control & (REFERENCE_BYPASS | CHANGE_BYPASS);
+  const change = conditionally(key, bypass);
   if (control & MULTIPLE_BLOCK) {
-    const start = realAddress(cpu, r2);
-    if (!cpu.storage.contains(start, 1)) throw new ProgramInterruption(ADDRESSING);
-    const end = (Math.floor(start / SEGMENT) + 1) * SEGMENT;
-    let cc = 0;
-    for (let block = start - (start % 4096); block < end; block += 4096) {
-      cc |= setConditionally(cpu, keyAt(cpu, block), key, bypass);
-    }
-    setBlockAddress(cpu, r2, end);
-    if (bypass) cpu.cc = cc;
+    const address = realAddress(cpu, r2);
+    const start = existing(cpu, address - (address % FRAME));
+    const end = start - (start % SEGMENT) + SEGMENT;
+    changeKeys(cpu, start, end - start, change);
+    setBlockAddress(cpu, r2, end, FRAME - 1);
+    // What the keys were is not told.
+    if (bypass) cpu.cc = 3;
     return;
   }
-  const at = keyOf(cpu, r2);
-  const old = cpu.u8[at]!;
-  const cc = setConditionally(cpu, at, key, bypass);
+  const frame = frameOf(cpu, r2);
+  let old = 0;
+  changeKeys(cpu, frame, FRAME, found => {
+    old = found;
+    return change(found);
+  });
   if (!bypass) return;
+  cpu.cc = change(old) === old ? 0 : 1;
   cpu.setGr32(r1, ((cpu.gr32(r1) & ~0xff00) | ((old & 0xfe) << 8)) >>> 0);
-  cpu.cc = cc;
 }
 
 export function insertStorageKey(cpu: Cpu, { r1, r2 }: Operands): void {
-  const key = cpu.u8[keyOf(cpu, r2!)]! & 0xfe;
+  const key = cpu.u8[keyAt(cpu, frameOf(cpu, r2!))]!;
   cpu.setGr32(r1!, ((cpu.gr32(r1!) & ~0xff) | key) >>> 0);
 }
 
@@ -97,42 +113,48 @@ export function insertVirtualStorageKey(cpu: Cpu, { r1, r2 }: Operands): void {
     throw dat.fault();
   }
   if (dat.realHigh) throw new ProgramInterruption(ADDRESSING);
-  const at = keyAt(cpu, cpu.dat.toAbsolute(dat.realLow >>> 0));
-  cpu.setGr32(r1!, ((cpu.gr32(r1!) & ~0xff) | (cpu.u8[at]! & 0xf8)) >>> 0);
+  const frame = existing(cpu, dat.toAbsolute((dat.realLow & -FRAME) >>> 0));
+  cpu.setGr32(r1!, ((cpu.gr32(r1!) & ~0xff) | (cpu.u8[keyAt(cpu, frame)]! & KEY_PROTECTION)) >>> 0);
 }
 
 /** Condition code: reference and change bit as they were. */
 export function resetReferenceBit(cpu: Cpu, { r2 }: Operands): void {
-  const at = keyOf(cpu, r2!);
-  const key = cpu.u8[at]!;
-  setKey(cpu, at, key & ~KEY_REFERENCE);
-  cpu.cc = (key >>> 1) & 3;
+  changeKeys(cpu, frameOf(cpu, r2!), FRAME, key => {
+    cpu.cc = (key >>> 1) & 3;
+    return key & ~KEY_REFERENCE;
+  });
+}
+
+/** Sets blocks to zero that are there, by absolute address. */
+function clear(cpu: Cpu, start: number, length: number): void {
+  cpu.storage.fill(start, length, 0);
+  for (let frame = start; frame < start + length; frame += FRAME) cpu.access.stored(frame, FRAME);
 }
 
 /** TEST BLOCK: every block is usable; it is cleared. */
 export function testBlock(cpu: Cpu, { r2 }: Operands): void {
   const real = realAddress(cpu, r2!);
-  if (!(real < 2 ** 32)) throw new ProgramInterruption(ADDRESSING);
-  const block = cpu.dat.toAbsolute(real - (real % 4096));
-  if (!cpu.storage.contains(block, 4096)) throw new ProgramInterruption(ADDRESSING);
-  cpu.storage.fill(block, 4096, 0);
-  cpu.access.stored(block, 4096);
+  cpu.dat.protectLow(real);
+  clear(cpu, frameOf(cpu, r2!), FRAME);
   cpu.setGr(0, 0n);
   cpu.cc = 0;
 }
 
 /** Reference bits of the 64 blocks from an address, which is a multiple of 256 KiB. */
 function referenceBits(cpu: Cpu, register: number, reset: boolean): bigint {
-  const start = realAddress(cpu, register);
-  const first = start - (start % 0x4_0000);
+  const address = realAddress(cpu, register);
+  if (!(address < 2 ** 32)) throw new ProgramInterruption(ADDRESSING);
+  const first = address - (address % 0x4_0000);
+  const frames = Array.from({ length: 64 }, (_, n) => existing(cpu, cpu.dat.toAbsolute(first + n * FRAME)));
   let bits = 0n;
-  for (let n = 0; n < 64; n++) {
-    const at = keyAt(cpu, cpu.dat.toAbsolute(first + n * 4096));
-    const key = cpu.u8[at]!;
-    if (!(key & KEY_REFERENCE)) continue;
-    bits |= 1n << BigInt(63 - n);
-    if (reset) setKey(cpu, at, key & ~KEY_REFERENCE);
-  }
+  const look = (key: number): number => {
+    bits = (bits << 1n) | BigInt((key & KEY_REFERENCE) >> 2);
+    return key & ~KEY_REFERENCE;
+  };
+  if (!reset) for (const frame of frames) look(cpu.u8[keyAt(cpu, frame)]!);
+  // Prefixing can take the first two blocks apart.
+  else if (frames[63]! - frames[0]! === 63 * FRAME) changeKeys(cpu, frames[0]!, 64 * FRAME, look);
+  else for (const frame of frames) changeKeys(cpu, frame, FRAME, look);
   return bits;
 }
 
@@ -145,27 +167,38 @@ export function insertReferenceBits(cpu: Cpu, { r1, r2 }: Operands): void {
 }
 
 /** PERFORM FRAME MANAGEMENT FUNCTION: R1 the controls, R2 the frame's address. */
-export function performFrameManagement(cpu: Cpu, { r1, r2 }: Operands): void {
+export function performFrameManagement(cpu: Cpu, { r1, r2 }: Operands): number | undefined {
   const control = cpu.gr32(r1!);
   specify((control & 0xfffc_0101) === 0);
   const setsKey = (control & 0x2_0000) !== 0;
   const clears = (control & 0x1_0000) !== 0;
   const sizeCode = (control >>> 12) & 7;
-  specify(sizeCode <= 2);
-  const size = [4096, SEGMENT, REGION][sizeCode]!;
+  specify(sizeCode <= 1 || (sizeCode === 2 && cpu.addressMask !== 0xff_ffffn));
+  const change = conditionally(control & 0xfe, (control >>> 8) & (REFERENCE_BYPASS | CHANGE_BYPASS));
+  const manage = (start: number, length: number): void => {
+    if (clears) clear(cpu, start, length);
+    if (setsKey) changeKeys(cpu, start, length, change);
+  };
   const address = realAddress(cpu, r2!);
   if (!(address < 2 ** 32)) throw new ProgramInterruption(ADDRESSING);
-  // A single block has a real address, larger frames absolute ones; they are done from the block given.
-  const start = sizeCode === 0 ? cpu.dat.toAbsolute(address - (address % 4096)) : address - (address % 4096);
-  const end = (Math.floor(start / size) + 1) * size;
-  const bypass = (control >>> 8) & (REFERENCE_BYPASS | CHANGE_BYPASS);
-  for (let block = start; block < end; block += 4096) {
-    const at = keyAt(cpu, block);
-    if (clears) {
-      cpu.storage.fill(block, 4096, 0);
-      cpu.access.stored(block, 4096);
-    }
-    if (setsKey) setConditionally(cpu, at, control & 0xfe, bypass);
+  if (clears) cpu.dat.protectLow(address);
+  if (sizeCode === 0) {
+    manage(frameOf(cpu, r2!), FRAME);
+    return undefined;
   }
-  if (sizeCode) setBlockAddress(cpu, r2!, end);
+  // Larger frames have absolute addresses. They are done from the block given, and a megabyte at a time may be interrupted.
+  const size = sizeCode === 1 ? SEGMENT : REGION;
+  const end = address - (address % size) + size;
+  for (let start = address - (address % FRAME); start < end; ) {
+    const part = SEGMENT - (start % SEGMENT);
+    // The last block of storage ends at a megabyte.
+    manage(existing(cpu, start), part);
+    start += part;
+    setBlockAddress(cpu, r2!, start);
+    if (start < end && cpu.field32(state.PENDING)) {
+      cpu.moveBehind(0);
+      return LEAVE;
+    }
+  }
+  return undefined;
 }
