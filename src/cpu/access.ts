@@ -55,8 +55,8 @@ export class LogicalAccess {
     return { context: this.#cpu.dat.realContext(), how: 0 };
   }
 
-  /** Absolute address for an access of one page at most. */
-  locate(space: Space, low: number, high: number, store: boolean): number {
+  /** Absolute address for an access of `length` bytes, on one page. */
+  locate(space: Space, low: number, high: number, store: boolean, length: number): number {
     const { context } = space;
     const i32 = this.#i32;
     const entry = (context + ((low >>> 12) & (state.TLB_ENTRIES - 1)) * state.TLB_ENTRY_SIZE) >>> 2;
@@ -64,19 +64,22 @@ export class LogicalAccess {
     if (i32[tag] === (low & ~0xfff) && i32[tag + 1] === high) {
       return (this.#top - state.BIAS - i32[entry + 6]! + low) >>> 0;
     }
-    const absolute = this.#cpu.dat.fill(context, low, high, store ? space.how | ACCESS_STORE : space.how);
+    const { dat } = this.#cpu;
+    const how = store ? space.how | ACCESS_STORE : space.how;
+    const absolute = dat.fill(context, low, high, how);
     if (absolute < 0) throw this.#fault();
+    if (dat.recorded) this.#cpu.per.accessed(low, high, length, how);
     return absolute;
   }
 
-  /** Absolute address of a byte. */
-  absolute(address: bigint, base: number, store: boolean): number {
-    return this.#absolute(this.space(base), address, store);
+  /** Absolute address of an operand of `length` bytes on one page. */
+  absolute(address: bigint, base: number, store: boolean, length: number): number {
+    return this.#absolute(this.space(base), address, store, length);
   }
 
-  #absolute(space: Space, address: bigint, store: boolean): number {
+  #absolute(space: Space, address: bigint, store: boolean, length: number): number {
     const cut = address & (space.mask ?? this.#cpu.addressMask);
-    return this.locate(space, low32(cut), high32(cut), store);
+    return this.locate(space, low32(cut), high32(cut), store, length);
   }
 
   /** Calls `visit` for each part of a range that lies on one page, after all of them have been checked. */
@@ -91,7 +94,7 @@ export class LogicalAccess {
     for (let done = 0; done < length; ) {
       const at = address + BigInt(done);
       const part = Math.min(length - done, 4096 - Number(at & 0xfffn));
-      found.push(this.#absolute(space, at, store), done, part);
+      found.push(this.#absolute(space, at, store, part), done, part);
       done += part;
     }
     for (let n = 0; n < found.length; n += 3) visit(found[n]!, found[n + 1]!, found[n + 2]!);
@@ -158,8 +161,8 @@ export class LogicalAccess {
    */
   move(to: Space, toLow: number, toHigh: number, from: Space, fromLow: number, fromHigh: number, length: number): void {
     if ((toLow & 0xfff) + length <= 4096 && (fromLow & 0xfff) + length <= 4096) {
-      const source = this.locate(from, fromLow, fromHigh, false);
-      this.#copy(this.locate(to, toLow, toHigh, true), source, length);
+      const source = this.locate(from, fromLow, fromHigh, false, length);
+      this.#copy(this.locate(to, toLow, toHigh, true, length), source, length);
       return;
     }
     const mask = this.#i32.subarray((this.#cpu.base + state.ADDRESS_MASK) >>> 2);
@@ -169,8 +172,8 @@ export class LogicalAccess {
       const there = (fromLow >>> 0) + done;
       const part = Math.min(length - done, 4096 - (here & 0xfff), 4096 - (there & 0xfff));
       const carried = (address: number, high: number): number => (high + (address > 0xffff_ffff ? 1 : 0)) & mask[1]!;
-      const source = this.locate(from, there & mask[0]!, carried(there, fromHigh), false);
-      found.push(this.locate(to, here & mask[0]!, carried(here, toHigh), true), source, part);
+      const source = this.locate(from, there & mask[0]!, carried(there, fromHigh), false, part);
+      found.push(this.locate(to, here & mask[0]!, carried(here, toHigh), true, part), source, part);
       done += part;
     }
     for (let n = 0; n < found.length; n += 3) this.#copy(found[n]!, found[n + 1]!, found[n + 2]!);
@@ -190,7 +193,7 @@ export class LogicalAccess {
   }
 
   read8(address: bigint, base: number): number {
-    return this.#u8[this.#top - 1 - this.#absolute(this.space(base), address, false)]!;
+    return this.#u8[this.#top - 1 - this.#absolute(this.space(base), address, false, 1)]!;
   }
   read16(address: bigint, base: number): number {
     return Number(this.#read(address, 2, base));
@@ -208,7 +211,7 @@ export class LogicalAccess {
 
   readIn(space: Space, address: bigint, size: 2 | 4 | 8): bigint {
     if ((Number(address & 0xfffn) & (size - 1)) === 0) {
-      const at = this.#top - size - this.#absolute(space, address, false);
+      const at = this.#top - size - this.#absolute(space, address, false, size);
       if (size === 8) return this.#cpu.u64[at / 8]!;
       if (size === 4) return BigInt(this.#cpu.u32[at / 4]!);
     }
@@ -216,7 +219,7 @@ export class LogicalAccess {
   }
 
   write8(address: bigint, value: number, base: number): void {
-    const absolute = this.#absolute(this.space(base), address, true);
+    const absolute = this.#absolute(this.space(base), address, true, 1);
     this.#u8[this.#top - 1 - absolute] = value;
     this.stored(absolute, 1);
   }
@@ -236,7 +239,7 @@ export class LogicalAccess {
       this.writeBytesIn(space, address, bytes);
       return;
     }
-    const absolute = this.#absolute(space, address, true);
+    const absolute = this.#absolute(space, address, true, size);
     const at = this.#top - size - absolute;
     if (size === 8) this.#cpu.u64[at / 8] = value;
     else this.#cpu.u32[at / 4] = Number(value);

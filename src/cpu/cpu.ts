@@ -18,6 +18,7 @@ import {
   ACCESS_SIZE_SHIFT,
   ACCESS_STORE,
   EXIT_BREAKPOINT,
+  EXIT_FUEL,
   EXIT_PROGRAM,
   HANDLER_CROSSING,
 } from './engine/protocol.ts';
@@ -29,9 +30,10 @@ import { Decoder } from './isa/decode.ts';
 import { instructionLength } from './isa/formats.ts';
 import { type Instruction, LEAVE } from './isa/insn.ts';
 import { invalidInstructions } from './isa/invalid.ts';
+import { carryOutOrder } from './orders.ts';
+import { Per } from './per.ts';
 import * as program from './program.ts';
 import { ProgramInterruption } from './program.ts';
-import { carryOutOrder } from './orders.ts';
 import { PSW_WAIT, Registers } from './registers.ts';
 import * as state from './state.ts';
 import { Tlb } from './tlb.ts';
@@ -73,6 +75,7 @@ export class Cpu extends Registers {
   /** What is outside: devices, other CPUs, the machine's names. The machine fills it in before the CPU runs. */
   environment: Environment = standalone;
   readonly interruptions: Interruptions;
+  readonly per: Per;
   readonly #runs = new Map<'fast' | 'full', () => number>();
   /** Stores in the bounce buffer that are to be carried to storage: pairs of absolute address and length. */
   readonly #bounced: number[] = [];
@@ -97,6 +100,7 @@ export class Cpu extends Registers {
     this.access = new LogicalAccess(this);
     this.timers = new Timers(storage.memory, storage.layout, this.base, number);
     this.interruptions = new Interruptions(this);
+    this.per = new Per(this);
     this.setField32(state.CPU_ADDRESS, number);
   }
 
@@ -177,6 +181,7 @@ export class Cpu extends Registers {
     if ((low & 0xfff) + size > 4096) return this.#bounce(low, high, size, how, context);
     const absolute = dat.fill(context, low, high, how);
     if (absolute < 0) return this.#faulted();
+    if (dat.recorded) this.per.accessed(low, high, size, how);
     if (store && this.code.isCode(absolute - (absolute & 0xfff))) {
       if (!(kind & ACCESS_INTERLOCKED)) return this.#bounceTo(store, [absolute], [size]);
       // Nobody may read the instruction between the update and what follows from it.
@@ -206,6 +211,7 @@ export class Cpu extends Registers {
     const { nextLow, nextHigh } = this.#wrap(next | 0, next > 0xffff_ffff ? (high + 1) | 0 : high);
     const second = this.dat.fill(context, nextLow, nextHigh, how);
     if (second < 0) return this.#faulted();
+    if (this.dat.recorded) this.per.accessed(low, high, size, how);
     return this.#bounceTo((how & ACCESS_STORE) !== 0, [at, second], [first, size - first]);
   }
 
@@ -311,13 +317,21 @@ export class Cpu extends Registers {
     return 1;
   }
 
+  /** Text of the instruction at an address, left-aligned in 48 bits; undefined when it cannot be fetched. */
+  instructionText(low: number, high: number): number | undefined {
+    const absolute = this.dat.fillCode(low, high);
+    if (absolute >= 0 && this.#gather(low, high, absolute)) return this.#upper * 2 ** 32 + this.#lower;
+    this.#pendingFault = undefined;
+    return undefined;
+  }
+
   /** Import `execute`: writes the record of EXECUTE's target; 0 after an exception. */
   #execute(low: number, high: number, modifierAndLength: number): number {
     const absolute = this.dat.fillCode(low, high);
-    if (absolute < 0) return this.#faulted();
+    if (absolute < 0) return this.#targetFaulted();
     // EXECUTE finds its usual targets by what is remembered here.
     this.code.decodeAt(absolute - (low & 0xfff), low & 0xfff);
-    if (!this.#gather(low, high, absolute)) return 0;
+    if (!this.#gather(low, high, absolute)) return this.#targetFaulted();
     const upper = this.#upper | (modifierAndLength & 0xff);
     if (this.decoder.decode(upper, this.#lower)?.notExecutable) {
       this.#pendingFault = new ProgramInterruption(program.EXECUTE);
@@ -330,6 +344,12 @@ export class Cpu extends Registers {
     this.i32[target + 1] = high;
     this.setField32(state.EXECUTING, (length << 8) | (8 + length - instructionLength(upper >>> 8)));
     return 1;
+  }
+
+  /** EXECUTE itself has been fetched, and its length is known. */
+  #targetFaulted(): 0 {
+    this.dat.fetching = false;
+    return this.#faulted();
   }
 
   #pendingFault: AccessFault | ProgramInterruption | undefined;
@@ -407,9 +427,10 @@ export class Cpu extends Registers {
 
   /** The fast program takes for granted what guests nearly always have set. */
   #programFor(): 'fast' | 'full' {
-    // PSW bits 31 (EA), and 5 with 16-17, which are 01 in access-register mode.
+    // PSW bits 31 (EA), 1 (PER), and 5 with 16-17, which are 01 in access-register mode.
     const mask = this.i32[(this.base + state.PSW_MASK + 4) >>> 2]!;
-    return mask & 1 && (mask & 0x0400_c000) !== 0x0400_4000 && !this.counted ? 'fast' : 'full';
+    const usual = (mask & 0x4000_0001) === 1 && (mask & 0x0400_c000) !== 0x0400_4000;
+    return usual && !this.counted ? 'fast' : 'full';
   }
 
   /** Instructions are to be counted, and FUEL to be obeyed. */
@@ -419,16 +440,46 @@ export class Cpu extends Registers {
   step(): number {
     const kind = this.#programFor();
     if (!this.counted) this.setField32(state.FUEL, 0x7fff_ffff);
+    if (this.per.on) return this.#recordedStep();
     const reason = this.#interpreter(kind)();
-    if (reason === EXIT_PROGRAM || this.#pendingFault) {
-      const fault =
-        this.#pendingFault ?? new ProgramInterruption(this.field32(state.PROGRAM_CODE), this.field32(state.DXC));
-      this.#pendingFault = undefined;
-      if (fault === again) this.#executeAlone();
-      else this.interruptions.program(fault);
-    }
+    const fault = this.#takeFault(reason);
+    if (fault === again) this.#executeAlone();
+    else if (fault) this.interruptions.program(fault);
     this.setField32(state.EXECUTING, 0);
     return reason;
+  }
+
+  /** Why the interpreter has left, if it is a program interruption. */
+  #takeFault(reason: number): AccessFault | ProgramInterruption | undefined {
+    const fault = this.#pendingFault;
+    this.#pendingFault = undefined;
+    if (fault || reason !== EXIT_PROGRAM) return fault;
+    return new ProgramInterruption(this.field32(state.PROGRAM_CODE), this.field32(state.DXC));
+  }
+
+  /** As `step` while program events are recorded. */
+  #recordedStep(): number {
+    const { i32, per } = this;
+    const interpret = this.#interpreter('full');
+    const fuel = (this.base + state.FUEL) >>> 2;
+    const pending = (this.base + state.PENDING) >>> 2;
+    let left = i32[fuel]!;
+    for (;;) {
+      if (left <= 0) return EXIT_FUEL;
+      const most = Math.min(per.begin(), left);
+      i32[fuel] = most;
+      const reason = most ? interpret() : EXIT_PROGRAM;
+      left -= most - i32[fuel]! - per.deprived;
+      const fault = most ? this.#takeFault(reason) : undefined;
+      const executed = most > 0 && reason !== EXIT_BREAKPOINT && fault !== again;
+      const due = per.end(executed ? fault : undefined, executed);
+      if (fault === again) this.#executeAlone();
+      else if (due) this.interruptions.program(due.fault, due.events);
+      i32[(this.base + state.EXECUTING) >>> 2] = 0;
+      i32[fuel] = left;
+      if (due) return EXIT_PROGRAM;
+      if (reason !== EXIT_FUEL || Atomics.load(i32, pending)) return reason;
+    }
   }
 
   /** Executes the current instruction, which has done nothing yet, while all other CPUs are at rest. */

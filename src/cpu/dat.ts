@@ -6,6 +6,7 @@
 
 import type { Cpu } from './cpu.ts';
 import { ACCESS_INSTRUCTION, ACCESS_STORE } from './engine/protocol.ts';
+import { PER_SPACES, PER_STORES, PER_ZERO_ADDRESSES, PSW_PER_HIGH } from './per.ts';
 import * as program from './program.ts';
 import * as state from './state.ts';
 import { REAL } from './tlb.ts';
@@ -72,6 +73,11 @@ const ACCESS_REGISTER_SHIFT = 24;
 const KEY = 0xf;
 /** Stores are forbidden by the access-list entry. */
 const FETCH_ONLY = 0x10;
+/** Program-event recording must be told of stores to pages that it watches, or of all accesses. */
+const RECORDED_STORES = 0x20;
+const RECORDED_ALL = 0x40;
+/** What makes a TLB context one for program-event recording. */
+export const RECORDED = RECORDED_STORES | RECORDED_ALL;
 const LOW_ADDRESS_PROTECTION = 0x1000_0000;
 const FETCH_PROTECTION_OVERRIDE = 0x0200_0000;
 const STORAGE_PROTECTION_OVERRIDE = 0x0100_0000;
@@ -83,6 +89,7 @@ const CONTROLS = REAL_CONTROLS | ENHANCED_DAT | EXECUTION_PROTECTION;
 // ASCE and table entries, low halves.
 const PRIVATE_SPACE = 0x100;
 const REAL_SPACE = 0x20;
+const ALTERATION_EVENT = 0x80;
 const TABLE_INVALID = 0x20;
 const COMMON = 0x10;
 const PROTECTED = 0x200;
@@ -133,6 +140,8 @@ export class Translator {
   largeFrame = false;
   /** The walk ended at a region-table or segment-table entry whose invalid bit is on. */
   entryInvalid = false;
+  /** The last access was in a context for program-event recording. */
+  recorded = false;
   /** The last exception was of a store. */
   lastStore = false;
   /** Address of the last table entry that was used, its table's type (0 segment table), and the entry. */
@@ -183,13 +192,28 @@ export class Translator {
   }
 
   /** Context of real addresses. */
-  realContext(key = this.#key()): number {
-    return this.#cpu.tlb.select(REAL, REAL, (this.#crLow(0) & REAL_CONTROLS) | key);
+  realContext(key = this.#key(), recorded = 0): number {
+    return this.#cpu.tlb.select(REAL, REAL, (this.#crLow(0) & REAL_CONTROLS) | key | recorded);
+  }
+
+  /** Context of logical addresses that are real ones. */
+  #untranslated(key = this.#key()): number {
+    return this.realContext(key, this.#recorded(ALTERATION_EVENT));
+  }
+
+  /** RECORDED_* for the space that an ASCE designates. */
+  #recorded(asceLow: number): number {
+    if (!(this.#pswHigh() & PSW_PER_HIGH)) return 0;
+    const events = this.#crLow(9);
+    const stores = events & PER_STORES && (!(events & PER_SPACES) || asceLow & ALTERATION_EVENT);
+    return (stores ? RECORDED_STORES : 0) | (events & PER_ZERO_ADDRESSES ? RECORDED_ALL : 0);
   }
 
   /** Context of the space that control register `n` designates: 1 primary, 7 secondary, 13 home. */
   controlRegisterContext(n: number, key = this.#key()): number {
-    return this.#cpu.tlb.select(this.#crLow(n), this.#crHigh(n), (this.#crLow(0) & CONTROLS) | key);
+    const asce = this.#crLow(n);
+    const controls = (this.#crLow(0) & CONTROLS) | key | this.#recorded(asce);
+    return this.#cpu.tlb.select(asce, this.#crHigh(n), controls);
   }
 
   /** Context for one of PRIMARY, SECONDARY, HOME whatever the PSW says, DAT being on. */
@@ -198,13 +222,13 @@ export class Translator {
   }
 
   fetchContext(): number {
-    if (!this.dat) return this.realContext();
+    if (!this.dat) return this.#untranslated();
     return this.controlRegisterContext(this.addressSpaceControl === HOME ? 13 : 1);
   }
 
   /** In access-register mode, that of access register 0. */
   dataContext(): number {
-    if (!this.dat) return this.realContext();
+    if (!this.dat) return this.#untranslated();
     return this.spaceContext(this.addressSpaceControl);
   }
 
@@ -221,7 +245,7 @@ export class Translator {
 
   /** Context for an operand whose base register is `base`, as the PSW selects spaces; or -1. */
   operandContext(base: number, key = this.#key()): number {
-    if (!this.dat) return this.realContext(key);
+    if (!this.dat) return this.#untranslated(key);
     const control = this.addressSpaceControl;
     return control === ACCESS_REGISTER ? this.accessRegisterContext(base, key) : this.spaceContext(control, key);
   }
@@ -236,7 +260,8 @@ export class Translator {
       this.#report(code, 0, 0, register, false);
       return -1;
     }
-    const controls = (this.#crLow(0) & CONTROLS) | key | (this.fetchOnly ? FETCH_ONLY : 0);
+    const { asceLow } = this;
+    const controls = (this.#crLow(0) & CONTROLS) | key | (this.fetchOnly ? FETCH_ONLY : 0) | this.#recorded(asceLow);
     return this.#cpu.tlb.select(this.asceLow, this.asceHigh, controls);
   }
 
@@ -430,15 +455,24 @@ export class Translator {
 
   /** The exception's identification: page, kind of access, space. */
   #access(code: number, low: number, high: number, how: number, bits: number): number {
+    const space = this.spaceOf(how);
+    const kind = how & ACCESS_STORE ? TEID_STORE : TEID_FETCH;
+    this.lastStore = kind === TEID_STORE;
+    const accessId = this.accessIdOf(how);
+    return this.#report(code, high, (low & ~0xfff) | kind | bits | space, accessId, false);
+  }
+
+  /** Space of an access: PRIMARY and so on. */
+  spaceOf(how: number): number {
     const explicit = (how >>> ACCESS_SPACE_SHIFT) & 7;
     const control = this.dat ? this.addressSpaceControl : PRIMARY;
     const instruction = (how & ACCESS_INSTRUCTION) !== 0;
-    const space = explicit ? explicit - 1 : instruction && control !== HOME ? PRIMARY : control;
-    const kind = how & ACCESS_STORE ? TEID_STORE : TEID_FETCH;
-    this.lastStore = kind === TEID_STORE;
-    const register = how >>> ACCESS_REGISTER_SHIFT;
-    const accessId = space === ACCESS_REGISTER ? register : 0;
-    return this.#report(code, high, (low & ~0xfff) | kind | bits | space, accessId, false);
+    return explicit ? explicit - 1 : instruction && control !== HOME ? PRIMARY : control;
+  }
+
+  /** Access identification: number of the access register, where one designates the space. */
+  accessIdOf(how: number): number {
+    return this.spaceOf(how) === ACCESS_REGISTER ? how >>> ACCESS_REGISTER_SHIFT : 0;
   }
 
   /** Low-address protection of a block of storage at a real address, which is to be cleared. @throws AccessFault */
@@ -460,6 +494,7 @@ export class Translator {
     const controls = i32[tag + 2]!;
     const store = (how & ACCESS_STORE) !== 0;
     const real = asceLow === REAL;
+    this.recorded = (controls & RECORDED) !== 0;
     const isPrivate = !real && (asceLow & PRIVATE_SPACE) !== 0;
     const partial = (controls & LOW_ADDRESS_PROTECTION) !== 0 && high === 0 && low >>> 13 === 0 && !isPrivate;
     if (partial && store && (low & 0xfff) < 512) {
@@ -507,6 +542,10 @@ export class Translator {
     if (i32[entry] !== page || i32[entry + 1] !== high || i32[entry + 6] !== addend) {
       i32[entry] = i32[entry + 2] = i32[entry + 4] = Number(state.TLB_INVALID);
       i32[entry + 6] = addend;
+    }
+    if (this.recorded) {
+      if (controls & RECORDED_ALL) fetchable = false;
+      if (controls & RECORDED_ALL || this.#cpu.per.watches(page, high)) writable = false;
     }
     if (fetchable) {
       i32[entry] = page;

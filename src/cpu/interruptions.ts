@@ -5,6 +5,7 @@
 
 import type { Cpu } from './cpu.ts';
 import { AccessFault } from './dat.ts';
+import type { PerEvents } from './per.ts';
 import * as program from './program.ts';
 import { nullifies, ProgramInterruption } from './program.ts';
 import * as state from './state.ts';
@@ -16,7 +17,10 @@ const EXTERNAL_CODE = 0x84;
 const SVC_CODE = 0x88;
 const PROGRAM_CODE = 0x8c;
 const DATA_EXCEPTION_CODE = 0x90;
+const PER_CODE = 0x96;
+const PER_ADDRESS = 0x98;
 const EXCEPTION_ACCESS_ID = 0xa0;
+const PER_ACCESS_ID = 0xa1;
 const TRANSLATION_EXCEPTION = 0xa8;
 const SUBCHANNEL_ID = 0xb8;
 const IO_PARAMETER = 0xbc;
@@ -63,8 +67,8 @@ export interface IoInterruption {
   readonly identification: number;
 }
 
-/** PSW bits that decide which TLB contexts are in force: DAT, key, address-space control. */
-const MAPPING = 0x04f0_c000;
+/** PSW bits that decide which TLB contexts are in force: PER, DAT, key, address-space control. */
+const MAPPING = 0x44f0_c000;
 /** PSW bits that must be zero: 0, 2-4, 12 and 24-30; in the lower half all but bit 32. */
 const RESERVED_HIGH = 0xb808_00fe | 0;
 
@@ -171,8 +175,8 @@ export class Interruptions {
 
   // Program and supervisor-call interruptions
 
-  /** The instruction at the PSW address ends with this exception. */
-  program(fault: AccessFault | ProgramInterruption): void {
+  /** The instruction at the PSW address ends with this exception, and perhaps with events that were recorded. */
+  program(fault: AccessFault | ProgramInterruption, events?: PerEvents): void {
     const cpu = this.#cpu;
     const { code } = fault;
     let length: number;
@@ -183,7 +187,12 @@ export class Interruptions {
       const nullified = nullifies(code) && !(fault instanceof ProgramInterruption && fault.completed);
       cpu.moveBehind(nullified ? 0 : length);
     }
-    this.store32(PROGRAM_CODE, (length << 16) | code);
+    this.store32(PROGRAM_CODE, (length << 16) | code | (events ? program.PER_EVENT : 0));
+    if (events) {
+      this.store16(PER_CODE, events.code);
+      this.store64(PER_ADDRESS, events.high, events.low);
+      this.store8(PER_ACCESS_ID, events.accessId);
+    }
     if (fault instanceof AccessFault) {
       this.store64(TRANSLATION_EXCEPTION, fault.teidHigh, fault.teidLow);
       this.store8(EXCEPTION_ACCESS_ID, fault.accessId);

@@ -107,6 +107,14 @@ export class Tlb {
     for (let n = 0; n < used; n++) this.#clear(n);
   }
 
+  /** Forgets the contexts whose controls have some of these bits. */
+  purgeControlled(bits: number): void {
+    for (let n = 0; n < this.#used; n++) {
+      const controls = this.#i32[this.#tags + n * TAG + 2]!;
+      if (controls !== UNUSED && controls & bits) this.#clear(n);
+    }
+  }
+
   /** Forgets the spaces with this ASCE as far as `mask` compares: table origin, designation type. */
   purgeSpace(asceLow: number, asceHigh: number, mask: number): void {
     const used = this.#used;

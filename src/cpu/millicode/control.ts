@@ -1,6 +1,7 @@
 /** Control registers, prefix, CPU identity, translation-lookaside buffers, signals and calls (PoP ch. 10). */
 
 import type { Cpu } from '../cpu.ts';
+import { RECORDED } from '../dat.ts';
 import { LEAVE, type Operands } from '../isa/insn.ts';
 import { ADDRESSING, MONITOR_EVENT, ProgramInterruption } from '../program.ts';
 import * as state from '../state.ts';
@@ -8,8 +9,9 @@ import { alignedAddress, crLow, operandAddress, specify } from './operands.ts';
 
 // Control registers
 
-/** CR0, 1, 7 and 13 decide what the TLB holds. */
-const MAPPING = 0x2083;
+/** CR0, 1, 7 and 13 decide what the TLB holds, CR9 to 11 what is recorded. */
+const MAPPING = 0x2e83;
+const RECORDING = 0x0e00;
 
 function loadControls(cpu: Cpu, operands: Operands, size: 4 | 8): number {
   const { c1, c3, b2 } = operands as Record<'c1' | 'c3' | 'b2', number>;
@@ -32,6 +34,7 @@ function loadControls(cpu: Cpu, operands: Operands, size: 4 | 8): number {
 /** Registers have been loaded: bits by their numbers. */
 function controlsLoaded(cpu: Cpu, changed: number): number {
   cpu.advance();
+  if (changed & RECORDING) cpu.tlb.purgeControlled(RECORDED);
   if (changed & MAPPING) cpu.mappingChanged();
   // CR0 has the masks of the timers.
   if (changed & 1) cpu.timers.changed = true;
@@ -171,7 +174,7 @@ function compareAndSwapAndPurge(cpu: Cpu, { r1, r2 }: Operands, wide: boolean): 
   specify((r1! & 1) === 0);
   const control = cpu.gr32(r2!) & 3;
   const address = cpu.gr(r2!) & cpu.addressMask & (wide ? ~7n : ~3n);
-  const absolute = cpu.access.absolute(address, r2!, true);
+  const absolute = cpu.access.absolute(address, r2!, true, wide ? 8 : 4);
   if (wide) {
     const expected = cpu.gr(r1!);
     const at = (cpu.layout.top - absolute - 8) / 8;

@@ -54,8 +54,8 @@ function setSystemMask(cpu: Cpu, mask: number): number {
   const high = cpu.field32(state.PSW_MASK + 4);
   const changed = (high >>> 24) ^ mask;
   cpu.setField32(state.PSW_MASK + 4, ((high & 0xff_ffff) | (mask << 24)) >>> 0);
-  // DAT.
-  if (changed & 0x04) cpu.mappingChanged();
+  // PER, DAT.
+  if (changed & 0x44) cpu.mappingChanged();
   cpu.interruptions.checkPsw(length);
   return LEAVE;
 }

@@ -200,10 +200,12 @@ export function loadUsingRealAddress64(cpu: Cpu, { r1, r2 }: Operands): void {
 export function storeUsingRealAddress(cpu: Cpu, { r1, r2 }: Operands): void {
   const address = realOperand(cpu, r2!, 4);
   cpu.access.writeIn(cpu.access.real(), address, 4, BigInt(cpu.gr32(r1!)));
+  cpu.per.storedReal();
 }
 export function storeUsingRealAddress64(cpu: Cpu, { r1, r2 }: Operands): void {
   const address = realOperand(cpu, r2!, 8);
   cpu.access.writeIn(cpu.access.real(), address, 8, cpu.gr(r1!));
+  cpu.per.storedReal();
 }
 
 /** TEST PROTECTION of the first operand with the access key in bits 56-59 of the second-operand address. */

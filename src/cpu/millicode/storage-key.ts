@@ -78,6 +78,7 @@ export function setStorageKey(cpu: Cpu, operands: Operands): void {
     const start = existing(cpu, address - (address % FRAME));
     const end = start - (start % SEGMENT) + SEGMENT;
     changeKeys(cpu, start, end - start, change);
+    cpu.per.keysSet(start, end - start);
     setBlockAddress(cpu, r2, end, FRAME - 1);
     // What the keys were is not told.
     if (bypass) cpu.cc = 3;
@@ -89,6 +90,7 @@ export function setStorageKey(cpu: Cpu, operands: Operands): void {
     old = found;
     return change(found);
   });
+  if (!bypass || change(old) !== old) cpu.per.keysSet(frame, FRAME);
   if (!bypass) return;
   cpu.cc = change(old) === old ? 0 : 1;
   cpu.setGr32(r1, ((cpu.gr32(r1) & ~0xff00) | ((old & 0xfe) << 8)) >>> 0);
@@ -177,7 +179,9 @@ export function performFrameManagement(cpu: Cpu, { r1, r2 }: Operands): number |
   const change = conditionally(control & 0xfe, (control >>> 8) & (REFERENCE_BYPASS | CHANGE_BYPASS));
   const manage = (start: number, length: number): void => {
     if (clears) clear(cpu, start, length);
-    if (setsKey) changeKeys(cpu, start, length, change);
+    if (!setsKey) return;
+    changeKeys(cpu, start, length, change);
+    cpu.per.keysSet(start, length);
   };
   const address = realAddress(cpu, r2!);
   if (!(address < 2 ** 32)) throw new ProgramInterruption(ADDRESSING);
