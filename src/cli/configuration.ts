@@ -9,7 +9,7 @@ import { type Given, located } from './options.ts';
 import { allowOnly, parseList, parseNumber, parseSize, parseSwitch, parseUuid, parseWord } from './values.ts';
 
 const MEBIBYTE = 0x100000;
-const CPUS = 1;
+const CPUS = 248;
 
 export const machineName = 's390-ccw-virtio';
 
@@ -200,6 +200,7 @@ class Builder {
           `Invalid SMP CPUs ${most}. The max CPUs supported by machine '${machineName}' is ${CPUS}`,
         );
       }
+      configuration.cpus = cpus;
     });
     this.#each(['name'], value => {
       const values = parseList(value, 'guest');

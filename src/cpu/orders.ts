@@ -156,7 +156,6 @@ export function carryOutOrder(cpu: Cpu, order: number, parameter: number): void 
       break;
     case INITIAL_CPU_RESET:
     case CPU_RESET:
-      cpu.enterStoppedState();
       resetCpu(memory, cpu, order === CPU_RESET ? 'cpu' : 'initial');
       cpu.changedFromOutside();
       break;

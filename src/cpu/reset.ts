@@ -13,9 +13,12 @@ export type ResetKind = 'cpu' | 'initial' | 'clear';
 const CR0_INITIAL = 0xe0n;
 const CR14_INITIAL = 0xc200_0000n;
 
+/** Afterwards the CPU is in the stopped state. */
 export function resetCpu(memory: WebAssembly.Memory, registers: Registers, kind: ResetKind): void {
   clearCpuConditions(memory, registers.layout, registers.number);
   registers.setField32(state.EXECUTING, 0);
+  registers.setField32(state.ORDER, 0);
+  registers.setField32(state.CPU_STATE, state.CPU_STOPPED);
   if (kind === 'cpu') return;
   registers.setPsw(0n, 0n);
   registers.prefix = 0;
@@ -35,4 +38,10 @@ export function resetCpu(memory: WebAssembly.Memory, registers: Registers, kind:
     registers.setField64(state.VR + 16 * n, 0n);
     registers.setField64(state.VR + 16 * n + 8, 0n);
   }
+}
+
+/** Forgets what software has told of the use of storage (EXTRACT AND SET STORAGE ATTRIBUTES). */
+export function resetStorageAttributes(memory: WebAssembly.Memory, layout: state.Layout): void {
+  const flags = new Uint8Array(memory.buffer, layout.frameFlags, layout.storageSize / 4096);
+  for (let frame = 0; frame < flags.length; frame++) flags[frame]! &= ~state.FRAME_ATTRIBUTES;
 }
