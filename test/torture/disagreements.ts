@@ -9,6 +9,7 @@ import type { Case } from './case.ts';
 import { isString } from './generate.ts';
 import * as layout from './layout.ts';
 import { WINDOW, WINDOW_SIZE } from './layout.ts';
+import type { Result } from './result.ts';
 import { effectiveAddress, type Step } from './vet.ts';
 
 export interface Disagreement {
@@ -25,6 +26,14 @@ export interface EndingDisagreement {
   readonly reason: string;
 }
 
+/** What is known when an instruction has been executed without an interruption. */
+export interface OutcomeDisagreement {
+  readonly mnemonics: RegExp;
+  /** @param before the general registers as they were; the machine of the step is as it is now */
+  readonly when: (step: Step, before: readonly bigint[]) => boolean;
+  readonly reason: string;
+}
+
 /** All that is known of a peer. */
 export interface Knowledge {
   /** It has the access-register mode. */
@@ -37,6 +46,9 @@ export interface Knowledge {
   readonly impossible?: (test: Case) => boolean;
   readonly disagreements: readonly Disagreement[];
   readonly endings: readonly EndingDisagreement[];
+  readonly outcomes?: readonly OutcomeDisagreement[];
+  /** The peer ended a case with an exception of this instruction, and is known to do so where lpar goes on. */
+  readonly goesTooFar?: (row: Instruction, code: number, ours: Result) => boolean;
 }
 
 export const mask = ({ lpar }: Step): bigint => lpar.cpu.pswMask;
@@ -61,6 +73,21 @@ export const pointers = ({ lpar, operands }: Step): bigint[] =>
 
 export const lengths = ({ lpar, operands }: Step): number[] =>
   ['r1', 'r2', 'r3'].filter(name => name in operands).map(name => lpar.cpu.gr32((operands[name]! + 1) & 15));
+/** Frames of an operand whose address and length are in registers, as far as it can be accessed. */
+export function framesOf({ lpar: { cpu } }: Step, register: number): number[] {
+  const frames: number[] = [];
+  const length = cpu.gr((register + 1) & 15) & (cpu.pswMask & PSW_EA ? -1n : 0xffff_ffffn);
+  const begin = cpu.gr(register) & cpu.addressMask;
+  for (let at = begin & ~0xfffn; at < begin + length; at += 4096n) {
+    try {
+      frames.push(cpu.access.absolute(at & cpu.addressMask, register, false, 1) >>> 12);
+    } catch {
+      break;
+    }
+  }
+  return frames;
+}
+
 /** Absolute storage that belongs to the harness. */
 export const isForeign = (address: bigint): boolean =>
   address < layout.DATA || (address >= layout.AFTER - 256 && address < layout.STORAGE_SIZE);
@@ -90,6 +117,14 @@ export const open: Knowledge = {
       when: ({ lpar, operands }) => {
         const distance = lpar.cpu.gr(operands.r1!) - lpar.cpu.gr(operands.r2!);
         return distance > -8192n && distance < 8192n;
+      },
+      reason: 'the operands may overlap: open',
+    },
+    {
+      mnemonics: /^CMPSC$/,
+      when: step => {
+        const [first, second] = [framesOf(step, step.operands.r1!), framesOf(step, step.operands.r2!)];
+        return first.some(frame => second.includes(frame));
       },
       reason: 'the operands may overlap: open',
     },
@@ -169,6 +204,10 @@ export function disagreement({ disagreements }: Knowledge, step: Step): string |
     ({ mnemonics, when }) => mnemonics.test(step.row.mnemonic) && (!when || when(step)),
   )?.reason;
 }
+
+/** What may be found when this instruction has been executed. */
+export const outcomesOf = ({ outcomes = [] }: Knowledge, { row }: Step): readonly OutcomeDisagreement[] =>
+  outcomes.filter(({ mnemonics }) => mnemonics.test(row.mnemonic));
 
 /** The reason why a case is not compared that ended with this instruction. */
 export function endingDisagreement({ endings }: Knowledge, step: Step, code: number, old: bigint): string | undefined {

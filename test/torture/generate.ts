@@ -6,9 +6,10 @@
 import { signExtend } from '../../src/cpu/isa/decode.ts';
 import { operandsIn } from '../../src/cpu/isa/disassemble.ts';
 import { instructions } from '../../src/cpu/isa/index.ts';
-import type { Instruction } from '../../src/cpu/isa/insn.ts';
+import type { Instruction, Operands } from '../../src/cpu/isa/insn.ts';
 import { PSW_BA, PSW_DAT, PSW_EA, PSW_PROBLEM } from '../../src/cpu/registers.ts';
 import { type Case, type Item, WINDOW_REGISTER } from './case.ts';
+import { dictionaryRegisters } from './dictionaries.ts';
 import { DATA, DATA_SIZE, POOL_COUNT, WINDOW } from './layout.ts';
 import type { Random } from './random.ts';
 import { controlRegisters } from './tables.ts';
@@ -302,7 +303,7 @@ export function generate(
   const items: Item[] = [];
   while (items.length < length) {
     const next = item(random, random.pick(rows), items.length, length, rows);
-    if (random.chance(0.8)) items.push(...signs(random, next));
+    if (random.chance(0.8)) items.push(...signs(random, next), ...clearing(random, next));
     items.push(next);
     // What the CPU may break off with condition code 3 is resumed until it is done.
     if (RESTARTED.has(next.row.mnemonic))
@@ -336,6 +337,15 @@ export function generate(
     if (n < 8) return random.chance(0.7) ? count(random) : value64(random);
     return value64(random);
   });
+  const compresses = items.find(({ row }) => row.mnemonic === 'CMPSC');
+  if (compresses) {
+    const [control, place] = dictionaryRegisters(random);
+    if (random.chance(0.9)) apart(random, compresses.operands, gr);
+    gr[0] = control;
+    gr[1] = place;
+    if (random.chance(0.8)) mask &= ~(0xfn << 52n);
+    if (random.chance(0.5)) mask &= ~(3n << 46n);
+  }
   // A branch by register needs somewhere to go.
   const byRegister = items.findIndex(({ row }) => BRANCHING_BY_REGISTER.test(row.mnemonic));
   const pointer = [13, random.between(byRegister + 1, items.length)] as const;
@@ -379,6 +389,26 @@ function signs(random: Random, { row, operands }: Item): Item[] {
       { row: clearBits, operands: { ...at, i2: sign } },
     ];
   });
+}
+
+/** Before COMPRESSION CALL, the first byte of its result is cleared: the peer keeps bits of it that are to be replaced. */
+function clearing(random: Random, { row, operands }: Item): Item[] {
+  if (row.mnemonic !== 'CMPSC' || random.chance(0.2)) return [];
+  return [{ row: clearBits, operands: { b1: operands.r1!, d1: 0, i2: 0 } }];
+}
+
+/** The operands of COMPRESSION CALL in frames of their own, in pages that are there. */
+function apart(random: Random, { r1, r2 }: Operands, gr: bigint[]): void {
+  const place = (pages: number): number => {
+    const end = pages * 0x1000;
+    return random.chance(0.5) ? end - 1 - random.below(300) : random.below(end);
+  };
+  const places = [DATA + place(2), DATA + 0x3000 + place(1)];
+  if (random.chance(0.5)) places.reverse();
+  for (const [n, register] of [r1!, r2!].entries()) {
+    gr[register] = BigInt(places[n]!);
+    gr[(register + 1) & 15] = BigInt(random.pick([random.below(40), random.below(300), random.below(3000)]));
+  }
 }
 
 /** One instruction as the nth of a program. */

@@ -1,6 +1,53 @@
 /** Known disagreements with Hercules 3.13. */
 
-import { isNarrow, type Knowledge, unclearedAddresses, wrapping } from './disagreements.ts';
+import {
+  isAccess,
+  isNarrow,
+  type Knowledge,
+  type OutcomeDisagreement,
+  unclearedAddresses,
+  wrapping,
+} from './disagreements.ts';
+import { conditionOf } from './result.ts';
+import type { Step } from './vet.ts';
+
+/** COMPRESSION CALL as it was called: bits of a symbol, whether it expands, lengths of the operands. */
+function compression({ operands, lpar }: Step, gr: readonly bigint[]) {
+  const control = Number(gr[0]! & 0x1_ffffn);
+  const length = (register: number): bigint =>
+    gr[(register + 1) & 15]! & (isNarrow({ lpar } as Step) ? 0xffff_ffffn : -1n);
+  const bits = 8 + ((control >>> 12) & 15);
+  const { r1, r2 } = operands;
+  return { bits, expands: (control & 0x100) !== 0, first: length(r1!), second: length(r2!), bit: Number(gr[1]! & 7n) };
+}
+const registers = ({ lpar: { cpu } }: Step): bigint[] => Array.from({ length: 16 }, (_, n) => cpu.gr(n));
+
+const compressionOutcomes: readonly OutcomeDisagreement[] = [
+  {
+    mnemonics: /^CMPSC$/,
+    when: (step, before) => {
+      const { expands, second, bits } = compression(step, before);
+      return expands && step.lpar.cpu.cc === 1 && second >= BigInt(bits);
+    },
+    reason: 'the peer ends expansion before eight symbols for which there is not room enough: lpar is right',
+  },
+  {
+    mnemonics: /^CMPSC$/,
+    when: step => {
+      const { expands, first, second, bit, bits } = compression(step, registers(step));
+      return step.lpar.cpu.cc === (expands ? 0 : 1) && (expands ? second : first) === 2n && bit + bits > 16;
+    },
+    reason: 'the peer takes a third byte where two are left: lpar is right',
+  },
+  {
+    mnemonics: /^CMPSC$/,
+    when: step => {
+      const { expands, first, bits } = compression(step, registers(step));
+      return !expands && step.lpar.cpu.cc === 0 && first < BigInt(bits);
+    },
+    reason: 'the peer may leave the condition code as it was: lpar is right',
+  },
+];
 
 /** Long displacement, translation and the like, extended immediate. */
 const FACILITIES: readonly (number | 'z')[] = ['z', 16, 18, 19, 21, 22];
@@ -26,6 +73,32 @@ export const herculesKnowledge: Knowledge = {
       reason: 'the peer has no conditional setting of keys, nor of those of several frames',
     },
     {
+      mnemonics: /^CMPSC$/,
+      when: ({ lpar }) => (lpar.cpu.gr32(0) & 0x20000) !== 0,
+      reason: 'the peer does not fill up with zeros: both are right, but lpar announces it',
+    },
+    {
+      mnemonics: /^CMPSC$/,
+      when: step => {
+        const { expands, first, bit, bits } = compression(step, registers(step));
+        return first * 8n < (expands ? 1n : BigInt(bit + bits));
+      },
+      reason: 'the peer does not look for a symbol where there is no room for one: open',
+    },
+    {
+      mnemonics: /^CMPSC$/,
+      when: step => {
+        const { cpu } = step.lpar;
+        const { expands, bit } = compression(step, registers(step));
+        try {
+          return !expands && (cpu.access.read8(cpu.gr(step.operands.r1!), step.operands.r1!) & (0xff >> bit)) !== 0;
+        } catch {
+          return false;
+        }
+      },
+      reason: 'the peer combines the symbol with what was in its place: lpar is right',
+    },
+    {
       mnemonics: /^CUSE$/,
       reason: 'the peer updates the registers of one operand only when it is broken off: lpar is right',
     },
@@ -34,6 +107,10 @@ export const herculesKnowledge: Knowledge = {
       reason: 'where a search that was resumed began is open',
     },
   ],
+  outcomes: compressionOutcomes,
+  // COMPRESSION CALL looks for a symbol before it looks for room.
+  goesTooFar: ({ mnemonic }, code, ours) =>
+    mnemonic === 'CMPSC' && (code === 7 || isAccess(code)) && conditionOf(ours) === 1,
   endings: [
     {
       when: ({ row }, code) => row.mnemonic === 'MVO' && code === 4,

@@ -19,6 +19,9 @@ export const KEYS: readonly number[] = [0x10, 0x10, 0x28, 0x30, 0x10, 0x98, 0x00
 /** Storage around these that belongs to nobody, and stays zero unless a case without translation goes astray. */
 export const UNUSED = 0x5000;
 export const AFTER = CODE + 0x2000;
+/** Dictionaries for COMPRESSION CALL, protected: in a segment of their own. */
+export const DICTIONARIES = 0x10_0000;
+export const DICTIONARIES_SIZE = 0x7_c000;
 /** Translation tables and what else control registers designate. */
 export const TABLES = 0x80_0000;
 /** A copy of the first two pages as they are before each case. */

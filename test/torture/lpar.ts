@@ -23,6 +23,7 @@ export class Lpar {
   readonly storage: Storage;
   readonly cpu: Cpu;
   pools: readonly Uint8Array[] = [];
+  dictionaries: Uint8Array = new Uint8Array(0);
   /** Storage keys are set for each case. */
   keys = false;
 
@@ -42,6 +43,7 @@ export class Lpar {
     this.storage.write(layout.KERNEL, kernel.bytes.subarray(layout.KERNEL));
     this.storage.fill(CODE, 0x2000, 0);
     this.storage.fill(layout.AFTER, layout.TABLES - layout.AFTER, 0);
+    this.storage.write(layout.DICTIONARIES, this.dictionaries);
     writeTables((address, value) => this.storage.write64(address, value));
     this.cpu.tlb.purge();
   }

@@ -31,6 +31,7 @@ export abstract class Peer {
   readonly storage: string;
   readonly #tables: Uint8Array;
   pools: readonly Uint8Array[] = [];
+  dictionaries: Uint8Array = new Uint8Array(0);
 
   constructor() {
     this.folder = mkdtempSync('/dev/shm/torture-');
@@ -87,6 +88,7 @@ export abstract class Peer {
     view.setBigUint64(VARIABLES.keys, this.knowledge.keys ? 1n : 0n);
     return [
       [0, program],
+      [layout.DICTIONARIES, this.dictionaries],
       [layout.TABLES, this.#tables],
       ...this.pools.map((pool, n) => [layout.POOLS + n * layout.DATA_SIZE, pool] as const),
       [layout.CASES, descriptions],

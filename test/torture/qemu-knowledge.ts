@@ -23,7 +23,7 @@ export const qemuKnowledge: Knowledge = {
     ...floating,
     {
       mnemonics:
-        /^(AP|SP|ZAP|CP|MP|DP|SRP|ED|EDMK|CVB|CVBY|CVBG|CVDG|TAR|CUSE|TRTE|TRTRE|PLO|LMD|BSM|BASSM|CPYA|IRBM|EPAIR|ESAIR|EPAR|ESAR|IAC|LCBB)$/,
+        /^(AP|SP|ZAP|CP|MP|DP|SRP|ED|EDMK|CVB|CVBY|CVBG|CVDG|TAR|CUSE|TRTE|TRTRE|PLO|LMD|BSM|BASSM|CPYA|IRBM|EPAIR|ESAIR|EPAR|ESAR|IAC|LCBB|CMPSC)$/,
       reason: 'the peer does not have the instruction',
     },
     {
@@ -87,9 +87,7 @@ export const qemuKnowledge: Knowledge = {
     {
       mnemonics: /^LPDG?$/,
       when: ({ lpar, operands, row }) =>
-        ([1, 2] as const).some(
-          n => effectiveAddress(lpar, operands, n) % (row.mnemonic === 'LPD' ? 4n : 8n) !== 0n,
-        ),
+        ([1, 2] as const).some(n => effectiveAddress(lpar, operands, n) % (row.mnemonic === 'LPD' ? 4n : 8n) !== 0n),
       reason: 'the peer recognises an access exception before a specification exception: lpar is right',
     },
     {

@@ -16,6 +16,7 @@ import type { Instruction } from '../../src/cpu/isa/insn.ts';
 import { type Item, registersOf } from './case.ts';
 import { compareWays } from './compare.ts';
 import { Coverage, type Totals } from './coverage.ts';
+import { dictionaries } from './dictionaries.ts';
 import { generate, mayOccur, pool } from './generate.ts';
 import { Hercules } from './hercules.ts';
 import { POOL_COUNT, WINDOW } from './layout.ts';
@@ -93,6 +94,11 @@ try {
     // The data differ from batch to batch, and are the same for a batch wherever it begins.
     const pools = Array.from({ length: POOL_COUNT }, (_, n) => pool(new Random(seed, Math.floor(first / BATCH), n)));
     peer.pools = pools;
+    if (rows.some(({ mnemonic }) => mnemonic === 'CMPSC'))
+      lpar.dictionaries = peer.dictionaries = dictionaries(
+        new Random(seed, Math.floor(first / BATCH), POOL_COUNT),
+        pools,
+      );
     lpar.renew(pools);
     const cases: Laid[] = [];
     for (let n = first; n < Math.min(first + BATCH, from + count); n++) {

@@ -4,7 +4,7 @@
  * changed places; the home space is as the primary, from the region-third table downwards.
  */
 
-import { CODE, DATA, TABLES } from './layout.ts';
+import { CODE, DATA, DICTIONARIES, DICTIONARIES_SIZE, TABLES } from './layout.ts';
 
 /** Writes a big-endian doubleword at an absolute address. */
 export type Write64 = (address: number, value: bigint) => void;
@@ -28,6 +28,7 @@ const END_24 = pageTable(1);
 const END_31 = pageTable(2);
 const END_64 = pageTable(3);
 const LOW_SWAPPED = pageTable(4);
+const PROTECTED = pageTable(5);
 
 /** Dispatchable-unit control table, its access list of eight entries, and the ASN-second-table entry of a space. */
 const DUCT = TABLES + 0x18_0000;
@@ -42,7 +43,7 @@ export function writeTables(write: Write64): void {
       for (const at of tables) write(at + entry * 8, INVALID_REGION);
     }
   }
-  for (const at of [LOW, END_24, END_31, END_64, LOW_SWAPPED]) {
+  for (const at of [LOW, END_24, END_31, END_64, LOW_SWAPPED, PROTECTED]) {
     for (let entry = 0; entry < 256; entry++) write(at + entry * 8, INVALID_PAGE);
   }
   // Table type in bits 60-61, table length 3 in bits 62-63.
@@ -60,6 +61,7 @@ export function writeTables(write: Write64): void {
   segment(SEGMENTS[0], 2047, END_31);
   segment(SEGMENTS[1], 2047, END_64);
   segment(SECONDARY, 0, LOW_SWAPPED);
+  for (const at of [SEGMENTS[0], SECONDARY]) segment(at, DICTIONARIES >> 20, PROTECTED);
   segment(SECONDARY, 2047, END_31);
   for (const at of [LOW, LOW_SWAPPED]) {
     const swapped = at === LOW_SWAPPED;
@@ -76,6 +78,8 @@ export function writeTables(write: Write64): void {
     page(CODE + 0x1000, BigInt(CODE + 0x1000));
     page(CODE + 0x4000, WRONG_PAGE);
   }
+  for (let at = 0; at < DICTIONARIES_SIZE; at += 4096)
+    write(PROTECTED + (at >> 12) * 8, BigInt(DICTIONARIES + at) | PROTECTED_PAGE);
   for (const at of [END_24, END_31, END_64]) write(at + 255 * 8, frame(5));
   writeAccessList(write);
 }

@@ -9,7 +9,7 @@ import type { Instruction, Operands } from '../../src/cpu/isa/insn.ts';
 import { PSW_BA, PSW_DAT, PSW_EA } from '../../src/cpu/registers.ts';
 import { type Case, type Item, type Placed, place } from './case.ts';
 import type { Coverage } from './coverage.ts';
-import { disagreement, endingDisagreement, type Knowledge } from './disagreements.ts';
+import { disagreement, endingDisagreement, type Knowledge, outcomesOf } from './disagreements.ts';
 import { isBrokenOff, mayOccur } from './generate.ts';
 import { ENDED, WINDOW, WINDOW_SIZE } from './layout.ts';
 import { FUEL, type Lpar } from './lpar.ts';
@@ -106,8 +106,16 @@ function firstTrouble(
         return index;
       }
     }
+    const step = steps.at(-1);
+    const outcomes = step ? outcomesOf(knowledge, step) : [];
+    const before = outcomes.length ? Array.from({ length: 16 }, (_, n) => lpar.cpu.gr(n)) : [];
     const ended = lpar.run(1);
-    if (!ended) continue;
+    if (!ended) {
+      const reason = outcomes.find(({ when }) => when(step!, before))?.reason;
+      if (reason === undefined) continue;
+      known(reason);
+      return index;
+    }
     if (!(test.mask & PSW_DAT) && !lpar.isSound()) {
       lpar.renew(lpar.pools);
       return last;

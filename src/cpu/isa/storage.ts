@@ -1,6 +1,7 @@
 /** Storage-to-storage instructions, long operands and strings (PoP ch. 7). */
 
 import { i32 } from '../ir/expr.ts';
+import { compressionCall } from '../millicode/compression.ts';
 import { compareAndFormCodeword, updateTree } from '../millicode/sorting.ts';
 import * as strings from '../millicode/strings.ts';
 import { translateAndTestExtended, translateExtended, translateTo } from '../millicode/translate.ts';
@@ -85,6 +86,7 @@ export const storage: readonly Instruction[] = [
   insn('SRSTU', 0xb9be, RRE, 22, by(strings.searchStringUnicode)),
   insn('CUSE', 0xb257, RRE, 'z', by(strings.compareUntilSubstringEqual)),
 
+  insn('CMPSC', 0xb263, RRE, 'z', by(compressionCall)),
   insn('CFC', 0xb21a, S, 'z', by(compareAndFormCodeword)),
   insn('UPT', 0x0102, E, 'z', by(updateTree)),
 
