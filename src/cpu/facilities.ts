@@ -42,6 +42,7 @@ export const facilities: readonly Facility[] = [
   { bit: 40, name: 'sprogp' },
   { bit: 41, name: 'fpseh' },
   { bit: 45, name: 'stfle45' },
+  { bit: 47, name: 'cmpsceh' },
   { bit: 49, name: 'stfle49' },
   { bit: 51, name: 'ltlbc' },
   { bit: 52, name: 'iacc2' },
