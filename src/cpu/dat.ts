@@ -131,7 +131,7 @@ export class Translator {
   accessId = 0;
   fetching = false;
 
-  // What a walk found: the real address, protection, and the access-control bits of a large frame (or -1).
+  // What a walk found: the real address (absolute for a large frame), protection, and a large frame's key (or -1).
   realLow = 0;
   realHigh = 0;
   protected = false;
@@ -336,6 +336,24 @@ export class Translator {
     return block >>> 0 === prefix ? real & 0x1fff : real;
   }
 
+  /** What a walk would find if there were no tables: the address is a real one. */
+  #noTables(low: number, high: number): void {
+    this.protected = false;
+    this.noExecution = false;
+    this.largeFrame = false;
+    this.entryInvalid = false;
+    this.#frameKey = -1;
+    this.realLow = low;
+    this.realHigh = high;
+  }
+
+  /** Absolute address of what was found, large frames having absolute addresses; -1 beyond the end of storage. */
+  found(): number {
+    const { realLow } = this;
+    const absolute = this.largeFrame ? realLow >>> 0 : this.toAbsolute(realLow >>> 0);
+    return this.realHigh !== 0 || absolute >= this.#size ? -1 : absolute;
+  }
+
   #readEntry(high: number, low: number): boolean {
     const at = low >>> 0;
     if (high !== 0 || at + 8 > this.#size) return false;
@@ -351,16 +369,8 @@ export class Translator {
    * @param untilPage only to find the page-table entry, which is not looked at
    */
   walk(asceLow: number, asceHigh: number, low: number, high: number, enhanced: boolean, untilPage = false): number {
-    this.protected = false;
-    this.noExecution = false;
-    this.largeFrame = false;
-    this.entryInvalid = false;
-    this.#frameKey = -1;
-    if (asceLow & REAL_SPACE) {
-      this.realLow = low;
-      this.realHigh = high;
-      return 0;
-    }
+    this.#noTables(low, high);
+    if (asceLow & REAL_SPACE) return 0;
     let level = (asceLow >>> 2) & 3;
     if (level < 3 && high >>> 21) return program.ASCE_TYPE;
     if (level < 2 && high >>> 10) return program.ASCE_TYPE;
@@ -500,12 +510,9 @@ export class Translator {
     if (partial && store && (low & 0xfff) < 512) {
       return this.#access(program.PROTECTION, low, high, how, TEID_LOW_ADDRESS);
     }
-    let absolute = low >>> 0;
-    let beyond = high;
     let writable = !(controls & FETCH_ONLY);
-    this.noExecution = false;
-    this.#frameKey = -1;
-    if (!real) {
+    if (real) this.#noTables(low, high);
+    else {
       const code = this.walk(asceLow, i32[tag + 1]!, low, high, (controls & ENHANCED_DAT) !== 0);
       if (code) return this.#access(code, low, high, how, 0);
       if (this.protected || !writable) {
@@ -513,11 +520,9 @@ export class Translator {
           return this.#access(program.PROTECTION, low, high, how, this.protected ? TEID_DAT : TEID_ACCESS_LIST);
         writable = false;
       }
-      absolute = this.realLow >>> 0;
-      beyond = this.realHigh;
     }
-    absolute = this.toAbsolute(absolute);
-    if (beyond !== 0 || absolute >= this.#size) return this.#access(program.ADDRESSING, low, high, how, 0);
+    const absolute = this.found();
+    if (absolute < 0) return this.#access(program.ADDRESSING, low, high, how, 0);
     const frame = absolute >>> 12;
     const keyAt = this.#keys + frame;
     const key = this.#frameKey < 0 ? this.#u8[keyAt]! : this.#frameKey | (this.#u8[keyAt]! & 6);
@@ -599,11 +604,7 @@ export class Translator {
       const enhanced = (this.#i32[tag + 2]! & ENHANCED_DAT) !== 0;
       return this.walk(this.#i32[tag]!, this.#i32[tag + 1]!, low, high, enhanced, untilPage);
     }
-    this.protected = false;
-    this.largeFrame = false;
-    this.#frameKey = -1;
-    this.realLow = low;
-    this.realHigh = high;
+    this.#noTables(low, high);
     return 0;
   }
 
@@ -614,9 +615,7 @@ export class Translator {
 
   /** Absolute address of what a logical address designates, for looking only; -1: not there. */
   peek(context: number, low: number, high: number): number {
-    if (this.look(context, low, high) || this.realHigh !== 0) return -1;
-    const absolute = this.toAbsolute(this.realLow >>> 0);
-    return absolute >= this.#size ? -1 : absolute;
+    return this.look(context, low, high) ? -1 : this.found();
   }
 
   /**
@@ -627,8 +626,8 @@ export class Translator {
     const tag = this.#cpu.tlb.tagOf(context);
     const controls = this.#i32[tag + 2]!;
     const isPrivate = this.#i32[tag] !== REAL && (this.#i32[tag]! & PRIVATE_SPACE) !== 0;
-    const absolute = this.toAbsolute(this.realLow >>> 0);
-    if (this.realHigh !== 0 || absolute >= this.#size) return -1;
+    const absolute = this.found();
+    if (absolute < 0) return -1;
     const key = this.#frameKey < 0 ? this.#u8[this.#keys + (absolute >>> 12)]! : this.#frameKey;
     let readOnly = this.protected || (controls & FETCH_ONLY) !== 0;
     if (controls & LOW_ADDRESS_PROTECTION && !isPrivate && high === 0 && (low & ~0x11ff) === 0) readOnly = true;

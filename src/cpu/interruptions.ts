@@ -4,7 +4,7 @@
  */
 
 import type { Cpu } from './cpu.ts';
-import { AccessFault } from './dat.ts';
+import { AccessFault, KEY_CHANGE, KEY_REFERENCE } from './dat.ts';
 import type { PerEvents } from './per.ts';
 import * as program from './program.ts';
 import { nullifies, ProgramInterruption } from './program.ts';
@@ -57,6 +57,8 @@ const CR0_SERVICE_SIGNAL = 0x0200;
 const CR0_INTERRUPT_KEY = 0x0040;
 const CR14_CHANNEL_REPORT = 0x1000_0000;
 const AFP_REGISTER_CONTROL = 0x0004_0000;
+
+const KEY_RECORDED = KEY_REFERENCE | KEY_CHANGE;
 
 /** What a channel subsystem stores for an I/O interruption (PoP ch. 16). */
 export interface IoInterruption {
@@ -159,7 +161,9 @@ export class Interruptions {
 
   /** The first 512 bytes have been stored to behind the back of the code pages. */
   #changedLowcore(): void {
-    const { prefix, code } = this.#cpu;
+    const { prefix, code, u8, layout } = this.#cpu;
+    const key = layout.keys + (prefix >>> 12);
+    if ((u8[key]! & KEY_RECORDED) !== KEY_RECORDED) Atomics.or(u8, key, KEY_RECORDED);
     if (code.isCode(prefix)) code.changed(prefix, 512);
   }
 
@@ -194,8 +198,8 @@ export class Interruptions {
       this.store8(PER_ACCESS_ID, events.accessId);
     }
     if (fault instanceof AccessFault) {
-      this.store64(TRANSLATION_EXCEPTION, fault.teidHigh, fault.teidLow);
-      this.store8(EXCEPTION_ACCESS_ID, fault.accessId);
+      if (fault.identifiesAddress) this.store64(TRANSLATION_EXCEPTION, fault.teidHigh, fault.teidLow);
+      if (fault.identifiesAccess) this.store8(EXCEPTION_ACCESS_ID, fault.accessId);
     } else if (code === program.DATA) {
       this.store32(DATA_EXCEPTION_CODE, fault.dxc);
       if (this.#i32[this.#word + state.CR / 4]! & AFP_REGISTER_CONTROL) {

@@ -181,6 +181,12 @@ export const VOLATILE_PAGE = CODE_PAGES - 1;
 
 /** Frame flags, one byte per absolute frame beside its storage key. */
 export const FRAME_CODE = 0x01;
+/** What EXTRACT AND SET STORAGE ATTRIBUTES keeps: usage, 0 stable, 1 unused, 2 potentially volatile, 3 volatile. */
+export const FRAME_USAGE = 0x06;
+export const FRAME_USAGE_SHIFT = 1;
+/** The frame holds no tables for DAT. */
+export const FRAME_NO_DAT = 0x08;
+export const FRAME_ATTRIBUTES = FRAME_USAGE | FRAME_NO_DAT;
 
 /** Where things are in one machine's linear memory; all host addresses. */
 export interface Layout {

@@ -30,15 +30,13 @@ export class CpuView {
     // The TLB knows the PSW and the control registers as they were when the CPU ran last: the tables are walked anew.
     const dat = new Translator(registers as Cpu);
     const [low, high] = halves(address);
-    let real = address;
+    let absolute: number;
     if (dat.dat) {
       const [asceLow, asceHigh] = halves(registers.cr(dat.addressSpaceControl === HOME ? 13 : 1));
       if (dat.walk(asceLow, asceHigh, low, high, (registers.cr(0) & ENHANCED_DAT) !== 0n)) return undefined;
-      real = (BigInt(dat.realHigh >>> 0) << 32n) | BigInt(dat.realLow >>> 0);
-    }
-    if (real >= 1n << 32n) return undefined;
-    const absolute = dat.toAbsolute(Number(real));
-    return absolute < this.#storage.size ? absolute : undefined;
+      absolute = dat.found();
+    } else absolute = high === 0 ? dat.toAbsolute(low >>> 0) : -1;
+    return absolute >= 0 && absolute < this.#storage.size ? absolute : undefined;
   }
 
   read(address: bigint, length: number): Uint8Array | undefined {

@@ -2,7 +2,7 @@
 
 import type { Space } from '../access.ts';
 import type { Cpu } from '../cpu.ts';
-import { ACCESS_REGISTER, accessTo, HOME, PRIMARY, SECONDARY, withRegister } from '../dat.ts';
+import { ACCESS_REGISTER, type AccessFault, accessTo, HOME, PRIMARY, SECONDARY, withRegister } from '../dat.ts';
 import { LEAVE, type Operands } from '../isa/insn.ts';
 import * as program from '../program.ts';
 import { ProgramInterruption } from '../program.ts';
@@ -149,37 +149,44 @@ export const loadRealAddress64 = (cpu: Cpu, operands: Operands): void => loadRea
 /** STORE REAL ADDRESS: that of the second operand, into the first. */
 export function storeRealAddress(cpu: Cpu, operands: Operands): void {
   const target = alignedAddress(cpu, operands, 8, 1);
-  const code = translate(cpu, operandAddress(cpu, operands, 2), operands.b2!);
-  if (code) throw new ProgramInterruption(code);
+  const address = operandAddress(cpu, operands, 2);
+  const code = translate(cpu, address, operands.b2!);
+  if (code) {
+    const [low, high] = [Number(BigInt.asIntN(32, address)), Number(BigInt.asIntN(32, address >> 32n))];
+    const isArt = code >= program.ALET_SPECIFICATION && code <= program.EXTENDED_AUTHORITY;
+    throw isArt ? cpu.dat.fault() : cpu.dat.refused(code, low, high, withRegister(operands.b2!));
+  }
   const { realLow, realHigh } = cpu.dat;
   cpu.access.write64(target, (BigInt(realHigh >>> 0) << 32n) | BigInt(realLow >>> 0), operands.b1!);
 }
 
-/** LOAD PAGE-TABLE-ENTRY ADDRESS: R1 the address, R2 what to translate, M4 the space. */
-export function loadPageTableEntryAddress(cpu: Cpu, { r1, r2, r3, m4 }: Operands): void {
+/**
+ * LOAD PAGE-TABLE-ENTRY ADDRESS: R1 the address, R2 what to translate, M4 the space. Condition code 0 or 1 with the
+ * page-table entry's address, without or with DAT protection above it; 2 with that of the last entry when it is invalid
+ * or designates a large frame, and the type of its table; 3 with the code of an exception.
+ */
+export function loadPageTableEntryAddress(cpu: Cpu, { r1, r2, m4 }: Operands): void {
   specify(m4! <= 4);
   const { dat } = cpu;
   const address = cpu.gr(r2!) & cpu.addressMask;
-  let context: number;
-  const control = m4! === 4 ? dat.addressSpaceControl : [PRIMARY, ACCESS_REGISTER, SECONDARY, HOME][m4!]!;
-  if (control === ACCESS_REGISTER) {
-    context = dat.accessRegisterContext(r2!);
-    if (context < 0) return report(dat.code);
-  } else context = dat.spaceContext(control);
-  void r3;
-  const code = dat.look(context, Number(BigInt.asIntN(32, address)), Number(BigInt.asIntN(32, address >> 32n)));
-  if (!code || code === program.PAGE_TRANSLATION) {
-    cpu.setGr(r1!, entryAddress(cpu) | (dat.protected ? 4n : 0n));
-    // A large frame has no page-table entry; its segment-table or region-table entry is given with condition code 1.
-    cpu.cc = dat.largeFrame ? 1 : 0;
-    return undefined;
+  const control = m4! === 4 ? dat.addressSpaceControl : m4!;
+  const context = control === ACCESS_REGISTER ? dat.accessRegisterContext(r2!) : dat.spaceContext(control);
+  let code = context < 0 ? dat.code : 0;
+  if (!code) {
+    permit(!dat.isRealSpace(context));
+    code = dat.look(context, Number(BigInt.asIntN(32, address)), Number(BigInt.asIntN(32, address >> 32n)), true);
   }
-  return report(code);
-
-  function report(what: number): void {
-    if (!told(what)) throw new ProgramInterruption(what);
-    cpu.setGr32(r1!, (0x8000_0000 | what) >>> 0);
-    cpu.cc = what === program.SEGMENT_TRANSLATION ? 2 : 3;
+  const ended = !code ? dat.largeFrame : dat.entryInvalid;
+  if (code && (context < 0 || !ended)) {
+    if (!told(code)) throw new ProgramInterruption(code);
+    cpu.setGr(r1!, BigInt(code));
+    cpu.cc = 3;
+  } else if (ended) {
+    cpu.setGr(r1!, entryAddress(cpu) | BigInt((dat.protected ? 4 : 0) | dat.entryLevel));
+    cpu.cc = 2;
+  } else {
+    cpu.setGr(r1!, (BigInt(dat.realHigh >>> 0) << 32n) | entryAddress(cpu));
+    cpu.cc = dat.protected ? 1 : 0;
   }
 }
 
@@ -366,9 +373,10 @@ export function movePage(cpu: Cpu, { r1, r2 }: Operands): void {
     cpu.cc = 0;
   } catch (fault) {
     const page = (fault as { code?: number }).code === program.PAGE_TRANSLATION;
-    if (!page || !(controls & 0x100)) {
+    if (!page) throw fault;
+    if (!(controls & 0x100)) {
       cpu.interruptions.store8(0xa2, (r1! << 4) | r2!);
-      throw fault;
+      throw (fault as AccessFault).inMovePage();
     }
     // The source is looked at first.
     cpu.cc = cpu.dat.lastStore ? 1 : 2;

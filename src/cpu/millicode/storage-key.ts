@@ -114,8 +114,8 @@ export function insertVirtualStorageKey(cpu: Cpu, { r1, r2 }: Operands): void {
     dat.fill(context, low, high, 0);
     throw dat.fault();
   }
-  if (dat.realHigh) throw new ProgramInterruption(ADDRESSING);
-  const frame = existing(cpu, dat.toAbsolute((dat.realLow & -FRAME) >>> 0));
+  const absolute = dat.found();
+  const frame = existing(cpu, absolute - (absolute & (FRAME - 1)));
   cpu.setGr32(r1!, ((cpu.gr32(r1!) & ~0xff) | (cpu.u8[keyAt(cpu, frame)]! & KEY_PROTECTION)) >>> 0);
 }
 
@@ -205,4 +205,31 @@ export function performFrameManagement(cpu: Cpu, { r1, r2 }: Operands): number |
     }
   }
   return undefined;
+}
+
+// EXTRACT AND SET STORAGE ATTRIBUTES: some of what M3 asks for.
+const SET_STABLE = 1;
+const SET_STABLE_IF_RESIDENT = 6;
+const SET_STABLE_NO_DAT = 7;
+/** Usage after each of them: 0 stable, 1 unused, 2 potentially volatile, 3 volatile. */
+const USAGE_AFTER = [0, 0, 1, 3, 2, 0, 0, 0];
+const ESSA_ENHANCEMENT = 147;
+
+/**
+ * EXTRACT AND SET STORAGE ATTRIBUTES: tells what a block, at an absolute address in R2, is used for, and what it was used for
+ * before into R1. All blocks are resident and stay so: what is unused or volatile is not taken away.
+ */
+export function setStorageAttributes(cpu: Cpu, { r1, r2, m3 }: Operands): void {
+  specify(m3! <= (cpu.environment.facilities.has(ESSA_ENHANCEMENT) ? SET_STABLE_NO_DAT : SET_STABLE_IF_RESIDENT));
+  const address = realAddress(cpu, r2!);
+  const at = cpu.layout.frameFlags + existing(cpu, address - (address % FRAME)) / FRAME;
+  const { u8 } = cpu;
+  const old = Atomics.load(u8, at);
+  cpu.setGr(r1!, BigInt(((old & state.FRAME_USAGE) << 1) | (old & state.FRAME_NO_DAT ? 0x20 : 0)));
+  if (m3 === 0) return;
+  const noDat = m3 === SET_STABLE_NO_DAT ? state.FRAME_NO_DAT : m3 === SET_STABLE ? 0 : old & state.FRAME_NO_DAT;
+  const attributes = (USAGE_AFTER[m3!]! << state.FRAME_USAGE_SHIFT) | noDat;
+  if ((old & state.FRAME_ATTRIBUTES) === attributes) return;
+  Atomics.and(u8, at, ~state.FRAME_ATTRIBUTES);
+  Atomics.or(u8, at, attributes);
 }
