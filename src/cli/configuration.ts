@@ -2,10 +2,13 @@
 
 import type { BackendOptions } from '../chardev/backends.ts';
 import { largestStorage } from '../cpu/state.ts';
-import { type Actions, ConfigurationError, type LogItem } from '../machine/control.ts';
+import { type Actions, ConfigurationError, type LogItem, watchdogActions } from '../machine/control.ts';
+import type { View } from '../machine/identity.ts';
+import type { Shape } from '../machine/topology.ts';
 import { type ChardevOptions, parseChardev, parseShortChardev } from './chardev-options.ts';
 import { parseLogItems } from './log.ts';
 import { type Given, located } from './options.ts';
+import { shapeOf } from './smp.ts';
 import { allowOnly, parseList, parseNumber, parseSize, parseSwitch, parseUuid, parseWord } from './values.ts';
 
 const MEBIBYTE = 0x100000;
@@ -18,6 +21,9 @@ export interface Configuration {
   memory: number;
   maxMemory: number;
   cpus: number;
+  shape: Shape;
+  view: View;
+  watchdog: boolean;
   cpuModel?: string;
   cpuFeatures: Map<string, boolean>;
   loadparm?: string;
@@ -61,7 +67,8 @@ const deviceKinds: Readonly<Record<string, 'ascii' | 'line'>> = { sclpconsole: '
 
 export function deviceHelp(driver?: string): string {
   if (driver === undefined)
-    return 'name "sclpconsole", desc "ASCII console"\nname "sclplmconsole", desc "line-mode console"\n';
+    return 'name "sclpconsole", desc "ASCII console"\nname "sclplmconsole", desc "line-mode console"\nname "diag288", desc "watchdog"\n';
+  if (driver === 'diag288') return '';
   if (!(driver in deviceKinds)) throw new ConfigurationError(`'${driver}' is not a valid device model name`);
   return `${driver} options:\n  chardev=<str>          - the character device behind it\n`;
 }
@@ -82,6 +89,9 @@ class Builder {
     memory: 128 * MEBIBYTE,
     maxMemory: 0,
     cpus: 1,
+    shape: { drawers: 1, books: 1, sockets: 1, cores: 1 },
+    view: 'kvm',
+    watchdog: false,
     cpuFeatures: new Map(),
     name: '',
     actions: { reboot: 'reset', shutdown: 'poweroff', panic: 'shutdown', watchdog: 'reset' },
@@ -201,6 +211,7 @@ class Builder {
         );
       }
       configuration.cpus = cpus;
+      configuration.shape = shapeOf(numbers, Math.max(cpus, numbers.get('maxcpus') ?? 0));
     });
     this.#each(['name'], value => {
       const values = parseList(value, 'guest');
@@ -229,6 +240,9 @@ class Builder {
         }
         configuration.loadparm = value.toUpperCase();
         break;
+      case 'sysinfo':
+        configuration.view = parseWord(value, key, ['kvm', 'lpar']);
+        break;
       case 'kernel':
       case 'initrd':
       case 'append':
@@ -245,6 +259,7 @@ class Builder {
   #rest(): void {
     const { configuration } = this;
     const { actions } = configuration;
+    configuration.watchdog = !this.#has('nodefaults');
     for (const { name } of this.#options) {
       if (name === 'no-reboot') actions.reboot = 'shutdown';
       if (name === 'no-shutdown') actions.shutdown = 'pause';
@@ -258,8 +273,10 @@ class Builder {
       actions.reboot = word('reboot', 'reset', 'shutdown') ?? actions.reboot;
       actions.shutdown = word('shutdown', 'poweroff', 'pause') ?? actions.shutdown;
       actions.panic = word('panic', 'pause', 'shutdown', 'exit-failure', 'none') ?? actions.panic;
-      actions.watchdog =
-        word('watchdog', 'reset', 'shutdown', 'poweroff', 'inject-nmi', 'pause', 'debug', 'none') ?? actions.watchdog;
+      actions.watchdog = word('watchdog', ...watchdogActions) ?? actions.watchdog;
+    });
+    this.#each(['watchdog-action'], value => {
+      actions.watchdog = parseWord(value, 'watchdog-action', watchdogActions);
     });
     this.#each(['d'], value => {
       configuration.log = new Set([...configuration.log, ...parseLogItems(value)]);
@@ -352,6 +369,13 @@ class Builder {
     this.#each(['device'], (value, given) => {
       const values = parseList(value, 'driver');
       const driver = values.get('driver')!;
+      if (driver === 'diag288') {
+        for (const key of values.keys()) {
+          if (key !== 'driver' && key !== 'id') throw new ConfigurationError(`Property '${driver}.${key}' not found`);
+        }
+        configuration.watchdog = true;
+        return;
+      }
       const kind = deviceKinds[driver];
       if (!kind) throw new ConfigurationError(`'${driver}' is not a valid device model name`);
       for (const key of values.keys()) {

@@ -1,7 +1,7 @@
 /** The command `lpar`. */
 
 import { ConfigurationError } from '../machine/control.ts';
-import { featureNames, modelNames } from '../machine/cpu-model.ts';
+import { cpuHelp } from '../machine/cpu-model.ts';
 import { createMachine } from '../machine/machine.ts';
 import type { Host } from '../platform/host.ts';
 import { nodeHost } from '../platform/node/host.ts';
@@ -46,9 +46,7 @@ function informationOf(options: readonly Given[]): string | undefined {
     if ((name === 'machine' || name === 'M') && asksFor) {
       return `Supported machines are:\n${machineName.padEnd(20)} IBM Z logical partition (default)\n`;
     }
-    if (name === 'cpu' && asksFor) {
-      return `Available CPUs:\n${modelNames.map(model => `${model}\n`).join('')}\nRecognized feature flags:\n${featureNames.join(' ')}\n`;
-    }
+    if (name === 'cpu' && asksFor) return cpuHelp();
     if (name === 'accel' && asksFor) return 'Accelerators supported in lpar:\ntcg\n';
     if (name === 'device') {
       const [driver, property] = value.split(',');

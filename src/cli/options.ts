@@ -20,11 +20,11 @@ const sections: readonly Section[] = [
     options: [
       {
         name: 'machine',
-        value: '[type=]NAME[,accel=tcg][,loadparm=TEXT]',
-        help: 'the machine; `-machine help` lists names',
+        value: '[type=]NAME[,accel=tcg][,loadparm=TEXT][,sysinfo=kvm|lpar]',
+        help: 'the machine; `-machine help` lists names; sysinfo says whether the guest sees itself under KVM (default) or in a logical partition',
       },
       { name: 'M', value: 'NAME', help: 'the same as -machine' },
-      { name: 'cpu', value: 'MODEL[,+FEATURE][,-FEATURE]', help: 'the CPU model; `-cpu help` lists them' },
+      { name: 'cpu', value: 'MODEL[,FEATURE=on|off]...', help: 'the CPU model; `-cpu help` lists them' },
       { name: 'accel', value: 'tcg', help: 'how the CPUs are carried out; tcg, which stands for emulation' },
       { name: 'smp', value: '[cpus=]N', help: 'the number of CPUs (default 1)' },
       {
@@ -84,6 +84,7 @@ const sections: readonly Section[] = [
         value: 'EVENT=ACTION[,...]',
         help: 'reboot=reset|shutdown, shutdown=poweroff|pause, panic=pause|shutdown|exit-failure|none, watchdog=reset|shutdown|poweroff|inject-nmi|pause|debug|none',
       },
+      { name: 'watchdog-action', value: 'ACTION', help: 'the same as -action watchdog=ACTION' },
       { name: 'pidfile', value: 'FILE', help: 'write the process id to the file' },
     ],
   },

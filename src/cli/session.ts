@@ -5,6 +5,7 @@ import type { Backend, Chardev } from '../chardev/chardev.ts';
 import { Mux } from '../chardev/mux.ts';
 import type { MachineConfiguration, MachineControl, Panic } from '../machine/control.ts';
 import { ConfigurationError } from '../machine/control.ts';
+import { cpuModel } from '../machine/cpu-model.ts';
 import { type Closable, type Host, HostError } from '../platform/host.ts';
 import type { ChardevOptions } from './chardev-options.ts';
 import { type Configuration, debuggerDevice } from './configuration.ts';
@@ -76,6 +77,9 @@ class Session {
     // A signal while waiting for a connection.
     if (opened !== undefined) return opened;
 
+    for (const warning of cpuModel(configuration.cpuModel, configuration.cpuFeatures, configuration.view).warnings) {
+      this.#host.complain(`lpar: warning: ${warning}\n`);
+    }
     const consoles = configuration.consoles.map(({ kind, chardev }) => ({ kind, chardev: this.#port(chardev, true) }));
     const monitors = configuration.monitors.map(({ chardev }) => this.#port(chardev, false));
     const machine = await makeMachine({
@@ -198,6 +202,9 @@ class Session {
     const { actions } = this.#configuration;
     machine.on('shutdown', () => {
       if (actions.shutdown === 'poweroff') this.#finish(0);
+    });
+    machine.on('watchdog', ({ action }) => {
+      if (action === 'debug') this.#host.complain('watchdog: timer fired\n');
     });
     machine.on('guest-panicked', panic => {
       this.#host.complain(panicText(panic));

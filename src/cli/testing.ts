@@ -4,6 +4,7 @@ import { Backend, type ChardevEvent } from '../chardev/chardev.ts';
 import { Registers } from '../cpu/registers.ts';
 import { planLayout } from '../cpu/state.ts';
 import type { Actions, CpuControl, MachineControl, MachineEvents, RunState } from '../machine/control.ts';
+import type { ControlProgram } from '../machine/diagnose.ts';
 import { Storage } from '../machine/storage.ts';
 import type { ByteStream, Host, StreamListener } from '../platform/host.ts';
 import { HostError } from '../platform/host.ts';
@@ -16,6 +17,7 @@ export class FakeMachine implements MachineControl {
   readonly storage: Storage;
   readonly cpus: CpuControl[];
   readonly actions: Actions = { reboot: 'reset', shutdown: 'poweroff', panic: 'shutdown', watchdog: 'reset' };
+  controlProgram: ControlProgram = {};
   /** What was asked of it. */
   readonly calls: string[] = [];
   breakpoints: ReadonlySet<bigint> = new Set();

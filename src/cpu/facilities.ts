@@ -20,6 +20,7 @@ export const facilities: readonly Facility[] = [
   { bit: 8, name: 'edat' },
   { bit: 9, name: 'srs' },
   { bit: 10, name: 'csske' },
+  { bit: 11, name: 'ctop' },
   { bit: 13, name: 'ipter' },
   { bit: 14, name: 'nonqks' },
   { bit: 16, name: 'etf2' },
@@ -49,11 +50,14 @@ export const facilities: readonly Facility[] = [
   { bit: 53, name: 'stfle53' },
   { bit: 58, name: 'minste2' },
   { bit: 66, name: 'rrbm' },
+  { bit: 74, name: 'sthyi' },
   { bit: 75, name: 'aefsi' },
   { bit: 78, name: 'edat2' },
   { bit: 130, name: 'iep' },
   { bit: 131, name: 'sea_esop2' },
+  { bit: 138, name: 'czam' },
   { bit: 145, name: 'irbm' },
+  { bit: 147, name: 'cmmnt' },
 ];
 
 /** STFLE bits of everything. */

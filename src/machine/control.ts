@@ -4,10 +4,21 @@
 
 import type { Chardev } from '../chardev/chardev.ts';
 import type { Registers } from '../cpu/registers.ts';
+import type { ControlProgram } from './diagnose.ts';
+import type { View } from './identity.ts';
 import type { Storage } from './storage.ts';
+import type { Shape } from './topology.ts';
 
 /** `shutdown`: the guest has ended and is kept for inspection; `debug`: stopped at a breakpoint or after a step. */
-export type RunState = 'prelaunch' | 'running' | 'paused' | 'debug' | 'shutdown' | 'guest-panicked' | 'internal-error';
+export type RunState =
+  | 'prelaunch'
+  | 'running'
+  | 'paused'
+  | 'debug'
+  | 'watchdog'
+  | 'shutdown'
+  | 'guest-panicked'
+  | 'internal-error';
 
 /**
  * What the machine does by itself when the guest reboots, ends or panics; the command line's `-action`. May change
@@ -17,8 +28,10 @@ export interface Actions {
   reboot: 'reset' | 'shutdown';
   shutdown: 'poweroff' | 'pause';
   panic: 'pause' | 'shutdown' | 'exit-failure' | 'none';
-  watchdog: 'reset' | 'shutdown' | 'poweroff' | 'inject-nmi' | 'pause' | 'debug' | 'none';
+  watchdog: (typeof watchdogActions)[number];
 }
+
+export const watchdogActions = ['reset', 'shutdown', 'poweroff', 'inject-nmi', 'pause', 'debug', 'none'] as const;
 
 export type PanicReason = 'disabled-wait' | 'extint-loop' | 'pgmint-loop' | 'opint-loop' | 'unknown';
 
@@ -45,6 +58,8 @@ export interface MachineEvents {
   'guest-panicked': Panic;
   /** A breakpoint was reached or a step is done: all CPUs are stopped, and the state is 'debug'. */
   debug: { readonly cpu: number };
+  /** The watchdog's time is over, and this is done about it. */
+  watchdog: { readonly action: Actions['watchdog'] };
   /** The guest was asked to end. */
   powerdown: undefined;
   /** The machine itself failed; the state is 'internal-error'. */
@@ -83,6 +98,8 @@ export interface MachineControl {
   examine<T>(work: () => T): Promise<T>;
   /** System reset and load, as at the start. The machine runs on if it ran. */
   reset(): Promise<void>;
+  /** What the system that runs has told of itself. */
+  readonly controlProgram: ControlProgram;
   /** Asks the guest to end (SCLP signal quiesce). */
   powerdown(): void;
   /** Ends the machine for good: stops the CPUs and lets go of what keeps the process alive. */
@@ -112,6 +129,11 @@ export interface MachineConfiguration {
   /** Bytes; at least `memory`. */
   readonly maxMemory: number;
   readonly cpus: number;
+  readonly shape: Shape;
+  /** Who the guest sees above it. */
+  readonly view: View;
+  /** There is a watchdog. */
+  readonly watchdog: boolean;
   /** As after `-cpu`; undefined for the default model. */
   readonly cpuModel?: string;
   /** Features switched on or off after the model. */

@@ -2,25 +2,33 @@
 
 import { forgetDecoded } from '../cpu/code-pages.ts';
 import { Cpu, type StopReason } from '../cpu/cpu.ts';
-import { type SystemInformation, standalone } from '../cpu/environment.ts';
+import { standalone } from '../cpu/environment.ts';
 import { instructions } from '../cpu/isa/index.ts';
 import type { Layout } from '../cpu/state.ts';
 import type { Port } from '../platform/threads.ts';
 import type { LogItem, PanicReason } from './control.ts';
-import type { CpuModel } from './cpu-model.ts';
-import { LoadParameters, type ResetRequest } from './diagnose.ts';
+import { bitsOf, type CpuModel } from './cpu-model.ts';
+import { CpuTable } from './cpu-table.ts';
+import { diagnoseFunctions, type ResetRequest } from './diagnose.ts';
 import { Doorbell } from './doorbell.ts';
+import { type Identity, systemInformation } from './identity.ts';
 import { Storage } from './storage.ts';
+import { ConfigurationTopology, type Shape } from './topology.ts';
 import { Tracer } from './trace.ts';
+import { Watchdog } from './watchdog.ts';
 
 /** What the thread is started with. */
 export interface CpuStart {
   readonly memory: WebAssembly.Memory;
   readonly layout: Layout;
   readonly number: number;
-  readonly name: string;
-  readonly uuid: Uint8Array | undefined;
+  readonly identity: Identity;
   readonly cpuModel: CpuModel;
+  readonly shape: Shape;
+  /** Highest address that storage may ever have, plus one. */
+  readonly storageLimit: number;
+  /** There is a watchdog. */
+  readonly watchdog: boolean;
 }
 
 /** Messages to the thread; it takes them only while the CPU stands still. */
@@ -43,24 +51,11 @@ const panics: Readonly<Record<string, PanicReason>> = { 'program-loop': 'pgmint-
 /** A disabled wait with these low bits of the address says that the system is done (PSW address X'...FFF'). */
 const QUIET_WAIT = 0xfffn;
 
-/** What STORE SYSTEM INFORMATION shows: a guest of KVM, as under QEMU, so that Linux chooses the same consoles. */
-function systemInformation({ name, uuid, layout }: CpuStart): SystemInformation {
-  const named = name || 'KVMguest';
-  return {
-    ...standalone.information,
-    controlProgram: 'KVM/Linux',
-    name: named.slice(0, 8),
-    longName: named,
-    uuid: uuid ?? new Uint8Array(16),
-    cpus: layout.cpus,
-  };
-}
-
 export function cpuThread(port: Port, start: CpuStart): void {
   const { memory, layout, number } = start;
   const storage = new Storage(memory, layout);
-  const { facilities, disabled } = start.cpuModel;
-  const rows = instructions.filter(({ facility }) => facility === 'z' || !disabled.has(facility));
+  const { facilities, announced, features } = start.cpuModel;
+  const rows = instructions.filter(({ facility }) => facility === 'z' || facilities.has(facility));
   const cpu = new Cpu(storage, number, rows);
   storage.onWrite((address, length) => forgetDecoded(memory, layout, address, length));
   const doorbell = new Doorbell(memory, layout);
@@ -69,11 +64,25 @@ export function cpuThread(port: Port, start: CpuStart): void {
     request = what;
     cpu.stopCpu();
   };
+  const table = new CpuTable(memory, layout);
+  const information = systemInformation(start.identity, start.cpuModel, table);
+  const functions = diagnoseFunctions({
+    memory,
+    layout,
+    view: start.identity.view,
+    information,
+    features,
+    storageLimit: start.storageLimit,
+    watchdog: start.watchdog ? new Watchdog(memory, layout, doorbell) : undefined,
+    reset: askForReset,
+  });
   cpu.environment = {
     ...standalone,
-    facilities,
-    information: systemInformation(start),
-    diagnose: new Map([...standalone.diagnose, [0x308, new LoadParameters().diagnose308(askForReset)]]),
+    facilities: announced,
+    functions: { plo: new Set(bitsOf(features, 'plo')), ptff: new Set(bitsOf(features, 'ptff')) },
+    information,
+    ...(features.has('ctop') && { topology: new ConfigurationTopology(memory, layout, table, start.shape) }),
+    diagnose: new Map([...standalone.diagnose, ...functions]),
     serviceCall: (command, address) => (doorbell.serviceCall(command, address) ? 0 : 2),
     unimplemented: what => post({ kind: 'log', item: 'unimp', text: `${what} is not implemented\n` }),
   };
@@ -101,7 +110,7 @@ export function cpuThread(port: Port, start: CpuStart): void {
     if (message.kind === 'run') reason = cpu.run();
     else {
       cpu.onInstruction?.();
-      cpu.single();
+      cpu.singleStep();
     }
     tracer.flush();
     post({ kind: 'stopped', reason: outcome(reason), request });

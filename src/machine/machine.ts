@@ -9,9 +9,10 @@ import { forgetDecoded } from '../cpu/code-pages.ts';
 import { clearConditions, raiseRestart, raiseServiceSignal, requestStop } from '../cpu/pending.ts';
 import { registerText } from '../cpu/register-text.ts';
 import { PSW_WAIT, Registers } from '../cpu/registers.ts';
-import { type ResetKind, resetCpu } from '../cpu/reset.ts';
-import { largestStorage, planLayout } from '../cpu/state.ts';
+import { type ResetKind, resetCpu, resetStorageAttributes } from '../cpu/reset.ts';
+import { CPU_OPERATING, CPU_STATE, largestStorage, planLayout } from '../cpu/state.ts';
 import { AsciiConsole } from '../devices/sclp/ascii-console.ts';
+import { ConfigurationManagement } from '../devices/sclp/configuration.ts';
 import { ControlProgramIdentification } from '../devices/sclp/identification.ts';
 import { LineConsole } from '../devices/sclp/line-console.ts';
 import { Quiesce } from '../devices/sclp/quiesce.ts';
@@ -29,11 +30,21 @@ import {
   type RunState,
 } from './control.ts';
 import { cpuModel } from './cpu-model.ts';
+import { CpuTable } from './cpu-table.ts';
 import type { CpuStart, FromCpu, ToCpu } from './cpu-thread.ts';
 import { CpuView } from './cpu-view.ts';
-import type { ResetRequest } from './diagnose.ts';
+import {
+  type ControlProgram,
+  type ResetRequest,
+  resetDiagnoses,
+  setIplParameters,
+  toldByDiagnose,
+} from './diagnose.ts';
 import { Doorbell } from './doorbell.ts';
+import { scpInformation } from './scp-information.ts';
 import { Storage } from './storage.ts';
+import { ConfigurationTopology, usualPlace } from './topology.ts';
+import { Watchdog, WatchdogTimer } from './watchdog.ts';
 
 const MEBIBYTE = 0x100000;
 /** PSW with which a kernel is entered: 64-bit addressing, everything disabled. */
@@ -44,7 +55,6 @@ const SHORT_ADDRESS = 0x7fff_ffffn;
 /** @throws ConfigurationError */
 export async function createMachine(configuration: MachineConfiguration, threads: ThreadHost): Promise<Machine> {
   const { memory, maxMemory, cpus, kernel, initrd, append } = configuration;
-  if (cpus !== 1) throw new ConfigurationError(`-smp ${cpus}: this machine has one CPU`);
   const limit = largestStorage(cpus);
   if (maxMemory > limit) {
     throw new ConfigurationError(
@@ -75,6 +85,12 @@ export class Machine implements MachineControl {
   readonly #plan: LoadPlan | undefined;
   readonly #sclp: Sclp;
   readonly #quiesce: Quiesce;
+  readonly #identification = new ControlProgramIdentification();
+  readonly #management: ConfigurationManagement;
+  /** The CPUs that there are. */
+  readonly table: CpuTable;
+  readonly #topology: ConfigurationTopology;
+  readonly #watchdog: WatchdogTimer;
   readonly #doorbell: Doorbell;
   readonly #cpuThreads: CpuThread[];
   readonly #ticker: Thread;
@@ -96,25 +112,33 @@ export class Machine implements MachineControl {
     this.storage.onWrite((address, length) => forgetDecoded(memory, layout, address, length));
     this.#doorbell = new Doorbell(memory, layout);
     startClock(memory, layout);
+    const model = cpuModel(configuration.cpuModel, configuration.cpuFeatures, configuration.view);
+    const { shape } = configuration;
+    this.table = new CpuTable(memory, layout);
+    for (let cpu = 0; cpu < configuration.cpus; cpu++) {
+      this.table.setPresence(cpu, 'configured');
+      this.table.setPlace(cpu, usualPlace(cpu, shape));
+    }
+    this.#topology = new ConfigurationTopology(memory, layout, this.table, shape);
+    this.#watchdog = new WatchdogTimer(new Watchdog(memory, layout, this.#doorbell), () => this.#watchdogExpired());
     const attention = (): void => this.#sclp.attention();
     this.#sclp = new Sclp(
       this.storage,
-      {
-        storageSize: configuration.memory,
-        cpus: configuration.cpus,
-        maximumCpus: configuration.cpus,
-        loadParameter: configuration.loadparm ?? '',
-        featureBytes: [],
-      },
+      scpInformation(memory, layout, model, this.table, configuration.loadparm ?? '', (cpu, on) =>
+        this.#configureCpu(cpu, on),
+      ),
       parameter => raiseServiceSignal(memory, layout, parameter),
       what => this.#log.write('unimp', `${what} is not implemented\n`),
     );
     this.#quiesce = new Quiesce(attention);
     this.#sclp.events.add(this.#quiesce);
-    this.#sclp.events.add(new ControlProgramIdentification());
+    this.#management = new ConfigurationManagement(attention);
+    this.#sclp.events.add(this.#management);
+    this.#sclp.events.add(this.#identification);
     for (const { kind, chardev } of configuration.consoles) this.#addConsole(kind, chardev, attention);
     this.#stopListening = this.#doorbell.listen(() => {
       try {
+        this.#watchdog.look();
         this.#answerServiceCall();
       } catch (error) {
         void this.failed(error);
@@ -123,9 +147,11 @@ export class Machine implements MachineControl {
     const start: Omit<CpuStart, 'number'> = {
       memory,
       layout,
-      name: configuration.name,
-      uuid: configuration.uuid,
-      cpuModel: cpuModel(configuration.cpuModel, configuration.cpuFeatures),
+      identity: { view: configuration.view, name: configuration.name, uuid: configuration.uuid },
+      cpuModel: model,
+      shape,
+      storageLimit: configuration.maxMemory,
+      watchdog: configuration.watchdog,
     };
     this.#cpuThreads = Array.from(
       { length: configuration.cpus },
@@ -154,6 +180,7 @@ export class Machine implements MachineControl {
   cont(): void {
     if (this.status === 'running') return;
     this.status = 'running';
+    this.#watchdog.run(true);
     this.#emit('resume', undefined);
     for (const thread of this.#cpuThreads) thread.run();
   }
@@ -164,6 +191,7 @@ export class Machine implements MachineControl {
 
   async #stopAs(state: RunState): Promise<void> {
     this.status = state;
+    this.#watchdog.run(false);
     await this.#halt();
     this.#emit('stop', { state });
   }
@@ -200,6 +228,7 @@ export class Machine implements MachineControl {
   async #reset(cause: 'guest-reset' | 'host', how: ResetRequest = 'load'): Promise<void> {
     const wasRunning = this.status === 'running';
     await this.#halt();
+    if (cause === 'host') setIplParameters(this.storage.memory, this.storage.layout, undefined);
     if (how === 'load') this.#resetAndLoad();
     else this.#resetAndLoadPsw(how);
     this.#emit('reset', { cause });
@@ -227,7 +256,11 @@ export class Machine implements MachineControl {
     const { memory, layout } = this.storage;
     this.#doorbell.reset();
     clearConditions(memory, layout);
+    resetStorageAttributes(memory, layout);
     this.#sclp.reset();
+    this.#watchdog.reset();
+    this.#topology.reset();
+    resetDiagnoses(memory, layout);
     for (const thread of this.#cpuThreads) {
       if (this.#log.has('cpu_reset')) {
         this.#log.write('cpu_reset', `CPU ${thread.number}\n${registerText(thread.registers, this.#log.has('fpu'))}`);
@@ -235,6 +268,8 @@ export class Machine implements MachineControl {
       resetCpu(memory, thread.registers, kind);
       thread.registersChanged();
     }
+    // The others wait for a signal.
+    this.#cpuThreads[0]!.registers.setField32(CPU_STATE, CPU_OPERATING);
   }
 
   powerdown(): void {
@@ -265,7 +300,8 @@ export class Machine implements MachineControl {
       case 'shutdown':
         return this.#end('guest-shutdown');
       case 'reset':
-        if (this.actions.reboot === 'shutdown') return this.#end('guest-reset');
+        // Resets that load nothing but a PSW are part of what a system does to itself.
+        if (this.actions.reboot === 'shutdown' && report.request === 'load') return this.#end('guest-reset');
         return this.#reset('guest-reset', report.request);
       case 'request':
         return;
@@ -274,7 +310,7 @@ export class Machine implements MachineControl {
     }
   }
 
-  async #end(cause: 'guest-shutdown' | 'guest-reset'): Promise<void> {
+  async #end(cause: MachineEvents['shutdown']['cause']): Promise<void> {
     await this.#stopAs('shutdown');
     this.#emit('shutdown', { cause });
   }
@@ -303,6 +339,48 @@ export class Machine implements MachineControl {
 
   log(item: FromCpu & { kind: 'log' }): void {
     this.#log.write(item.item, item.text);
+  }
+
+  #watchdogExpired(): void {
+    const { watchdog } = this.actions;
+    // The guest that is told begins anew.
+    if (!['debug', 'none', 'pause'].includes(watchdog)) this.#watchdog.reset();
+    this.#emit('watchdog', { action: watchdog });
+    switch (watchdog) {
+      case 'reset':
+        void (this.actions.reboot === 'shutdown' ? this.#end('guest-reset') : this.#reset('guest-reset'));
+        break;
+      case 'shutdown':
+        this.powerdown();
+        break;
+      case 'poweroff':
+        void this.#end('host');
+        break;
+      case 'pause':
+        void this.#stopAs('watchdog');
+        break;
+      case 'inject-nmi':
+        this.nmi(0);
+        break;
+    }
+  }
+
+  /** SCLP: a CPU goes into the configuration or out of it, where it must stand still. */
+  #configureCpu(cpu: number, on: boolean): 'done' | 'unchanged' | 'impossible' {
+    const presence = cpu < this.table.size ? this.table.presence(cpu) : 'reserved';
+    if (presence === 'reserved') return 'impossible';
+    if (presence === (on ? 'configured' : 'standby')) return 'unchanged';
+    if (!on && this.table.addresses('configured').length === 1) return 'impossible';
+    this.table.setPresence(cpu, on ? 'configured' : 'standby');
+    this.#topology.report();
+    return 'done';
+  }
+
+  /** What the system has told of itself. */
+  get controlProgram(): ControlProgram {
+    const { identification } = this.#identification;
+    const codes = toldByDiagnose(this.storage.memory, this.storage.layout);
+    return { ...(identification && { identification }), ...(codes && { codes }) };
   }
 
   // Devices

@@ -22,6 +22,7 @@ const SIGINT = 2;
 const SIGQUIT = 3;
 const SIGTRAP = 5;
 const SIGABRT = 6;
+const SIGALRM = 14;
 
 /** The signal that the debugger is told for each state in which a machine stands still. */
 const signals: Readonly<Record<RunState, number>> = {
@@ -29,6 +30,7 @@ const signals: Readonly<Record<RunState, number>> = {
   running: SIGTRAP,
   debug: SIGTRAP,
   paused: SIGINT,
+  watchdog: SIGALRM,
   shutdown: SIGQUIT,
   'guest-panicked': SIGABRT,
   'internal-error': SIGABRT,

@@ -5,11 +5,11 @@ import { instructionLength } from '../../cpu/isa/formats.ts';
 import { instructions } from '../../cpu/isa/index.ts';
 import { registerText } from '../../cpu/register-text.ts';
 import type { CpuControl, MachineControl } from '../../machine/control.ts';
-import { ConfigurationError } from '../../machine/control.ts';
+import { ConfigurationError, watchdogActions } from '../../machine/control.ts';
 import { HostError } from '../../platform/host.ts';
 import { version } from '../../version.ts';
 import { logHelp, parseLogItems, type TextLog } from '../log.ts';
-import { formatUuid } from '../values.ts';
+import { formatUuid, parseWord } from '../values.ts';
 import { dump, type Format, FormatReader, formatNumber, hex } from './dump.ts';
 import { CommandError, ExpressionReader } from './expression.ts';
 import { registerValue } from './register-names.ts';
@@ -89,6 +89,15 @@ const command = (
 const infoCommands: readonly Command[] = [
   command('chardev', '', '', 'show the character devices', ({ environment, print }) => {
     for (const { id, description } of environment.chardevs()) print(`${id}: filename=${description}\n`);
+  }),
+  command('control_program', '', '', 'show what the system that runs has told of itself', state => {
+    const { identification, codes } = state.environment.machine.controlProgram;
+    if (identification) {
+      const { systemType, systemName, sysplexName, systemLevel } = identification;
+      state.print(`system type: ${systemType}\nsystem name: ${systemName}\nsysplex name: ${sysplexName}\n`);
+      state.print(`system level: 0x${hex(systemLevel, 16)}\n`);
+    }
+    if (codes) state.print(`name code: ${codes.name}\nversion code: 0x${hex(codes.version, 14)}\n`);
   }),
   command('cpus', '', '', 'show the CPUs', ({ environment, print, cpu }) => {
     for (const { number } of environment.machine.cpus) {
@@ -229,6 +238,15 @@ const commands: readonly Command[] = [
   ),
   command('system_reset', '', '', 'reset the machine and load it again', ({ environment }) =>
     environment.machine.reset(),
+  ),
+  command(
+    'watchdog_action',
+    's',
+    'action',
+    'change what the watchdog does when its time is over',
+    ({ environment: { machine } }, action: string) => {
+      machine.actions.watchdog = parseWord(action, 'action', watchdogActions);
+    },
   ),
   command(
     'x',

@@ -6,6 +6,7 @@ import { binaryFloatingPoint } from './bfp.ts';
 import { branch } from './branch.ts';
 import { channelInstructions } from './channels.ts';
 import { compare } from './compare.ts';
+import { configurationInstructions } from './configuration.ts';
 import { controlInstructions } from './control.ts';
 import { decimal } from './decimal.ts';
 import { fps } from './fps.ts';
@@ -32,6 +33,7 @@ export const instructions: readonly Instruction[] = [
   ...hints,
   ...branch,
   ...controlInstructions,
+  ...configurationInstructions,
   ...accessRegisters,
   ...channelInstructions,
   ...linkageInstructions,

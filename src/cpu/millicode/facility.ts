@@ -33,8 +33,9 @@ export function storeFacilityListExtended(cpu: Cpu, operands: Operands): void {
 
 // STORE SYSTEM INFORMATION
 
-const VIRTUAL_MACHINE = 3;
+const TOPOLOGY = 15;
 
+/** A block of text in EBCDIC and binary numbers. */
 class Block {
   readonly bytes = new Uint8Array(4096);
   readonly #view = new DataView(this.bytes.buffer);
@@ -43,8 +44,8 @@ class Block {
     this.bytes.set(ebcdicText(text, length), at);
     return this;
   }
-  half(at: number, value: number): this {
-    this.#view.setUint16(at, value);
+  half(at: number, ...values: number[]): this {
+    for (const [n, value] of values.entries()) this.#view.setUint16(at + 2 * n, value);
     return this;
   }
   word(at: number, value: number): this {
@@ -57,10 +58,14 @@ class Block {
   }
 }
 
-/** Capability of the machine, in the units that the manual leaves open. */
-const CAPABILITY = 1000;
+/** Capability of a CPU, in units that the manual leaves open; and how much of it the partition has: all, in thousandths. */
+const CAPABILITY = 0x443a_fc29;
+const ALL = 1000;
+/** The partition's CPUs are its own. */
+const DEDICATED = 0x80;
+const UTF8 = 2;
 
-/** The system-information block, or undefined where there is none. */
+/** The system-information block of levels 1 to 3, or undefined where there is none. */
 function systemInformation(
   information: SystemInformation,
   level: number,
@@ -68,7 +73,9 @@ function systemInformation(
   selector2: number,
   cpuAddress: number,
 ): Uint8Array | undefined {
-  const { cpus } = information;
+  if (level > information.level) return undefined;
+  const { configured, standby, reserved } = information.cpus();
+  const counts = [configured + standby + reserved, configured, standby, reserved];
   const block = new Block();
   switch ((level << 16) | (selector1 << 8) | selector2) {
     case 0x10101:
@@ -83,24 +90,25 @@ function systemInformation(
       block.text(80, information.sequence, 16).text(96, information.plant, 4).half(102, cpuAddress);
       return block.bytes;
     case 0x10202:
-      block.word(32, CAPABILITY).half(36, cpus).half(38, cpus);
-      return block.bytes;
+      return block.word(32, CAPABILITY).half(36, ...counts).bytes;
     case 0x20201:
-      block
-        .text(80, information.sequence, 16)
-        .text(96, information.plant, 4)
-        .half(100, cpuAddress)
-        .half(102, cpuAddress);
+      block.text(80, information.sequence, 16).text(96, information.plant, 4).half(100, cpuAddress, cpuAddress);
       return block.bytes;
     case 0x20202:
-      // Partition number; shared CPUs.
-      block.half(32, 0).byte(35, 0).half(36, cpus).half(38, cpus).text(44, information.partition, 8);
-      block.word(52, CAPABILITY).half(74, cpus);
+      block
+        .half(32, information.partitionNumber)
+        .byte(35, DEDICATED)
+        .half(36, ...counts);
+      block.text(44, information.partition, 8).word(52, ALL).half(72, configured);
       return block.bytes;
     case 0x30202: {
       // One virtual machine; its long name in UTF-8.
-      block.byte(31, 1).half(36, cpus).half(38, cpus).text(44, information.name, 8).word(52, CAPABILITY);
-      block.text(56, information.controlProgram, 16).byte(75, 2);
+      block
+        .byte(31, 1)
+        .half(36, ...counts)
+        .text(44, information.name, 8)
+        .word(52, ALL);
+      block.text(56, information.controlProgram, 16).byte(75, UTF8);
       block.bytes.set(information.uuid, 80);
       block.bytes.set(new TextEncoder().encode(information.longName).subarray(0, 255), 2048);
       return block.bytes;
@@ -111,23 +119,30 @@ function systemInformation(
 }
 
 export function storeSystemInformation(cpu: Cpu, operands: Operands): void {
+  const { information, topology } = cpu.environment;
   const code = cpu.gr32(0);
   const selectors = cpu.gr32(1);
   const level = code >>> 28;
-  if (level > VIRTUAL_MACHINE) {
+  if (level > information.level && !(level === TOPOLOGY && topology)) {
     cpu.cc = 3;
     return;
   }
   specify((code & 0x0fff_ff00) === 0 && selectors >>> 16 === 0);
   if (level === 0) {
-    cpu.setGr32(0, (VIRTUAL_MACHINE << 28) >>> 0);
+    cpu.setGr32(0, (information.level << 28) >>> 0);
     cpu.cc = 0;
     return;
   }
   const address = operandAddress(cpu, operands);
   specify((address & 0xfffn) === 0n);
-  const { information } = cpu.environment;
-  const block = systemInformation(information, level, code & 0xff, selectors & 0xffff, cpu.number);
+  const selector1 = code & 0xff;
+  const selector2 = selectors & 0xffff;
+  const block =
+    level === TOPOLOGY
+      ? selector1 === 1
+        ? topology!.describe(selector2)
+        : undefined
+      : systemInformation(information, level, selector1, selector2, cpu.number);
   if (block) cpu.access.writeBytes(address, block, operands.b2!);
   cpu.cc = block ? 0 : 3;
 }

@@ -1,6 +1,6 @@
 /** The SCLP event facility: event buffers that the guest writes to and reads from the machine's event types. */
 
-import { EVENT_HEADER, HEADER_LENGTH, maskOf, Response, SCCB_MAXIMUM, type Sccb } from './sccb.ts';
+import { EVENT_ACCEPTED, EVENT_HEADER, HEADER_LENGTH, maskOf, Response, SCCB_MAXIMUM, type Sccb } from './sccb.ts';
 
 /** One kind of conversation: a console, the quiesce signal, ... */
 export interface EventSource {
@@ -61,12 +61,16 @@ export class EventFacility {
     if (sccb.functionCode !== 0) return Response.invalidFunction;
     const buffers = splitBuffers(sccb);
     if (!buffers) return Response.eventBufferSyntax;
+    let response: number = Response.normal;
     for (const buffer of buffers) {
-      const source = this.#sources.find(candidate => candidate.receives.includes(buffer[2]!));
-      const response = source?.write?.(buffer) ?? Response.invalidFunction;
-      if (response !== Response.normal) return response;
+      // What follows a buffer that is refused is not accepted either.
+      if (response !== Response.normal) buffer[3]! &= ~EVENT_ACCEPTED;
+      else {
+        const source = this.#sources.find(candidate => candidate.receives.includes(buffer[2]!));
+        response = source?.write?.(buffer) ?? Response.invalidFunction;
+      }
     }
-    return Response.normal;
+    return response;
   }
 
   readEventData(sccb: Sccb): number {

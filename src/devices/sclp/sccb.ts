@@ -24,10 +24,10 @@ export class Sccb {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly view: DataView<ArrayBuffer>;
 
-  /** @param bytes the block, as long as its length field says; grown to a page for commands that may lengthen it */
+  /** @param bytes the block, as long as its length field says; grown to a page for responses that are longer */
   constructor(bytes: Uint8Array) {
-    this.bytes = new Uint8Array(SCCB_MAXIMUM);
-    this.bytes.set(bytes.subarray(0, SCCB_MAXIMUM));
+    this.bytes = new Uint8Array(Math.max(bytes.length, SCCB_MAXIMUM));
+    this.bytes.set(bytes);
     this.view = new DataView(this.bytes.buffer);
   }
 

@@ -19,7 +19,22 @@ function setUp() {
   const storage = new Storage(memory, layout);
   const signals: number[] = [];
   const unimplemented: string[] = [];
-  const facts = { storageSize: 0x100000, cpus: 1, maximumCpus: 1, loadParameter: 'PROMPT', featureBytes: [] };
+  const facts = {
+    storageSize: 0x100000,
+    maximumCpus: 4,
+    extendedLength: false,
+    nesting: 0,
+    addressBits: 47,
+    hypervisorFacilities: 0x08000000,
+    configuration: new Uint8Array(19),
+    configuration2: new Uint8Array(4),
+    byte134: 0x80,
+    cpuFeatures: new Uint8Array(6),
+    loadParameter: () => 'PROMPT',
+    cpus: () => ({ configured: [0, 2], standby: [3] }),
+    configureCpu: (cpu: number, on: boolean) =>
+      (cpu > 3 ? 'impossible' : on === cpu < 3 ? 'unchanged' : 'done') as 'done',
+  };
   const sclp = new Sclp(
     storage,
     facts,
@@ -64,10 +79,33 @@ test('READ SCP INFO tells of storage, CPUs and the load parameter', () => {
   assert.equal(command(0x00020001, 4096), 0x0010);
   assert.equal(storage.read16(SCCB + 8), 1);
   assert.equal(storage.read8(SCCB + 10), 1);
-  assert.equal(storage.read16(SCCB + 16), 1);
+  assert.equal(storage.read16(SCCB + 16), 2);
+  assert.equal(storage.read16(SCCB + 18), 128);
+  assert.equal(storage.read8(SCCB + 128 + 16), 2);
+  assert.equal(storage.read8(SCCB + 99), 47);
+  assert.equal(storage.read16(SCCB + 120), 3);
   assert.equal(latin1(fromEbcdic(storage.read(SCCB + 24, 8))), 'PROMPT  ');
   assert.deepEqual(signals, [SCCB]);
   assert.equal(command(0x00020001, 100), 0x0300);
+});
+
+test('READ CPU INFO tells of configured CPUs, then of those in standby', () => {
+  const { storage, command } = setUp();
+  assert.equal(command(0x00010001, 4096), 0x0010);
+  assert.deepEqual(
+    [8, 10, 12, 14].map(at => storage.read16(SCCB + at)),
+    [2, 24, 1, 24 + 2 * 16],
+  );
+  assert.equal(storage.read8(SCCB + 24 + 2 * 16), 3);
+  // Room is wanted for as many CPUs as there may ever be.
+  assert.equal(command(0x00010001, 24 + 4 * 16 - 1), 0x0300);
+});
+
+test('CPUs are configured and deconfigured', () => {
+  const { command } = setUp();
+  assert.equal(command(0x00110301, 8), 0x0020);
+  assert.equal(command(0x00110001, 8), 0x0120);
+  assert.equal(command(0x00100901, 8), 0x0340);
 });
 
 test('a command that is not there is answered so, and named', () => {

@@ -12,13 +12,26 @@ import { HEADER_LENGTH, Response, Sccb } from './sccb.ts';
 /** What READ SCP INFO and READ CPU INFO tell of the machine. */
 export interface MachineFacts {
   readonly storageSize: number;
-  readonly cpus: number;
+  /** Addresses of CPUs are below it. */
   readonly maximumCpus: number;
-  readonly loadParameter: string;
-  /** Bytes of the response that announce CPU features: [offset, bits to set]. */
-  readonly featureBytes: readonly (readonly [offset: number, bits: number])[];
-  /** CPU features per CPU entry, six bytes. */
-  readonly cpuFeatures?: readonly number[];
+  /** Control blocks of these commands may be longer than a page (STFLE bit 140). */
+  readonly extendedLength: boolean;
+  /** Highest nesting of the configuration topology; 0: none is told. */
+  readonly nesting: number;
+  /** Bits of host addresses. */
+  readonly addressBits: number;
+  readonly hypervisorFacilities: number;
+  /** Bytes 80-98, 116-119 and 134 of the response. */
+  readonly configuration: Uint8Array;
+  readonly configuration2: Uint8Array;
+  readonly byte134: number;
+  /** Features in each CPU's entry, six bytes. */
+  readonly cpuFeatures: Uint8Array;
+  loadParameter(): string;
+  /** Addresses, in order. */
+  cpus(): { readonly configured: readonly number[]; readonly standby: readonly number[] };
+  /** Takes a CPU into the configuration or out of it. */
+  configureCpu(address: number, configured: boolean): 'done' | 'unchanged' | 'impossible';
 }
 
 /** Commands, with the byte that may carry an operand left out. */
@@ -26,17 +39,23 @@ const Command = {
   readCpuInfo: 0x00010001,
   readScpInfo: 0x00020001,
   readScpInfoForced: 0x00120001,
+  deconfigureCpu: 0x00100001,
+  configureCpu: 0x00110001,
   writeEventData: 0x00760005,
   readEventData: 0x00770005,
   writeEventMask: 0x00780005,
 } as const;
 const COMMAND_MASK = 0xffff00ff;
+/** Their blocks may be of extended length. */
+const informative: readonly number[] = [Command.readCpuInfo, Command.readScpInfo, Command.readScpInfoForced];
 
 const CPU_ENTRY = 16;
-/** CPU information can be read. */
-const HAS_CPU_INFO = 0x0800_0000_0000_0000n;
-const SCP_INFO_ENTRIES = 144;
-const CPU_INFO_ENTRIES = 24;
+/** CPU information can be read, and CPUs configured. */
+const HAS_CPU_INFO = 0x0c00_0000_0000_0000n;
+const SCP_INFO = 144;
+/** Where CPU entries begin when blocks are no longer than a page. */
+const SCP_INFO_ENTRIES = 128;
+const CPU_INFO = 24;
 
 export class Sclp {
   readonly events = new EventFacility();
@@ -75,72 +94,98 @@ export class Sclp {
     const length = Math.min(Math.max(this.#storage.read16(address), HEADER_LENGTH), this.#storage.size - address);
     const sccb = new Sccb(this.#storage.read(address, length));
     sccb.response = this.#execute(command, sccb, address);
-    this.#storage.write(
-      address,
-      sccb.bytes.subarray(0, Math.max(Math.min(sccb.length, this.#storage.size - address), length)),
-    );
+    this.#storage.write(address, sccb.bytes.subarray(0, Math.min(sccb.length, length)));
     this.#signal((address & ~7) | (this.events.pending ? 1 : 0));
   }
 
-  #execute(command: number, sccb: Sccb, address: number): number {
-    // Only READ CPU INFO and READ SCP INFO with an extended length may cross a page.
-    if ((address & 0xfff) + sccb.length > 4096) return Response.boundaryViolation;
-    switch ((command & COMMAND_MASK) >>> 0) {
+  #execute(word: number, sccb: Sccb, address: number): number {
+    const command = (word & COMMAND_MASK) >>> 0;
+    if (!(Object.values(Command) as number[]).includes(command)) {
+      this.#unimplemented(`SCLP command X'${(word >>> 0).toString(16).padStart(8, '0').toUpperCase()}'`);
+      return Response.invalidCommand;
+    }
+    const extended = this.#facts.extendedLength && informative.includes(command);
+    if (!extended && (address & 0xfff) + sccb.length > 4096) return Response.boundaryViolation;
+    switch (command) {
       case Command.readScpInfo:
       case Command.readScpInfoForced:
         return this.#readScpInfo(sccb);
       case Command.readCpuInfo:
         return this.#readCpuInfo(sccb);
+      case Command.configureCpu:
+      case Command.deconfigureCpu:
+        return configured[this.#facts.configureCpu((word >>> 8) & 0xff, command === Command.configureCpu)];
       case Command.writeEventMask:
         return this.events.writeEventMask(sccb);
       case Command.writeEventData:
         return this.events.writeEventData(sccb);
-      case Command.readEventData:
-        return this.events.readEventData(sccb);
       default:
-        this.#unimplemented(`SCLP command X'${(command >>> 0).toString(16).padStart(8, '0').toUpperCase()}'`);
-        return Response.invalidCommand;
+        return this.events.readEventData(sccb);
     }
   }
 
+  /** Whether the block has room for so many bytes and an entry for each CPU that there may be. */
+  #hasRoom(sccb: Sccb, fixed: number): boolean {
+    const { maximumCpus, extendedLength } = this.#facts;
+    const needed = fixed + maximumCpus * CPU_ENTRY;
+    if (sccb.length >= (extendedLength ? needed : Math.min(needed, 4096))) return true;
+    if (extendedLength && sccb.variableLength) sccb.length = needed;
+    return false;
+  }
+
   #readScpInfo(sccb: Sccb): number {
-    const { storageSize, cpus, maximumCpus, loadParameter, featureBytes } = this.#facts;
-    if (sccb.length < SCP_INFO_ENTRIES + cpus * CPU_ENTRY) return Response.insufficientLength;
+    if (!this.#hasRoom(sccb, SCP_INFO)) return Response.insufficientLength;
+    const { storageSize, maximumCpus, nesting, extendedLength, addressBits, hypervisorFacilities } = this.#facts;
+    const { configuration, configuration2, byte134 } = this.#facts;
     const { bytes, view } = sccb;
     bytes.fill(0, HEADER_LENGTH, sccb.length);
-    // Storage is counted in increments, of which there may be no more than 65535.
-    let increment = 1;
-    while (storageSize / 0x100000 / increment > 65535) increment *= 2;
-    view.setUint16(8, storageSize / 0x100000 / increment);
-    bytes[10] = increment;
-    view.setUint16(16, cpus);
-    view.setUint16(18, SCP_INFO_ENTRIES);
-    bytes.set(ebcdicText(loadParameter, 8), 24);
+    // Storage is counted in increments of one mebibyte.
+    const increments = storageSize / 0x100000;
+    if (increments < 0x10000) view.setUint16(8, increments);
+    else view.setBigUint64(104, BigInt(increments));
+    bytes[10] = 1;
+    bytes[15] = nesting;
+    const { configured } = this.#facts.cpus();
+    const entries = extendedLength ? SCP_INFO : SCP_INFO_ENTRIES;
+    view.setUint16(16, configured.length);
+    view.setUint16(18, entries);
+    bytes.set(ebcdicText(this.#facts.loadParameter(), 8), 24);
     view.setBigUint64(48, HAS_CPU_INFO);
+    bytes.set(configuration, 80);
+    bytes[99] = addressBits;
+    bytes.set(configuration2, 116);
     // The highest CPU address that there can be.
     view.setUint16(120, maximumCpus - 1);
-    for (const [offset, bits] of featureBytes) bytes[offset]! |= bits;
-    this.#cpuEntries(sccb, SCP_INFO_ENTRIES);
+    view.setUint32(124, hypervisorFacilities);
+    if (extendedLength) bytes[134] = byte134;
+    this.#cpuEntries(sccb, entries, configured);
     return Response.normalRead;
   }
 
   #readCpuInfo(sccb: Sccb): number {
-    const { cpus } = this.#facts;
-    if (sccb.length < CPU_INFO_ENTRIES + cpus * CPU_ENTRY) return Response.insufficientLength;
+    if (!this.#hasRoom(sccb, CPU_INFO)) return Response.insufficientLength;
+    const { configured, standby } = this.#facts.cpus();
     const { bytes, view } = sccb;
     bytes.fill(0, HEADER_LENGTH, sccb.length);
-    view.setUint16(8, cpus);
-    view.setUint16(10, CPU_INFO_ENTRIES);
-    view.setUint16(14, CPU_INFO_ENTRIES + cpus * CPU_ENTRY);
-    this.#cpuEntries(sccb, CPU_INFO_ENTRIES);
+    const behind = CPU_INFO + configured.length * CPU_ENTRY;
+    for (const [n, value] of [configured.length, CPU_INFO, standby.length, behind].entries()) {
+      view.setUint16(8 + 2 * n, value);
+    }
+    this.#cpuEntries(sccb, CPU_INFO, [...configured, ...standby]);
     return Response.normalRead;
   }
 
-  #cpuEntries(sccb: Sccb, at: number): void {
-    for (let n = 0; n < this.#facts.cpus; n++) {
+  #cpuEntries(sccb: Sccb, at: number, addresses: readonly number[]): void {
+    addresses.forEach((address, n) => {
       const entry = at + n * CPU_ENTRY;
-      sccb.bytes[entry] = n;
-      sccb.bytes.set(this.#facts.cpuFeatures ?? [], entry + 2);
-    }
+      sccb.bytes[entry] = address;
+      sccb.bytes.set(this.#facts.cpuFeatures, entry + 2);
+    });
   }
 }
+
+const configured = {
+  done: Response.normal,
+  unchanged: Response.noAction,
+  impossible: Response.equipmentCheck,
+} as const;
