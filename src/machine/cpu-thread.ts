@@ -4,7 +4,10 @@ import { forgetDecoded } from '../cpu/code-pages.ts';
 import { Cpu, type StopReason } from '../cpu/cpu.ts';
 import { standalone } from '../cpu/environment.ts';
 import { instructions } from '../cpu/isa/index.ts';
+import { raiseServiceSignal } from '../cpu/pending.ts';
 import type { Layout } from '../cpu/state.ts';
+import { Response } from '../devices/sclp/sccb.ts';
+import { commandName, refusal } from '../devices/sclp/sclp.ts';
 import type { Port } from '../platform/threads.ts';
 import type { LogItem, PanicReason } from './control.ts';
 import { bitsOf, type CpuModel } from './cpu-model.ts';
@@ -76,6 +79,11 @@ export function cpuThread(port: Port, start: CpuStart): void {
     watchdog: start.watchdog ? new Watchdog(memory, layout, doorbell) : undefined,
     reset: askForReset,
   });
+  const named = new Set<string>();
+  const unimplemented = (what: string): void => {
+    if (!named.has(what)) post({ kind: 'log', item: 'unimp', text: `${what} is not implemented\n` });
+    named.add(what);
+  };
   cpu.environment = {
     ...standalone,
     facilities: announced,
@@ -83,8 +91,17 @@ export function cpuThread(port: Port, start: CpuStart): void {
     information,
     ...(features.has('ctop') && { topology: new ConfigurationTopology(memory, layout, table, start.shape) }),
     diagnose: new Map([...standalone.diagnose, ...functions]),
-    serviceCall: (command, address) => (doorbell.serviceCall(command, address) ? 0 : 2),
-    unimplemented: what => post({ kind: 'log', item: 'unimp', text: `${what} is not implemented\n` }),
+    serviceCall: (command, address) => {
+      // What is refused at once need not go to another thread.
+      const refused = refusal(command, address, storage.read16(address), features.has('els'));
+      if (refused === undefined) return doorbell.serviceCall(command, address) ? 0 : 2;
+      if (doorbell.serviceBusy) return 2;
+      if (refused === Response.invalidCommand) unimplemented(commandName(command));
+      storage.write16(address + 6, refused);
+      raiseServiceSignal(memory, layout, address);
+      return 0;
+    },
+    unimplemented,
   };
   const post = (message: FromCpu): void => port.post(message);
   const tracer = new Tracer(cpu, (item, text) => post({ kind: 'log', item, text }));

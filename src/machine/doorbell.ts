@@ -29,6 +29,11 @@ export class Doorbell {
     return true;
   }
 
+  /** CPU side: a service call is being carried out. */
+  get serviceBusy(): boolean {
+    return Atomics.load(this.#words, this.#at(SERVICE_BUSY)) !== 0;
+  }
+
   ring(): void {
     Atomics.add(this.#words, this.#at(BELL), 1);
     Atomics.notify(this.#words, this.#at(BELL));

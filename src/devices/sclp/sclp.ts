@@ -57,6 +57,18 @@ const SCP_INFO = 144;
 const SCP_INFO_ENTRIES = 128;
 const CPU_INFO = 24;
 
+/** The response to a command that is refused for its code or its block's place and length; undefined: it is not. */
+export function refusal(word: number, address: number, length: number, extendedLength: boolean): number | undefined {
+  const command = (word & COMMAND_MASK) >>> 0;
+  if (!(Object.values(Command) as number[]).includes(command)) return Response.invalidCommand;
+  const extended = extendedLength && informative.includes(command);
+  return !extended && (address & 0xfff) + length > 4096 ? Response.boundaryViolation : undefined;
+}
+
+/** For messages. */
+export const commandName = (word: number): string =>
+  `SCLP command X'${(word >>> 0).toString(16).padStart(8, '0').toUpperCase()}'`;
+
 export class Sclp {
   readonly events = new EventFacility();
   readonly #storage: Storage;
@@ -99,13 +111,12 @@ export class Sclp {
   }
 
   #execute(word: number, sccb: Sccb, address: number): number {
-    const command = (word & COMMAND_MASK) >>> 0;
-    if (!(Object.values(Command) as number[]).includes(command)) {
-      this.#unimplemented(`SCLP command X'${(word >>> 0).toString(16).padStart(8, '0').toUpperCase()}'`);
-      return Response.invalidCommand;
+    const refused = refusal(word, address, sccb.length, this.#facts.extendedLength);
+    if (refused !== undefined) {
+      if (refused === Response.invalidCommand) this.#unimplemented(commandName(word));
+      return refused;
     }
-    const extended = this.#facts.extendedLength && informative.includes(command);
-    if (!extended && (address & 0xfff) + sccb.length > 4096) return Response.boundaryViolation;
+    const command = (word & COMMAND_MASK) >>> 0;
     switch (command) {
       case Command.readScpInfo:
       case Command.readScpInfoForced:
