@@ -156,6 +156,16 @@ export class Cpu extends Registers {
     i32[word + state.EXECUTING / 4] = 0;
   }
 
+  /** The TLB knows the page of the instruction address for fetching instructions. */
+  get knowsCode(): boolean {
+    const { i32 } = this;
+    const word = (this.base + state.PSW_ADDRESS) >>> 2;
+    const low = i32[word]!;
+    const context = i32[(this.base + state.FETCH_CONTEXT) >>> 2]! >>> 0;
+    const entry = (context + ((low >>> 12) & (state.TLB_ENTRIES - 1)) * state.TLB_ENTRY_SIZE) >>> 2;
+    return i32[entry + 4] === (low & ~0xfff) && i32[entry + 5] === i32[word + 1];
+  }
+
   /** Length of the instruction at an address; 0 where there is none. */
   #lengthAt(low: number, high: number): number {
     const { i32, layout } = this;

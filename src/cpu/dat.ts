@@ -104,6 +104,7 @@ export const KEY_PROTECTION = 0xf8;
 export const KEY_FETCH = 0x08;
 export const KEY_REFERENCE = 0x04;
 export const KEY_CHANGE = 0x02;
+const RECORD_STORE = KEY_REFERENCE | KEY_CHANGE;
 
 // Translation-exception identification.
 const TEID_FETCH = 0x800;
@@ -492,6 +493,12 @@ export class Translator {
     throw this.fault();
   }
 
+  /** Records that the frame at an absolute address is stored to. */
+  record(absolute: number): void {
+    const at = this.#keys + (absolute >>> 12);
+    if ((this.#u8[at]! & RECORD_STORE) !== RECORD_STORE) Atomics.or(this.#u8, at, RECORD_STORE);
+  }
+
   /**
    * Absolute address of a logical one, for an access within its page, after all checks; the TLB entry is made.
    * @param how ACCESS_STORE, ACCESS_INSTRUCTION, accessTo(space), withRegister(n)
@@ -538,7 +545,7 @@ export class Translator {
         }
       }
     }
-    const recorded = store ? KEY_REFERENCE | KEY_CHANGE : KEY_REFERENCE;
+    const recorded = store ? RECORD_STORE : KEY_REFERENCE;
     if ((key & recorded) !== recorded) Atomics.or(this.#u8, keyAt, recorded);
     // The entry. Stores may go in directly when the change bit is on and the frame holds no predecoded code.
     const page = low & ~0xfff;

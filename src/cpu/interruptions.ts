@@ -4,7 +4,7 @@
  */
 
 import type { Cpu } from './cpu.ts';
-import { AccessFault, KEY_CHANGE, KEY_REFERENCE } from './dat.ts';
+import { AccessFault } from './dat.ts';
 import type { PerEvents } from './per.ts';
 import * as program from './program.ts';
 import { nullifies, ProgramInterruption } from './program.ts';
@@ -57,8 +57,6 @@ const CR0_SERVICE_SIGNAL = 0x0200;
 const CR0_INTERRUPT_KEY = 0x0040;
 const CR14_CHANNEL_REPORT = 0x1000_0000;
 const AFP_REGISTER_CONTROL = 0x0004_0000;
-
-const KEY_RECORDED = KEY_REFERENCE | KEY_CHANGE;
 
 /** What a channel subsystem stores for an I/O interruption (PoP ch. 16). */
 export interface IoInterruption {
@@ -161,9 +159,8 @@ export class Interruptions {
 
   /** The first 512 bytes have been stored to behind the back of the code pages. */
   #changedLowcore(): void {
-    const { prefix, code, u8, layout } = this.#cpu;
-    const key = layout.keys + (prefix >>> 12);
-    if ((u8[key]! & KEY_RECORDED) !== KEY_RECORDED) Atomics.or(u8, key, KEY_RECORDED);
+    const { prefix, code, dat } = this.#cpu;
+    dat.record(prefix);
     if (code.isCode(prefix)) code.changed(prefix, 512);
   }
 

@@ -2,10 +2,10 @@
 
 import type { Cpu } from '../cpu.ts';
 import { RECORDED } from '../dat.ts';
-import { LEAVE, type Operands } from '../isa/insn.ts';
+import { LEAVE, type Millicode, type Operands, type Outcome } from '../isa/insn.ts';
 import { ADDRESSING, MONITOR_EVENT, ProgramInterruption } from '../program.ts';
 import * as state from '../state.ts';
-import { alignedAddress, crLow, operandAddress, specify } from './operands.ts';
+import { alignedAddress, crLow, forgotten, operandAddress, specify } from './operands.ts';
 
 // Control registers
 
@@ -91,86 +91,106 @@ export function storeCpuId(cpu: Cpu, operands: Operands): void {
 
 // Translation-lookaside buffers
 
-export function purgeTlb(cpu: Cpu): void {
+export function purgeTlb(cpu: Cpu): Outcome {
   cpu.tlb.purge();
+  return forgotten(cpu);
 }
 
 /** Nothing is kept of access-register translation. */
 export function purgeAlb(): void {}
 
-/** Sets bits of the low word of a table entry at a real address; gives the word as it was. */
-function setInEntry(cpu: Cpu, real: number, bits: number): number {
-  const absolute = cpu.dat.toAbsolute(real >>> 0);
+/** Index of the first byte of a table entry as a number of 64 bits. Tables have absolute addresses here, as in DAT. */
+function entryAt(cpu: Cpu, origin: bigint, index: number): number {
+  const absolute = Number(origin) + index * 8;
   if (!cpu.storage.contains(absolute, 8)) throw new ProgramInterruption(ADDRESSING);
-  return Atomics.or(cpu.i32, (cpu.layout.top - absolute - 8) >>> 2, bits);
+  return (cpu.layout.top - absolute - 8) / 8;
 }
 
-/** M4: only this CPU's TLB. */
-const LOCAL_CLEARING = 1;
+/** A table entry has been stored to. */
+function entryStored(cpu: Cpu, at: number): void {
+  const absolute = cpu.layout.top - at * 8 - 8;
+  cpu.access.stored(absolute, 8);
+  cpu.dat.record(absolute);
+}
+
+/** Sets bits of the low words of table entries: `more` beside the first, `last` the greatest index there is. */
+function invalidate(cpu: Cpu, origin: bigint, first: number, more: number, last: number, bits: number): void {
+  for (let n = 0; n <= more; n++) {
+    const at = entryAt(cpu, origin, (first + n) & last);
+    Atomics.or(cpu.i32, at * 2, bits);
+    entryStored(cpu, at);
+  }
+}
+
+/** M4, with the local-TLB-clearing facility: only this CPU's TLB. */
+const isLocal = (cpu: Cpu, m4: number): boolean => (m4 & 1) !== 0 && cpu.environment.facilities.has(LOCAL_TLB_CLEARING);
+const LOCAL_TLB_CLEARING = 51;
+const IPTE_RANGE = 13;
 const TABLE_INVALID = 0x20;
 const PAGE_INVALID = 0x400;
+const PAGE_TABLE = 0xffff_ffff_ffff_f800n;
+const OTHER_TABLE = 0xffff_ffff_ffff_f000n;
 
 /** INVALIDATE PAGE TABLE ENTRY: R1 page-table origin, R2 address, R3 how many more. */
-export function invalidatePage(cpu: Cpu, { r1, r2, r3, m4 }: Operands): void {
-  const origin = Number(cpu.gr(r1!) & 0xffff_f800n);
-  if (cpu.gr(r1!) >> 32n) throw new ProgramInterruption(ADDRESSING);
+export function invalidatePage(cpu: Cpu, { r1, r2, r3, m4 }: Operands): Outcome {
   const address = cpu.gr32(r2!);
   const first = (address >>> 12) & 0xff;
-  const more = r3 ? cpu.gr32(r3) & 0xff : 0;
+  const more = r3 && cpu.environment.facilities.has(IPTE_RANGE) ? cpu.gr32(r3) & 0xff : 0;
   specify(first + more <= 0xff);
-  for (let n = 0; n <= more; n++) setInEntry(cpu, origin + (first + n) * 8, PAGE_INVALID);
+  invalidate(cpu, cpu.gr(r1!) & PAGE_TABLE, first, more, 0xff, PAGE_INVALID);
   cpu.everywhere(
     tlb => {
       for (let n = 0; n <= more; n++) tlb.purgePage(address + n * 0x1000);
     },
-    (m4! & LOCAL_CLEARING) !== 0,
+    isLocal(cpu, m4!),
   );
+  return forgotten(cpu);
 }
 
 /** INVALIDATE DAT TABLE ENTRY: R1 table designation, R2 address and controls, R3 ASCE to clear by. */
-export function invalidateTable(cpu: Cpu, { r1, r2, r3, m4 }: Operands): void {
-  const local = (m4! & LOCAL_CLEARING) !== 0;
+export function invalidateTable(cpu: Cpu, { r1, r2, r3, m4 }: Operands): Outcome {
+  const local = isLocal(cpu, m4!);
   const control = cpu.gr32(r2!);
   specify((control & 0xff000) === 0);
   if (control & 0x800) {
     // Clearing by ASCE: origin and designation type count.
     const asce = [cpu.gr32(r3!) | 0, Number(BigInt.asIntN(32, cpu.gr(r3!) >> 32n))] as const;
     cpu.everywhere(tlb => tlb.purgeSpace(...asce, 0xffff_f00c | 0), local);
-    return;
+  } else {
+    const designation = cpu.gr(r1!);
+    const level = Number((designation >> 2n) & 3n);
+    const first = Number((cpu.gr(r2!) >> BigInt(20 + 11 * level)) & 0x7ffn);
+    invalidate(cpu, designation & OTHER_TABLE, first, control & 0x7ff, 0x7ff, TABLE_INVALID);
+    cpu.everywhere(tlb => tlb.purge(), local);
   }
-  const designation = cpu.gr(r1!);
-  const level = Number((designation >> 2n) & 3n);
-  const first = Number((cpu.gr(r2!) >> BigInt(20 + 11 * level)) & 0x7ffn);
-  const more = control & 0x7ff;
-  if (designation >> 32n) throw new ProgramInterruption(ADDRESSING);
-  const origin = Number(designation & 0xffff_f000n);
-  for (let n = 0; n <= more; n++) setInEntry(cpu, origin + ((first + n) & 0x7ff) * 8, TABLE_INVALID);
-  cpu.everywhere(tlb => tlb.purge(), local);
+  return forgotten(cpu);
 }
 
 /** COMPARE AND REPLACE DAT TABLE ENTRY: R1 pair expected and new, R2 pair designation and address. */
-export function compareAndReplaceTable(cpu: Cpu, { r1, r2, m4 }: Operands): void {
+export function compareAndReplaceTable(cpu: Cpu, { r1, r2, m4 }: Operands): Outcome {
   specify(((r1! | r2!) & 1) === 0);
   const designation = cpu.gr(r2!);
   const address = cpu.gr(r2! + 1);
   const type = Number((designation >> 2n) & 7n);
   // Types 4 to 7 are the segment table and the region tables from the third up; 0 is the page table.
   specify(type === 0 || type >= 4);
-  if (designation >> 32n) throw new ProgramInterruption(ADDRESSING);
-  const isPage = type === 0;
-  const origin = Number(designation & (isPage ? 0xffff_f800n : 0xffff_f000n));
-  const index = isPage ? Number((address >> 12n) & 0xffn) : Number((address >> BigInt(20 + 11 * (type & 3))) & 0x7ffn);
-  const absolute = cpu.dat.toAbsolute(origin + index * 8);
-  if (!cpu.storage.contains(absolute, 8)) throw new ProgramInterruption(ADDRESSING);
+  const index = type === 0 ? (address >> 12n) & 0xffn : (address >> BigInt(20 + 11 * (type & 3))) & 0x7ffn;
+  const at = entryAt(cpu, designation & (type === 0 ? PAGE_TABLE : OTHER_TABLE), Number(index));
   const expected = cpu.gr(r1!);
-  const found = Atomics.compareExchange(cpu.u64, (cpu.layout.top - absolute - 8) / 8, expected, cpu.gr(r1! + 1));
+  const found = Atomics.compareExchange(cpu.u64, at, expected, cpu.gr(r1! + 1));
   cpu.cc = found === expected ? 0 : 1;
-  if (found === expected) cpu.everywhere(tlb => tlb.purge(), (m4! & LOCAL_CLEARING) !== 0);
-  else cpu.setGr(r1!, found);
+  if (found !== expected) {
+    cpu.setGr(r1!, found);
+    return undefined;
+  }
+  entryStored(cpu, at);
+  if (type === 0) cpu.everywhere(tlb => tlb.purgePage(Number(address & 0xffff_ffffn)), isLocal(cpu, m4!));
+  else cpu.everywhere(tlb => tlb.purge(), isLocal(cpu, m4!));
+  return forgotten(cpu);
 }
 
 /** COMPARE AND SWAP AND PURGE; `wide`: the doubleword form. */
-function compareAndSwapAndPurge(cpu: Cpu, { r1, r2 }: Operands, wide: boolean): number | undefined {
+function compareAndSwapAndPurge(cpu: Cpu, { r1, r2 }: Operands, wide: boolean): Outcome {
   specify((r1! & 1) === 0);
   const control = cpu.gr32(r2!) & 3;
   const address = cpu.gr(r2!) & cpu.addressMask & (wide ? ~7n : ~3n);
@@ -190,14 +210,13 @@ function compareAndSwapAndPurge(cpu: Cpu, { r1, r2 }: Operands, wide: boolean): 
   }
   if (cpu.cc) return undefined;
   cpu.access.stored(absolute, wide ? 8 : 4);
-  if (control & 1) cpu.everywhere(tlb => tlb.purge());
-  return undefined;
+  if (!(control & 1)) return undefined;
+  cpu.everywhere(tlb => tlb.purge());
+  return forgotten(cpu);
 }
 
-export const compareAndSwapAndPurge32 = (cpu: Cpu, operands: Operands): number | undefined =>
-  compareAndSwapAndPurge(cpu, operands, false);
-export const compareAndSwapAndPurge64 = (cpu: Cpu, operands: Operands): number | undefined =>
-  compareAndSwapAndPurge(cpu, operands, true);
+export const compareAndSwapAndPurge32: Millicode = (cpu, operands) => compareAndSwapAndPurge(cpu, operands, false);
+export const compareAndSwapAndPurge64: Millicode = (cpu, operands) => compareAndSwapAndPurge(cpu, operands, true);
 
 // Calls
 

@@ -1,7 +1,7 @@
 /** Operands of control instructions in millicode. */
 
 import type { Cpu } from '../cpu.ts';
-import type { Operands } from '../isa/insn.ts';
+import { LEAVE, type Operands, type Outcome } from '../isa/insn.ts';
 import { PRIVILEGED_OPERATION, ProgramInterruption, SPECIAL_OPERATION, SPECIFICATION } from '../program.ts';
 import * as state from '../state.ts';
 
@@ -58,4 +58,14 @@ export const keyAllowed = (cpu: Cpu, key: number): boolean =>
 export function realAddress(cpu: Cpu, register: number): number {
   const address = cpu.gr(register) & cpu.addressMask;
   return address >> 32n ? Number.POSITIVE_INFINITY : Number(address);
+}
+
+/**
+ * After something was forgotten of what TLBs knew: goes on, by a new look at the tables and keys if the place of the next
+ * instruction was among it.
+ */
+export function forgotten(cpu: Cpu): Outcome {
+  if (cpu.knowsCode) return undefined;
+  cpu.advance();
+  return LEAVE;
 }

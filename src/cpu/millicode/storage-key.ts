@@ -2,11 +2,20 @@
 
 import type { Cpu } from '../cpu.ts';
 import { KEY_CHANGE, KEY_PROTECTION, KEY_REFERENCE } from '../dat.ts';
-import { LEAVE, type Operands } from '../isa/insn.ts';
+import { LEAVE, type Operands, type Outcome } from '../isa/insn.ts';
 import { ADDRESSING, ProgramInterruption } from '../program.ts';
 import { PSW_EA } from '../registers.ts';
 import * as state from '../state.ts';
-import { crLow, EXTRACTION_AUTHORITY, inProblemState, permit, privilege, realAddress, specify } from './operands.ts';
+import {
+  crLow,
+  EXTRACTION_AUTHORITY,
+  forgotten,
+  inProblemState,
+  permit,
+  privilege,
+  realAddress,
+  specify,
+} from './operands.ts';
 
 const SEGMENT = 0x10_0000;
 const REGION = 0x8000_0000;
@@ -15,6 +24,13 @@ const REGION = 0x8000_0000;
 const REFERENCE_BYPASS = 4;
 const CHANGE_BYPASS = 2;
 const MULTIPLE_BLOCK = 1;
+
+// STFLE bits.
+const ENHANCED_DAT = 8;
+const CONDITIONAL_SSKE = 10;
+const NONQUIESCING_KEY_SETTING = 14;
+const ENHANCED_DAT_2 = 78;
+const ESSA_ENHANCEMENT = 147;
 
 const FRAME = 4096;
 
@@ -67,13 +83,16 @@ function setBlockAddress(cpu: Cpu, register: number, address: number, kept = 0):
   else cpu.setGr32(register, low);
 }
 
-export function setStorageKey(cpu: Cpu, operands: Operands): void {
+/** The bypass controls, with the conditional-SSKE facility. */
+const bypassControls = (cpu: Cpu, control: number): number =>
+  cpu.environment.facilities.has(CONDITIONAL_SSKE) ? control & (REFERENCE_BYPASS | CHANGE_BYPASS) : 0;
+
+export function setStorageKey(cpu: Cpu, operands: Operands): Outcome {
   const { r1, r2 } = operands as Record<'r1' | 'r2', number>;
   const control = operands.m3!;
-  const key = cpu.gr32(r1) & 0xfe;
-  const bypass = control & (REFERENCE_BYPASS | CHANGE_BYPASS);
-  const change = conditionally(key, bypass);
-  if (control & MULTIPLE_BLOCK) {
+  const bypass = bypassControls(cpu, control);
+  const change = conditionally(cpu.gr32(r1) & 0xfe, bypass);
+  if (control & MULTIPLE_BLOCK && cpu.environment.facilities.has(ENHANCED_DAT)) {
     const address = realAddress(cpu, r2);
     const start = existing(cpu, address - (address % FRAME));
     const end = start - (start % SEGMENT) + SEGMENT;
@@ -82,7 +101,7 @@ export function setStorageKey(cpu: Cpu, operands: Operands): void {
     setBlockAddress(cpu, r2, end, FRAME - 1);
     // What the keys were is not told.
     if (bypass) cpu.cc = 3;
-    return;
+    return forgotten(cpu);
   }
   const frame = frameOf(cpu, r2);
   let old = 0;
@@ -91,9 +110,11 @@ export function setStorageKey(cpu: Cpu, operands: Operands): void {
     return change(found);
   });
   if (!bypass || change(old) !== old) cpu.per.keysSet(frame, FRAME);
-  if (!bypass) return;
-  cpu.cc = change(old) === old ? 0 : 1;
-  cpu.setGr32(r1, ((cpu.gr32(r1) & ~0xff00) | ((old & 0xfe) << 8)) >>> 0);
+  if (bypass) {
+    cpu.cc = change(old) === old ? 0 : 1;
+    cpu.setGr32(r1, ((cpu.gr32(r1) & ~0xff00) | ((old & 0xfe) << 8)) >>> 0);
+  }
+  return forgotten(cpu);
 }
 
 export function insertStorageKey(cpu: Cpu, { r1, r2 }: Operands): void {
@@ -120,17 +141,21 @@ export function insertVirtualStorageKey(cpu: Cpu, { r1, r2 }: Operands): void {
 }
 
 /** Condition code: reference and change bit as they were. */
-export function resetReferenceBit(cpu: Cpu, { r2 }: Operands): void {
+export function resetReferenceBit(cpu: Cpu, { r2 }: Operands): Outcome {
   changeKeys(cpu, frameOf(cpu, r2!), FRAME, key => {
     cpu.cc = (key >>> 1) & 3;
     return key & ~KEY_REFERENCE;
   });
+  return forgotten(cpu);
 }
 
 /** Sets blocks to zero that are there, by absolute address. */
 function clear(cpu: Cpu, start: number, length: number): void {
   cpu.storage.fill(start, length, 0);
-  for (let frame = start; frame < start + length; frame += FRAME) cpu.access.stored(frame, FRAME);
+  for (let frame = start; frame < start + length; frame += FRAME) {
+    cpu.access.stored(frame, FRAME);
+    cpu.dat.record(frame);
+  }
 }
 
 /** TEST BLOCK: every block is usable; it is cleared. */
@@ -160,8 +185,9 @@ function referenceBits(cpu: Cpu, register: number, reset: boolean): bigint {
   return bits;
 }
 
-export function resetReferenceBits(cpu: Cpu, { r1, r2 }: Operands): void {
+export function resetReferenceBits(cpu: Cpu, { r1, r2 }: Operands): Outcome {
   cpu.setGr(r1!, referenceBits(cpu, r2!, true));
+  return forgotten(cpu);
 }
 
 export function insertReferenceBits(cpu: Cpu, { r1, r2 }: Operands): void {
@@ -169,14 +195,16 @@ export function insertReferenceBits(cpu: Cpu, { r1, r2 }: Operands): void {
 }
 
 /** PERFORM FRAME MANAGEMENT FUNCTION: R1 the controls, R2 the frame's address. */
-export function performFrameManagement(cpu: Cpu, { r1, r2 }: Operands): number | undefined {
+export function performFrameManagement(cpu: Cpu, { r1, r2 }: Operands): Outcome {
+  const { facilities } = cpu.environment;
   const control = cpu.gr32(r1!);
-  specify((control & 0xfffc_0101) === 0);
+  specify((control & (facilities.has(NONQUIESCING_KEY_SETTING) ? 0xfffc_0101 : 0xfffc_0901)) === 0);
   const setsKey = (control & 0x2_0000) !== 0;
   const clears = (control & 0x1_0000) !== 0;
   const sizeCode = (control >>> 12) & 7;
-  specify(sizeCode <= 1 || (sizeCode === 2 && cpu.addressMask !== 0xff_ffffn));
-  const change = conditionally(control & 0xfe, (control >>> 8) & (REFERENCE_BYPASS | CHANGE_BYPASS));
+  const largest = facilities.has(ENHANCED_DAT_2) && cpu.addressMask !== 0xff_ffffn ? 2 : 1;
+  specify(sizeCode <= largest);
+  const change = conditionally(control & 0xfe, bypassControls(cpu, control >>> 8));
   const manage = (start: number, length: number): void => {
     if (clears) clear(cpu, start, length);
     if (!setsKey) return;
@@ -188,7 +216,7 @@ export function performFrameManagement(cpu: Cpu, { r1, r2 }: Operands): number |
   if (clears) cpu.dat.protectLow(address);
   if (sizeCode === 0) {
     manage(frameOf(cpu, r2!), FRAME);
-    return undefined;
+    return forgotten(cpu);
   }
   // Larger frames have absolute addresses. They are done from the block given, and a megabyte at a time may be interrupted.
   const size = sizeCode === 1 ? SEGMENT : REGION;
@@ -204,7 +232,7 @@ export function performFrameManagement(cpu: Cpu, { r1, r2 }: Operands): number |
       return LEAVE;
     }
   }
-  return undefined;
+  return forgotten(cpu);
 }
 
 // EXTRACT AND SET STORAGE ATTRIBUTES: some of what M3 asks for.
@@ -213,7 +241,6 @@ const SET_STABLE_IF_RESIDENT = 6;
 const SET_STABLE_NO_DAT = 7;
 /** Usage after each of them: 0 stable, 1 unused, 2 potentially volatile, 3 volatile. */
 const USAGE_AFTER = [0, 0, 1, 3, 2, 0, 0, 0];
-const ESSA_ENHANCEMENT = 147;
 
 /**
  * EXTRACT AND SET STORAGE ATTRIBUTES: tells what a block, at an absolute address in R2, is used for, and what it was used for
