@@ -31,6 +31,7 @@ import { instructionLength } from './isa/formats.ts';
 import { type Instruction, LEAVE } from './isa/insn.ts';
 import { invalidInstructions } from './isa/invalid.ts';
 import { carryOutOrder } from './orders.ts';
+import { raiseMalfunctionAlert } from './pending.ts';
 import { Per } from './per.ts';
 import * as program from './program.ts';
 import { ProgramInterruption } from './program.ts';
@@ -49,7 +50,7 @@ const programsOf = new WeakMap<readonly Instruction[], Map<string, Built>>();
  * Why `run` came back: asked to; the CPU is stopped; a breakpoint was reached; a wait PSW with all interruptions disabled; a program-new PSW that
  * is invalid, so that program interruptions would follow one another for ever.
  */
-export type StopReason = 'request' | 'stopped' | 'breakpoint' | 'disabled-wait' | 'program-loop';
+export type StopReason = 'request' | 'stopped' | 'breakpoint' | 'disabled-wait' | 'program-loop' | 'check-stop';
 
 /** PSW bits 6, 7, 13 (I/O, external, machine check) and 14 (wait), in the upper half. */
 const PSW_ENABLED_HIGH = 0x0304_0000;
@@ -534,6 +535,10 @@ export class Cpu extends Registers {
         interruptions.looping = false;
         return this.#halt('program-loop');
       }
+      if (this.field32(state.CPU_STATE) === state.CPU_CHECK_STOP) {
+        if (!this.#othersOperate()) return this.#halt('check-stop');
+        continue;
+      }
       if (!(i32[mask]! & PSW_WAIT_HIGH)) {
         if (i32[ownState] !== state.CPU_OPERATING) this.enterOperatingState();
         if (this.onInstruction) {
@@ -596,6 +601,16 @@ export class Cpu extends Registers {
     if (Atomics.exchange(this.i32, word, state.CPU_STOPPED) === state.CPU_STOPPED) return;
     this.timers.stop();
     if (!this.#othersOperate()) this.#stopped = true;
+  }
+
+  /** A machine check cannot be taken: only a reset leads out of this state. The other CPUs are told. */
+  enterCheckStop(): void {
+    const { memory } = this.storage;
+    Atomics.store(this.i32, (this.base + state.CPU_STATE) >>> 2, state.CPU_CHECK_STOP);
+    this.timers.stop();
+    for (let n = 0; n < this.layout.cpus; n++) {
+      if (n !== this.number) raiseMalfunctionAlert(memory, this.layout, n, this.number);
+    }
   }
 
   enterOperatingState(): void {

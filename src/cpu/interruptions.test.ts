@@ -109,6 +109,63 @@ test('machine checks, restart, and which comes first', () => {
   arrived(m, 'external');
 });
 
+test('machine checks that are pending together are indicated together, as far as their masks let them', () => {
+  const m = prepared('.short 0', PSW_MACHINE_CHECK);
+  m.storage.write64(news.machineCheck, STOP);
+  m.cr(14, 0x1600_0000n);
+  pending.raiseChannelReport(...parts(m.cpu));
+  pending.raiseWarning(...parts(m.cpu));
+  pending.raiseExternalDamage(...parts(m.cpu), 0x2000);
+  pending.raiseMachineCheck(...parts(m.cpu), 0, {
+    kind: 'recovery',
+    storage: { error: 'corrected', address: 0x12345n },
+  });
+  pending.raiseMachineCheck(...parts(m.cpu), 0, { kind: 'degradation' });
+  m.gr(7, 0x1122_3344_5566_7788n);
+  arrived(m, 'machineCheck');
+  assert.equal(m.hex(0xe8, 8), '05404fbd40330000');
+  assert.equal(m.storage.read32(0xf4), 0x2000);
+  assert.equal(m.storage.read64(0xf8), 0x12345n);
+  assert.equal(m.storage.read64(0x1280 + 8 * 7), 0x1122_3344_5566_7788n);
+  // Warning and recovery were masked off.
+  m.cr(14, 0xffff_ffffn);
+  m.cpu.setPsw(WIDE | PSW_MACHINE_CHECK, 0x400n);
+  arrived(m, 'machineCheck');
+  assert.equal(m.hex(0xe8, 8), '20800f1d40330000');
+});
+
+test('exigent machine checks: no subclass mask, storage error; check stop when they cannot be taken', () => {
+  const m = prepared('.short 0', PSW_MACHINE_CHECK);
+  m.cr(14, 0n);
+  const damage = {
+    kind: 'processing-damage',
+    storage: { error: 'uncorrected', address: 0x1000n },
+  } as const;
+  pending.raiseMachineCheck(...parts(m.cpu), 0, damage);
+  arrived(m, 'machineCheck');
+  assert.equal(m.hex(0xe8, 8), '40008f9d40330000');
+  const masked = prepared('loop: j loop');
+  pending.raiseMachineCheck(...parts(masked.cpu), 0, damage);
+  assert.equal(masked.cpu.run(), 'check-stop');
+  assert.equal(masked.cpu.field32(state.CPU_STATE), state.CPU_CHECK_STOP);
+});
+
+test('vector registers go to the extended save area', () => {
+  const m = prepared('.short 0', PSW_MACHINE_CHECK);
+  m.cpu.environment = { ...m.cpu.environment, facilities: new Set([129]) };
+  m.storage.write64(0x11b0, 0x4000n);
+  m.cpu.setField64(state.VR + 16 * 17 + 8, 0x0102_0304_0506_0708n);
+  pending.raiseChannelReport(...parts(m.cpu));
+  arrived(m, 'machineCheck');
+  assert.equal(m.hex(0xe8, 8), '00400f5d40330000');
+  assert.equal(m.hex(0x4000 + 16 * 17, 8), '0102030405060708');
+  m.storage.write64(0x11b0, 0n);
+  pending.raiseChannelReport(...parts(m.cpu));
+  m.cpu.setPsw(WIDE | PSW_MACHINE_CHECK, 0x400n);
+  arrived(m, 'machineCheck');
+  assert.equal(m.hex(0xe8, 8), '00400f1d40330000');
+});
+
 test('an enabled wait ends at the clock comparator', () => {
   const m = prepared(
     'stckf a\nlg %r1,a\nalgfi %r1,0x8000000\nstg %r1,a\nsckc a\nlpswe psw',

@@ -9,7 +9,7 @@ import type { PerEvents } from './per.ts';
 import * as program from './program.ts';
 import { nullifies, ProgramInterruption } from './program.ts';
 import * as state from './state.ts';
-import { storeRegisters } from './status.ts';
+import { storeRegisters, storeVectors } from './status.ts';
 
 // Assigned storage locations: real addresses.
 const EXTERNAL_PARAMETER = 0x80;
@@ -26,6 +26,8 @@ const SUBCHANNEL_ID = 0xb8;
 const IO_PARAMETER = 0xbc;
 const IO_IDENTIFICATION = 0xc0;
 const MACHINE_CHECK_CODE = 0xe8;
+const EXTERNAL_DAMAGE_CODE = 0xf4;
+const FAILING_STORAGE_ADDRESS = 0xf8;
 const BREAKING_EVENT = 0x110;
 /** Old PSWs; the new PSW of each kind is 0x80 further on. */
 const RESTART = 0x120;
@@ -55,7 +57,6 @@ const CR0_CLOCK_COMPARATOR = 0x0800;
 const CR0_CPU_TIMER = 0x0400;
 const CR0_SERVICE_SIGNAL = 0x0200;
 const CR0_INTERRUPT_KEY = 0x0040;
-const CR14_CHANNEL_REPORT = 0x1000_0000;
 const AFP_REGISTER_CONTROL = 0x0004_0000;
 
 /** What a channel subsystem stores for an I/O interruption (PoP ch. 16). */
@@ -66,6 +67,32 @@ export interface IoInterruption {
   /** I/O-interruption-identification word. */
   readonly identification: number;
 }
+
+/**
+ * Machine checks that the CPU may be kept from taking: the condition, the subclass mask in CR14 (0: none) and the bit of
+ * the machine-check-interruption code, upper half. Those of one CPU and floating ones.
+ */
+const OWN_MACHINE_CHECKS = [
+  [state.CONDITION_SYSTEM_DAMAGE, 0, 0x8000_0000],
+  [state.CONDITION_PROCESSING_DAMAGE, 0, 0x4000_0000],
+  [state.CONDITION_RECOVERY, 0x0800_0000, 0x2000_0000],
+  [state.CONDITION_DEGRADATION, 0x0400_0000, 0x0100_0000],
+] as const;
+const FLOATING_MACHINE_CHECKS = [
+  [state.FLOATING_EXTERNAL_DAMAGE, 0x0200_0000, 0x0400_0000],
+  [state.FLOATING_WARNING, 0x0100_0000, 0x0080_0000],
+  [state.FLOATING_CHANNEL_REPORT, 0x1000_0000, 0x0040_0000],
+] as const;
+const EXIGENT = state.CONDITION_SYSTEM_DAMAGE | state.CONDITION_PROCESSING_DAMAGE;
+// What is valid of what was stored: PSW, registers, logical storage, timers; and what only some machine checks have.
+const VALID_HIGH = 0x0000_0f1d;
+const VALID_LOW = 0x4033_0000;
+const VALID_FAILING_STORAGE = 0x80;
+const VALID_VECTORS = 0x40;
+const VALID_EXTERNAL_DAMAGE = 0x20;
+const VECTOR_FACILITY = 129;
+/** Real address of the designation of the machine-check extended save area. */
+const EXTENDED_SAVE_AREA = 0x11b0;
 
 /** PSW bits that decide which TLB contexts are in force: PER, DAT, key, address-space control. */
 const MAPPING = 0x44f0_c000;
@@ -233,7 +260,14 @@ export class Interruptions {
       const subclasses = (i32[this.#word + state.CR / 4]! >>> 10) & 3;
       this.#timerHeld = subclasses !== 0 && this.#cpu.timers.isDue(subclasses);
     }
-    if (mask & PSW_MACHINE_CHECK && floating && this.#takeMachineCheck(floating)) return true;
+    if (conditions & state.CONDITION_MACHINE_CHECKS || floating & state.FLOATING_MACHINE_CHECKS) {
+      if (mask & PSW_MACHINE_CHECK) {
+        if (this.#takeMachineCheck(conditions, floating)) return true;
+      } else if (conditions & EXIGENT) {
+        this.#cpu.enterCheckStop();
+        return false;
+      }
+    }
     if (mask & PSW_EXTERNAL && conditions | floating | Number(this.#timerHeld)) {
       if (this.#takeExternal(conditions, floating)) return true;
     }
@@ -253,13 +287,41 @@ export class Interruptions {
     return (Atomics.and(this.#i32, word, ~bit) & bit) !== 0;
   }
 
-  #takeMachineCheck(floating: number): boolean {
-    const enabled = this.#i32[this.#word + (state.CR + 8 * 14) / 4]! & CR14_CHANNEL_REPORT;
-    if (!(floating & state.FLOATING_CHANNEL_REPORT) || !enabled) return false;
-    if (!this.#clear(this.#machine + state.FLOATING / 4, state.FLOATING_CHANNEL_REPORT)) return false;
-    // Channel report pending; everything that was stored is valid.
-    storeRegisters(this.#cpu, this.#cpu.prefix);
-    this.store64(MACHINE_CHECK_CODE, 0x0040_0f1d, 0x403b_0000);
+  /** All machine checks that are pending and enabled are indicated together. */
+  #takeMachineCheck(conditions: number, floating: number): boolean {
+    const cpu = this.#cpu;
+    const word = this.#word;
+    const enabled = this.#i32[word + (state.CR + 8 * 14) / 4]!;
+    let high = 0;
+    for (const [condition, mask, code] of OWN_MACHINE_CHECKS) {
+      if (!(conditions & condition) || (mask && !(enabled & mask))) continue;
+      if (this.#clear(word + state.CONDITIONS / 4, condition)) high |= code;
+    }
+    const ofStorage = high !== 0;
+    let damage = 0;
+    for (const [condition, mask, code] of FLOATING_MACHINE_CHECKS) {
+      if (!(floating & condition) || !(enabled & mask)) continue;
+      if (!this.#clear(this.#machine + state.FLOATING / 4, condition)) continue;
+      high |= code;
+      if (condition !== state.FLOATING_EXTERNAL_DAMAGE) continue;
+      damage = Atomics.exchange(this.#i32, this.#machine + state.EXTERNAL_DAMAGE_CODE / 4, 0);
+    }
+    if (!high) return false;
+    high |= VALID_HIGH;
+    if (damage) {
+      this.store32(EXTERNAL_DAMAGE_CODE, damage);
+      high |= VALID_EXTERNAL_DAMAGE;
+    }
+    const error = ofStorage ? Atomics.exchange(this.#i32, word + state.STORAGE_ERROR / 4, 0) : 0;
+    if (error) {
+      const at = word + state.FAILING_STORAGE / 4;
+      this.store64(FAILING_STORAGE_ADDRESS, this.#i32[at + 1]!, this.#i32[at]!);
+      high |= error | VALID_FAILING_STORAGE;
+    }
+    storeRegisters(cpu, cpu.prefix);
+    const area = cpu.storage.read64(cpu.prefix + EXTENDED_SAVE_AREA);
+    if (cpu.environment.facilities.has(VECTOR_FACILITY) && storeVectors(cpu, area)) high |= VALID_VECTORS;
+    this.store64(MACHINE_CHECK_CODE, high, VALID_LOW);
     this.#swap(MACHINE_CHECK);
     return true;
   }

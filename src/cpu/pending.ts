@@ -94,6 +94,47 @@ export const raiseInterruptKey = (memory: WebAssembly.Memory, layout: state.Layo
 export const raiseChannelReport = (memory: WebAssembly.Memory, layout: state.Layout): void =>
   raiseFloating(memory, layout, state.FLOATING_CHANNEL_REPORT);
 
+/** A machine check of one CPU, and where in storage it was found, if there. */
+export interface MachineCheck {
+  /** The first two are exigent: a CPU that does not let them interrupt goes to the check-stop state. */
+  readonly kind: 'system-damage' | 'processing-damage' | 'recovery' | 'degradation';
+  readonly storage?: { readonly error: keyof typeof STORAGE_ERRORS; readonly address: bigint };
+}
+
+const MACHINE_CHECKS = {
+  'system-damage': state.CONDITION_SYSTEM_DAMAGE,
+  'processing-damage': state.CONDITION_PROCESSING_DAMAGE,
+  recovery: state.CONDITION_RECOVERY,
+  degradation: state.CONDITION_DEGRADATION,
+} as const;
+
+/** Bits 16-19 of the machine-check-interruption code, in its upper half. */
+const STORAGE_ERRORS = { uncorrected: 0x8000, corrected: 0x4000, key: 0x2000, degradation: 0x1000 } as const;
+
+export function raiseMachineCheck(
+  memory: WebAssembly.Memory,
+  layout: state.Layout,
+  cpu: number,
+  { kind, storage }: MachineCheck,
+): void {
+  const block = layout.cpuBase + cpu * state.CPU_STRIDE;
+  if (storage) {
+    Atomics.store(new BigUint64Array(memory.buffer), (block + state.FAILING_STORAGE) >>> 3, storage.address);
+    Atomics.or(words(memory), (block + state.STORAGE_ERROR) >>> 2, STORAGE_ERRORS[storage.error]);
+  }
+  raise(memory, layout, cpu, MACHINE_CHECKS[kind]);
+}
+
+/** The warning machine check: power or cooling will fail. */
+export const raiseWarning = (memory: WebAssembly.Memory, layout: state.Layout): void =>
+  raiseFloating(memory, layout, state.FLOATING_WARNING);
+
+/** External damage, with the bits of the external-damage code. */
+export function raiseExternalDamage(memory: WebAssembly.Memory, layout: state.Layout, code: number): void {
+  Atomics.or(words(memory), (layout.machine + state.EXTERNAL_DAMAGE_CODE) >>> 2, code);
+  raiseFloating(memory, layout, state.FLOATING_EXTERNAL_DAMAGE);
+}
+
 /** I/O interruptions are pending in these subclasses (bit 0x80 >> ISC), or no more. */
 export function setIoPending(
   memory: WebAssembly.Memory,
@@ -110,7 +151,7 @@ export function setIoPending(
 /** Forgets every condition, as a reset does: floating ones, and those of all CPUs. */
 export function clearConditions(memory: WebAssembly.Memory, layout: state.Layout): void {
   const i32 = words(memory);
-  for (const word of [state.FLOATING, state.SERVICE_PARAMETER, state.IO_PENDING]) {
+  for (const word of [state.FLOATING, state.SERVICE_PARAMETER, state.IO_PENDING, state.EXTERNAL_DAMAGE_CODE]) {
     Atomics.store(i32, (layout.machine + word) >>> 2, 0);
   }
   for (let cpu = 0; cpu < layout.cpus; cpu++) clearCpuConditions(memory, layout, cpu);
@@ -119,4 +160,5 @@ export function clearConditions(memory: WebAssembly.Memory, layout: state.Layout
 export function clearCpuConditions(memory: WebAssembly.Memory, layout: state.Layout, cpu: number): void {
   const block = layout.cpuBase + cpu * state.CPU_STRIDE;
   words(memory).fill(0, (block + state.CONDITIONS) >>> 2, (block + state.CLOCK_COMPARATOR) >>> 2);
+  words(memory)[(block + state.STORAGE_ERROR) >>> 2] = 0;
 }

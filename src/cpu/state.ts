@@ -101,6 +101,9 @@ export const ORDER = 0x30a0;
 export const ORDER_PARAMETER = 0x30a4;
 /** How many TLB contexts have ever been used: the first so many. */
 export const TLB_USED = 0x30a8;
+/** What goes with the machine checks of CONDITIONS: address and MACHINE_STORAGE_* bits of a storage error. */
+export const FAILING_STORAGE = 0x31e0;
+export const STORAGE_ERROR = 0x31e8;
 /** Tags of the TLB contexts, 16 bytes each: ASCE, controls, last use. */
 export const TLB_TAGS = 0x3200;
 /** First TLB context. */
@@ -110,6 +113,12 @@ export const CONDITION_EXTERNAL_CALL = 0x01;
 export const CONDITION_EMERGENCY_SIGNAL = 0x02;
 export const CONDITION_MALFUNCTION_ALERT = 0x04;
 export const CONDITION_RESTART = 0x08;
+// Machine checks of one CPU (PoP ch. 11). The first two are exigent.
+export const CONDITION_SYSTEM_DAMAGE = 0x0100;
+export const CONDITION_PROCESSING_DAMAGE = 0x0200;
+export const CONDITION_RECOVERY = 0x0400;
+export const CONDITION_DEGRADATION = 0x0800;
+export const CONDITION_MACHINE_CHECKS = 0x0f00;
 
 /** States of a CPU (PoP ch. 4). In a disabled wait it operates, but nothing will come of it. */
 export const CPU_OPERATING = 0;
@@ -161,6 +170,8 @@ export const CLOCK_ORIGIN = 0x20;
 export const EXECUTING_CPUS = 0x28;
 /** As TOD_EPOCH for the physical clock, which is never set. */
 export const PHYSICAL_EPOCH = 0x30;
+/** External-damage code of the pending FLOATING_EXTERNAL_DAMAGE. */
+export const EXTERNAL_DAMAGE_CODE = 0x80;
 /** Always 0: to sleep on. */
 export const NEVER = 0x2c;
 /** Address plus one of the CPU for which all others are at rest (exclusion.ts), or 0. */
@@ -172,6 +183,10 @@ export const FLOATING_SERVICE_SIGNAL = 0x01;
 export const FLOATING_INTERRUPT_KEY = 0x02;
 /** A channel report is pending: machine check. */
 export const FLOATING_CHANNEL_REPORT = 0x04;
+/** Power or cooling will fail soon, or external damage: machine checks. */
+export const FLOATING_WARNING = 0x08;
+export const FLOATING_EXTERNAL_DAMAGE = 0x10;
+export const FLOATING_MACHINE_CHECKS = 0x1c;
 
 /** A predecoded page: one record of eight bytes per halfword (engine/records.ts), then one that ends the page. */
 export const CODE_PAGE_SIZE = 2048 * 8 + 16;

@@ -3,6 +3,8 @@
 import type { Cpu } from './cpu.ts';
 import * as state from './state.ts';
 
+const GUARDED_STORAGE = 133;
+
 /**
  * Stores the registers where the architecture assigns them, 0x1200 to 0x1400 bytes behind an absolute address: the
  * prefix area, or absolute zero.
@@ -21,6 +23,30 @@ export function storeRegisters(cpu: Cpu, at: number): void {
   storage.write64(at + 0x1328, BigInt.asUintN(64, cpu.timers.cpuTimer));
   storage.write64(at + 0x1330, cpu.timers.clockComparator >> 8n);
   cpu.access.stored(at + 0x1200, 0x200);
+}
+
+/** Vector registers in a machine-check extended save area, and its sizes by the length characteristic of its designation. */
+const VECTOR_AREA = 0x200;
+const SMALLEST_AREA = 10;
+const LARGEST_AREA = 11;
+
+/**
+ * Stores the vector registers in the machine-check extended save area that a designation gives, where it is an absolute
+ * address and, with the guarded-storage facility, the logarithm of a length; false when there is none.
+ */
+export function storeVectors(cpu: Cpu, designation: bigint): boolean {
+  const { storage, environment } = cpu;
+  const hasLength = environment.facilities.has(GUARDED_STORAGE);
+  const logarithm = hasLength && designation & 0xfn ? Number(designation & 0xfn) : SMALLEST_AREA;
+  const at = Number(designation & ~((1n << BigInt(logarithm)) - 1n));
+  if (at === 0 || logarithm < SMALLEST_AREA || logarithm > LARGEST_AREA) return false;
+  if (!storage.contains(at, 1 << logarithm)) return false;
+  for (let n = 0; n < 32; n++) {
+    storage.write64(at + 16 * n, cpu.field64(state.VR + 16 * n + 8));
+    storage.write64(at + 16 * n + 8, cpu.field64(state.VR + 16 * n));
+  }
+  cpu.access.stored(at, VECTOR_AREA);
+  return true;
 }
 
 /** Everything that STORE STATUS stores. */

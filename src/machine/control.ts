@@ -70,8 +70,8 @@ export interface CpuControl {
   readonly number: number;
   /** To be read and changed only while the machine is stopped. */
   readonly registers: Registers;
-  /** `halted`: in the wait state. */
-  readonly state: 'operating' | 'stopped' | 'halted';
+  /** `halted`: in the wait state; `check-stop`: after a machine check that could not be taken. */
+  readonly state: 'operating' | 'stopped' | 'halted' | 'check-stop';
   /** Registers were changed from outside: what is derived from them must be found anew before the CPU goes on. */
   registersChanged(): void;
   /**

@@ -10,7 +10,7 @@ import { clearConditions, raiseRestart, raiseServiceSignal, requestStop } from '
 import { registerText } from '../cpu/register-text.ts';
 import { PSW_WAIT, Registers } from '../cpu/registers.ts';
 import { type ResetKind, resetCpu, resetStorageAttributes } from '../cpu/reset.ts';
-import { CPU_OPERATING, CPU_STATE, largestStorage, planLayout } from '../cpu/state.ts';
+import { CPU_CHECK_STOP, CPU_OPERATING, CPU_STATE, largestStorage, planLayout } from '../cpu/state.ts';
 import { AsciiConsole } from '../devices/sclp/ascii-console.ts';
 import { ConfigurationManagement } from '../devices/sclp/configuration.ts';
 import { ControlProgramIdentification } from '../devices/sclp/identification.ts';
@@ -489,7 +489,8 @@ class CpuThread implements CpuControl {
     return this.#thread.terminate();
   }
 
-  get state(): 'operating' | 'stopped' | 'halted' {
+  get state(): CpuControl['state'] {
+    if (this.registers.field32(CPU_STATE) === CPU_CHECK_STOP) return 'check-stop';
     if ((this.registers.pswMask & PSW_WAIT) !== 0n) return 'halted';
     return this.#running ? 'operating' : 'stopped';
   }
