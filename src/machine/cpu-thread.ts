@@ -58,7 +58,9 @@ export function cpuThread(port: Port, start: CpuStart): void {
   const { memory, layout, number } = start;
   const storage = new Storage(memory, layout);
   const { facilities, announced, features } = start.cpuModel;
-  const rows = instructions.filter(({ facility }) => facility === 'z' || facilities.has(facility));
+  const rows = instructions.filter(({ facility }) =>
+    typeof facility === 'number' ? facilities.has(facility) : facility === 'z' || features.has(facility),
+  );
   const cpu = new Cpu(storage, number, rows);
   storage.onWrite((address, length) => forgetDecoded(memory, layout, address, length));
   const doorbell = new Doorbell(memory, layout);

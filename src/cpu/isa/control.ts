@@ -236,7 +236,7 @@ export const controlInstructions: readonly Instruction[] = [
   insn('RRBM', 0xb9ae, RRE, 66, by(key.resetReferenceBits), privileged),
   insn('IRBM', 0xb9ac, RRE, 145, by(key.insertReferenceBits), privileged),
   insn('PFMF', 0xb9af, RRE, 8, by(key.performFrameManagement), privileged),
-  insn('ESSA', 0xb9ab, RRF_c, 'z', by(key.setStorageAttributes), privileged),
+  insn('ESSA', 0xb9ab, RRF_c, 'cmm', by(key.setStorageAttributes), privileged),
   insn('TPROT', 0xe501, SSE, 'z', by(space.testProtection), privileged),
   insn('TB', 0xb22c, RRE, 'z', by(key.testBlock), privileged),
 

@@ -249,8 +249,11 @@ export interface Instruction extends Conditions {
   /** One byte, two bytes, or one byte and a four-bit extension: 0x1a, 0xb904, 0xa79 for X'A7.9'. */
   readonly opcode: number;
   readonly format: Format;
-  /** STFLE bit of the facility that brings it, or 'z' for what every z/Architecture CPU has. */
-  readonly facility: number | 'z';
+  /**
+   * STFLE bit of the facility that brings it; 'z' for what every z/Architecture CPU has; the name of a feature of CPU
+   * models that no bit tells of.
+   */
+  readonly facility: number | 'z' | 'cmm';
   readonly semantics: Semantics;
 }
 
@@ -259,7 +262,7 @@ export const insn = (
   mnemonic: string,
   opcode: number,
   format: Format,
-  facility: number | 'z',
+  facility: Instruction['facility'],
   semantics: Semantics,
   conditions: Conditions = {},
 ): Instruction => ({ mnemonic, opcode, format, facility, semantics, ...conditions });
