@@ -54,7 +54,7 @@ test('models grow from generation to generation', () => {
 });
 
 test('each instruction is of a facility that can be announced', () => {
-  const missing = instructions.filter(({ facility }) => facility !== 'z' && !announced.has(facility));
+  const missing = instructions.filter(({ facility }) => typeof facility === 'number' && !announced.has(facility));
   assert.deepEqual(
     missing.map(({ mnemonic }) => mnemonic),
     [],
