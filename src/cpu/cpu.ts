@@ -8,7 +8,7 @@ import type { Storage } from '../machine/storage.ts';
 import { LogicalAccess } from './access.ts';
 import { Timers } from './clock.ts';
 import { CodePages } from './code-pages.ts';
-import { AccessFault, Translator, withRegister } from './dat.ts';
+import { AccessFault, again, Translator, withRegister } from './dat.ts';
 import { type Handler, handlersOf } from './engine/handlers.ts';
 import { buildInterpreter, type MillicodeCall } from './engine/interpreter.ts';
 import {
@@ -17,6 +17,7 @@ import {
   ACCESS_INTERLOCKED,
   ACCESS_SIZE_SHIFT,
   ACCESS_STORE,
+  ACCESS_WIDE,
   EXIT_BREAKPOINT,
   EXIT_FUEL,
   EXIT_PROGRAM,
@@ -52,13 +53,15 @@ const programsOf = new WeakMap<readonly Instruction[], Map<string, Built>>();
  */
 export type StopReason = 'request' | 'stopped' | 'breakpoint' | 'disabled-wait' | 'program-loop' | 'check-stop';
 
+/** Milliseconds for which a CPU leaves the host's to others. */
+const SLICE = 0.02;
+/** How often a CPU becomes the sole storer of the same frame. */
+const SOLE_STORER_TIMES = 32;
+
 /** PSW bits 6, 7, 13 (I/O, external, machine check) and 14 (wait), in the upper half. */
 const PSW_ENABLED_HIGH = 0x0304_0000;
 const PSW_WAIT_HIGH = 0x0002_0000;
 const PSW_EXTERNAL_HIGH = 0x0100_0000;
-
-/** Not an exception: the instruction is to be executed once more, while all other CPUs are at rest. */
-export const again = new AccessFault(0, 0, 0, 0, false);
 
 export class Cpu extends Registers {
   readonly storage: Storage;
@@ -182,7 +185,7 @@ export class Cpu extends Registers {
   /** Import `miss` of the interpreter: host address of an operand, or 0 when a program interruption is pending. */
   #miss(low: number, high: number, kind: number): number {
     const size = (kind >>> ACCESS_SIZE_SHIFT) & 0xffff;
-    const store = (kind & (ACCESS_STORE | ACCESS_INTERLOCKED)) !== 0;
+    const store = (kind & (ACCESS_STORE | ACCESS_INTERLOCKED | ACCESS_WIDE)) !== 0;
     const register = (kind >>> ACCESS_AR_SHIFT) - 1;
     const { dat } = this;
     const context = dat.contextOf((kind & ACCESS_INSTRUCTION) !== 0, register);
@@ -193,6 +196,10 @@ export class Cpu extends Registers {
     const absolute = dat.fill(context, low, high, how);
     if (absolute < 0) return this.#faulted();
     if (dat.recorded) this.per.accessed(low, high, size, how);
+    if (kind & ACCESS_WIDE) {
+      if (!this.exclusion.isAlone) return this.#faulted(again);
+      this.#becomeSoleStorer(absolute >>> 12);
+    }
     if (store && this.code.isCode(absolute - (absolute & 0xfff))) {
       if (!(kind & ACCESS_INTERLOCKED)) return this.#bounceTo(store, [absolute], [size]);
       // Nobody may read the instruction between the update and what follows from it.
@@ -201,6 +208,20 @@ export class Cpu extends Registers {
     }
     return this.#host(absolute);
   }
+
+  /**
+   * From now on only this CPU may store into a frame, so that its accesses to sixteen bytes there are as one. Not
+   * where CPUs take that from each other often: it costs more than being alone for the instruction.
+   */
+  #becomeSoleStorer(frame: number): void {
+    const { soleStorer } = this.layout;
+    const times = this.#soleStorerTimes.get(frame) ?? 0;
+    if (this.layout.cpus === 1 || times >= SOLE_STORER_TIMES) return;
+    this.#soleStorerTimes.set(frame, times + 1);
+    this.everywhere(tlb => tlb === this.tlb || tlb.forgetStores(frame * 4096, this.layout.top));
+    this.u8[soleStorer + frame] = this.number + 1;
+  }
+  readonly #soleStorerTimes = new Map<number, number>();
 
   /** Leaves the translator's exception for `run` to deliver; gives what `miss` answers then. */
   #faulted(fault = this.dat.fault()): 0 {
@@ -368,7 +389,7 @@ export class Cpu extends Registers {
   // What all CPUs have to forget
 
   /** All CPUs, or this one only, forget something that they know of storage. */
-  everywhere(forget: (tlb: Tlb) => void, local = false): void {
+  everywhere(forget: (tlb: Tlb) => unknown, local = false): void {
     if (local) forget(this.tlb);
     else this.exclusion.alone(() => this.#tlbs.forEach(forget));
   }
@@ -635,6 +656,14 @@ export class Cpu extends Registers {
     carryOutOrder(this, order - 1, this.field32(state.ORDER_PARAMETER) >>> 0);
     Atomics.store(this.i32, word, 0);
     Atomics.notify(this.i32, word);
+  }
+
+  /** Software waits for another CPU, which may wait for the host's. */
+  yieldSlice(): void {
+    if (this.layout.cpus === 1) return;
+    this.exclusion.end();
+    Atomics.wait(this.i32, (this.layout.machine + state.NEVER) >>> 2, 0, SLICE);
+    this.exclusion.begin();
   }
 
   /** Until somebody asks for something. */

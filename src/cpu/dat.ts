@@ -58,6 +58,9 @@ export class AccessFault {
   }
 }
 
+/** Not an exception: the instruction is to be executed once more, while all other CPUs are at rest. */
+export const again = new AccessFault(0, 0, 0, 0, false);
+
 // Address spaces by the address-space control, PSW bits 16-17.
 export const PRIMARY = 0;
 export const ACCESS_REGISTER = 1;
@@ -124,6 +127,7 @@ export class Translator {
   readonly #size: number;
   readonly #keys: number;
   readonly #frameFlags: number;
+  readonly #soleStorer: number;
 
   // The last exception.
   code = 0;
@@ -160,11 +164,14 @@ export class Translator {
     this.#size = cpu.layout.storageSize;
     this.#keys = cpu.layout.keys;
     this.#frameFlags = cpu.layout.frameFlags;
+    this.#soleStorer = cpu.layout.soleStorer;
   }
 
   /** The last exception as an object. */
   fault(): AccessFault {
-    return new AccessFault(this.code, this.teidHigh, this.teidLow, this.accessId, this.fetching);
+    return this.code === 0
+      ? again
+      : new AccessFault(this.code, this.teidHigh, this.teidLow, this.accessId, this.fetching);
   }
 
   // Which TLB context
@@ -545,6 +552,12 @@ export class Translator {
         }
       }
     }
+    let others = this.#isForOthers(frame);
+    if (store && others) {
+      if (!this.#cpu.exclusion.isAlone) return this.#report(0, 0, 0, 0, false);
+      this.#u8[this.#soleStorer + frame] = 0;
+      others = false;
+    }
     const recorded = store ? RECORD_STORE : KEY_REFERENCE;
     if ((key & recorded) !== recorded) Atomics.or(this.#u8, keyAt, recorded);
     // The entry. Stores may go in directly when the change bit is on and the frame holds no predecoded code.
@@ -564,11 +577,18 @@ export class Translator {
       i32[entry + 1] = high;
     }
     const flags = this.#frameFlags + frame;
-    if (writable && (store || key & KEY_CHANGE) && !(this.#u8[flags]! & state.FRAME_CODE)) {
+    if (writable && !others && (store || key & KEY_CHANGE) && !(this.#u8[flags]! & state.FRAME_CODE)) {
       i32[entry + 2] = partial ? page | state.TLB_PARTIAL : page;
       i32[entry + 3] = high;
     }
     return absolute;
+  }
+
+  /** Another CPU is the only one that may store into the frame. */
+  #isForOthers(frame: number): boolean {
+    if (this.#cpu.layout.cpus === 1) return false;
+    const storer = this.#u8[this.#soleStorer + frame]!;
+    return storer !== 0 && storer !== this.#cpu.number + 1;
   }
 
   /** As `fill` for the instruction at this address, with its code page; -1 after an exception. */

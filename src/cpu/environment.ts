@@ -84,10 +84,10 @@ export const standalone: Environment = {
     cpus: () => ({ configured: 1, standby: 0, reserved: 0 }),
   },
   channels: noChannels,
-  // Time slices are the host's: to give one up is to go on.
+  // The end of a time slice, and that in favour of a certain CPU.
   diagnose: new Map([
-    [0x44, () => undefined],
-    [0x9c, () => undefined],
+    [0x44, cpu => cpu.yieldSlice()],
+    [0x9c, cpu => cpu.yieldSlice()],
   ]),
   serviceCall: () => 3,
   unimplemented: () => {},

@@ -25,6 +25,7 @@ import {
   ACCESS_INTERLOCKED,
   ACCESS_SIZE_SHIFT,
   ACCESS_STORE,
+  ACCESS_WIDE,
   EXIT_LEFT,
 } from './protocol.ts';
 import { RECORD_SIZE, type RecordField, readField, readField64, recordLayout } from './records.ts';
@@ -82,6 +83,14 @@ class ProbedPlace implements Place {
   store64 = (value: I64, offset: Offset = 0): void => this.write(storeOp.i64, 8, offset, value);
   storeF32 = (value: F32, offset: Offset = 0): void => this.write(storeOp.f32, 4, offset, value);
   storeF64 = (value: F64, offset: Offset = 0): void => this.write(storeOp.f64, 8, offset, value);
+
+  /** Hosts carry out aligned accesses of sixteen bytes as one. */
+  loadPair = (): readonly [I64, I64] => {
+    const { f } = this.i;
+    const both = f.evaluate(x.load('v128', loadOp.v128, ...this.at(16, 0)));
+    return [f.evaluate(x.v128.lane64(both, 1)), f.evaluate(x.v128.lane64(both, 0))];
+  };
+  storePair = (left: I64, right: I64): void => this.write(storeOp.v128, 16, 0, x.v128.fromLanes(right, left));
 
   private atomic<T extends 'i32' | 'i64'>(type: T, opcode: number, log2: number, ...operands: Expr<T>[]): Expr<T> {
     this.i.changes();
@@ -374,7 +383,7 @@ export class InterpretedInsn implements Insn {
     const { va } = address;
     let kind: I32 = i32.or(
       i32.shl(size, ACCESS_SIZE_SHIFT),
-      { fetch: ACCESS_FETCH, store: ACCESS_STORE, interlocked: ACCESS_INTERLOCKED }[access] |
+      { fetch: ACCESS_FETCH, store: ACCESS_STORE, interlocked: ACCESS_INTERLOCKED, wide: ACCESS_WIDE }[access] |
         (instruction ? ACCESS_INSTRUCTION : 0),
     );
     const slow = (): void => {
@@ -382,15 +391,29 @@ export class InterpretedInsn implements Insn {
       f.brIfUnlikely(run.fault, i32.eqz(host));
     };
     // In AR mode each base register has a space of its own: no context stands for it.
+    const found = (): void => {
+      if (access === 'wide') this.soleStorer(host, slow);
+    };
     if (run.full && !instruction) {
       kind = f.evaluate(i32.or(kind, i32.shl(this.space(address), ACCESS_AR_SHIFT)));
       f.if(i32.geU(kind, 1 << ACCESS_AR_SHIFT), slow, () =>
-        this.lookUp(host, va, size, store, run.load32(state.DATA_CONTEXT), slow),
+        this.lookUp(host, va, size, store, run.load32(state.DATA_CONTEXT), slow, found),
       );
       return host;
     }
-    this.lookUp(host, va, size, store, run.load32(instruction ? state.FETCH_CONTEXT : state.DATA_CONTEXT), slow);
+    const context = run.load32(instruction ? state.FETCH_CONTEXT : state.DATA_CONTEXT);
+    this.lookUp(host, va, size, store, context, slow, found);
     return host;
+  }
+
+  /** With several CPUs, storage is wide only for the CPU that is the only one to store into the frame. */
+  private soleStorer(host: I32, slow: () => void): void {
+    const { run, f } = this;
+    const { layout } = run.parts.options;
+    if (layout.cpus === 1) return;
+    const frame = i32.shrU(i32.sub(k32(layout.top - state.BIAS), host), 12);
+    const storer = x.load('i32', loadOp.i8u, frame, layout.soleStorer);
+    f.ifUnlikely(i32.ne(storer, i32.add(run.load32(state.CPU_ADDRESS), 1)), slow);
   }
 
   /** In access-register mode the number of the operand's access register plus one, else 0. */
@@ -405,14 +428,23 @@ export class InterpretedInsn implements Insn {
     return i32.eq(i32.and(high, 0x0400c000), 0x04004000);
   }
 
-  private lookUp(host: I32, va: I64, size: I32, store: boolean, context: I32, slow: () => void): void {
+  private lookUp(
+    host: I32,
+    va: I64,
+    size: I32,
+    store: boolean,
+    context: I32,
+    slow: () => void,
+    found: () => void = () => {},
+  ): void {
     const { f } = this;
     const entry = f.evaluate(i32.add(tlbOffset(va), context));
     const tag = x.load('i64', loadOp.i64, entry, store ? state.TLB_STORE_TAG : state.TLB_FETCH_TAG);
     const last = x.constant32(size) === 1 ? va : i64.add(va, i64.fromU(i32.sub(size, 1)));
-    f.ifUnlikely(i64.ne(tag, i64.and(last, -4096)), slow, () =>
-      f.set(host, i32.sub(x.load('i32', loadOp.i32, entry, state.TLB_ADDEND), i32.wrap(va))),
-    );
+    f.ifUnlikely(i64.ne(tag, i64.and(last, -4096)), slow, () => {
+      f.set(host, i32.sub(x.load('i32', loadOp.i32, entry, state.TLB_ADDEND), i32.wrap(va)));
+      found();
+    });
   }
 
   place(address: Address, size: number, access: Access): ProbedPlace {
@@ -420,7 +452,7 @@ export class InterpretedInsn implements Insn {
   }
 
   placeOf(address: Address, size: I32, access: Access): ProbedPlace {
-    return new ProbedPlace(this, this.probe(address, size, access), access === 'store');
+    return new ProbedPlace(this, this.probe(address, size, access), access === 'store' || access === 'wide');
   }
 
   load8 = (address: Address): I32 => this.place(address, 1, 'fetch').load8();
@@ -614,7 +646,12 @@ export class InterpretedInsn implements Insn {
     return i64.sub(i64.add(run.pc(), 8), ahead);
   }
 
-  branch(condition: I32, target: I64): void {
+  serialize(condition = k32(1)): void {
+    // One CPU by itself sees its own storage in order.
+    if (this.run.parts.options.layout.cpus > 1) this.f.ifUnlikely(condition, () => this.f.fence());
+  }
+
+  branch(condition: I32, target: I64, otherwise: () => void = () => {}): void {
     const { f, run } = this;
     const near = target === this.nearTarget;
     const to = f.evaluate(target);
@@ -631,7 +668,9 @@ export class InterpretedInsn implements Insn {
       f.br(run.next);
     };
     f.if(condition, take);
-    if (condition.kind !== 'const' || !condition.value) this.advance();
+    if (condition.kind === 'const' && condition.value) return;
+    otherwise();
+    this.advance();
   }
 
   if(condition: I32, then: () => void, otherwise?: () => void): void {

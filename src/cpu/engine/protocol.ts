@@ -13,6 +13,8 @@ export const ACCESS_FETCH = 0;
 export const ACCESS_STORE = 1;
 export const ACCESS_INTERLOCKED = 2;
 export const ACCESS_INSTRUCTION = 4;
+/** Sixteen bytes read and written as one; the only bit of its kind, it implies a store. */
+export const ACCESS_WIDE = 8;
 export const ACCESS_SIZE_SHIFT = 4;
 /** The field after the size: access register number plus one in AR mode, else 0. */
 export const ACCESS_AR_SHIFT = 20;

@@ -1,7 +1,7 @@
 /** The code of one WebAssembly function under construction: locals, statements, structured control flow. */
 
 import type { Expr, I32, Type } from './expr.ts';
-import { F64_LANE, i32, local } from './expr.ts';
+import { i32, LANE, local } from './expr.ts';
 import { type Body, Bytes } from './wasm.ts';
 
 /** Store opcodes of the WebAssembly binary format. */
@@ -111,6 +111,11 @@ export class FunctionCode implements Body {
     return result as Expr<T>;
   }
 
+  /** No access that follows is carried out before one that precedes. */
+  fence(): void {
+    this.code.bytes([0xfe, 0x03, 0x00]);
+  }
+
   memoryCopy(to: I32, from: I32, count: I32): void {
     this.push(to);
     this.push(from);
@@ -192,8 +197,8 @@ export class FunctionCode implements Body {
   #operator(opcode: number): void {
     if (opcode > 0xff) {
       this.code.u8(0xfd);
-      this.code.u32(opcode - 0x100);
-      if (opcode === F64_LANE) this.code.u8(0);
+      this.code.u32((opcode % LANE) - 0x100);
+      if (opcode >= LANE) this.code.u8(Math.floor(opcode / LANE) - 1);
     } else this.code.u8(opcode);
   }
 

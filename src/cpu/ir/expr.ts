@@ -256,8 +256,9 @@ export const i64 = {
     select(condition, as64(a), as64(b)),
 };
 
-/** Opcode that gives the first doubleword of a vector. */
-export const F64_LANE = 0x121;
+/** Added to the opcode of an operation on one lane of a vector, the lane's number times LANE as well. */
+export const LANE = 0x1_0000;
+const F64_LANE = 0x121 + LANE;
 
 /** IEEE 64-bit operations, rounding to nearest even. */
 export const f64 = {
@@ -322,6 +323,9 @@ export const v128 = {
   /** The byte, or the doubleword, everywhere. */
   splat8: (a: I32): V128 => unary('v128', 0x10f, a),
   splat64: (a: I64): V128 => unary('v128', 0x112, a),
+  /** Lane 0 is at the lower address of the host. */
+  fromLanes: (lane0: I64, lane1: I64): V128 => binary('v128', 0x11e + 2 * LANE, v128.splat64(lane0), lane1),
+  lane64: (a: V128, lane: 0 | 1): I64 => unary('i64', 0x11d + (lane + 1) * LANE, a),
   /** The leftmost bit of each byte; that of byte 15 leftmost. */
   bitmask8: (a: V128): I32 => unary('i32', 0x164, a),
 };

@@ -161,8 +161,12 @@ const jump: typeof insn = (mnemonic, opcode, format, facility, semantics) =>
 
 export const branch: readonly Instruction[] = [
   jump('BC', 0x47, RX_b, 'z', i => i.branch(i.condition('m1'), i.address().va)),
-  // With R2 zero, masks 14 and 15 serialize, which one CPU by itself has always done.
-  jump('BCR', 0x07, RR_m, 'z', i => i.branch(i32.and(i.condition('m1'), registerGiven(i)), registerTarget(i))),
+  // With R2 zero, masks 14 and 15 serialize.
+  jump('BCR', 0x07, RR_m, 'z', i =>
+    i.branch(i32.and(i.condition('m1'), registerGiven(i)), registerTarget(i), () =>
+      i.serialize(i32.and(i32.eqz(registerGiven(i)), i32.geU(i.field('m1'), 14))),
+    ),
+  ),
   jump('BRC', 0xa74, RI_c, 'z', i => i.branch(i.condition('m1'), i.relative('h2'))),
   jump('BRCL', 0xc04, RIL_c, 'z', i => i.branch(i.condition('m1'), i.relative('h2'))),
   jump('BIC', 0xe347, RXY_b, 58, i => {

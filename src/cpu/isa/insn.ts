@@ -26,8 +26,11 @@ export interface Address {
   readonly base: string | 'instruction';
 }
 
-/** How a place will be used. `interlocked`: read and written as one, against every other CPU and device. */
-export type Access = 'fetch' | 'store' | 'interlocked';
+/**
+ * How a place will be used. `interlocked`: read and written as one, against every other CPU and device. `wide`: the same
+ * of sixteen bytes.
+ */
+export type Access = 'fetch' | 'store' | 'interlocked' | 'wide';
 
 /** Storage that has been probed: using it causes no exception. Offsets are bytes from the operand's leftmost. */
 export interface Place {
@@ -42,6 +45,9 @@ export interface Place {
   store16(value: I32, offset?: Offset): void;
   store32(value: I32, offset?: Offset): void;
   store64(value: I64, offset?: Offset): void;
+  /** Sixteen bytes on their boundary as one: the left and the right doubleword. */
+  loadPair(): readonly [left: I64, right: I64];
+  storePair(left: I64, right: I64): void;
   /** Only for `interlocked` places on an integral boundary; each gives the old value. */
   add32(value: I32): I32;
   add64(value: I64): I64;
@@ -190,8 +196,13 @@ export interface Insn {
   compare64(kind: 'signed' | 'unsigned', mask: string, a: I64, b: I64): I32;
 
   // Control
-  /** Goes to `target` (in the addressing mode) if the condition is 1, else to the next instruction. Ends the function. */
-  branch(condition: I32, target: I64): void;
+  /**
+   * Goes to `target` (in the addressing mode) if the condition is 1, else does something and goes to the next
+   * instruction. Ends the function.
+   */
+  branch(condition: I32, target: I64, otherwise?: () => void): void;
+  /** If the condition is 1, other CPUs see everything stored before, before anything is fetched that comes after. */
+  serialize(condition?: I32): void;
   if(condition: I32, then: () => void, otherwise?: () => void): void;
   /** As `if`, and the condition rarely holds. */
   ifUnlikely(condition: I32, then: () => void, otherwise?: () => void): void;

@@ -1,6 +1,5 @@
 /**
- * Interlocked updates and block-concurrent pairs (PoP ch. 7): one CPU sees all of another's update or nothing. Sixteen
- * bytes are accessed as two doublewords, which is exact as long as one CPU runs.
+ * Interlocked updates and block-concurrent pairs (PoP ch. 7): one CPU sees all of another's update or nothing.
  */
 
 import { i32, i64, k32 } from '../ir/expr.ts';
@@ -46,9 +45,9 @@ const compareDoubleAndSwap32: Semantics = i => {
 const compareDoubleAndSwap64: Semantics = i => {
   i.even('r1');
   i.even('r3');
-  const place = i.place(alignedOperand(i, 16), 16, 'store');
-  const left = place.load64(0);
-  const right = place.load64(8);
+  const place = i.place(alignedOperand(i, 16), 16, 'wide');
+  i.serialize();
+  const [left, right] = place.loadPair();
   const unequal = i.let(i32.or(i64.ne(left, i.gr('r1')), i64.ne(right, i.gr('r1', 1))));
   i.if(
     unequal,
@@ -57,8 +56,8 @@ const compareDoubleAndSwap64: Semantics = i => {
       i.setGr('r1', right, 1);
     },
     () => {
-      place.store64(i.gr('r3'), 0);
-      place.store64(i.gr('r3', 1), 8);
+      place.storePair(i.gr('r3'), i.gr('r3', 1));
+      i.serialize();
     },
   );
   i.setCc(unequal);
@@ -89,7 +88,7 @@ const loadAnd64 =
     else i.cc64(kind, old, b);
   };
 
-/** LOAD PAIR DISJOINT: condition code 3 would tell that the two were not fetched as one. */
+/** LOAD PAIR DISJOINT: condition code 3 tells that the two were not fetched as one. */
 const loadPair =
   (size: 4 | 8): Semantics =>
   i => {
@@ -97,14 +96,20 @@ const loadPair =
     const addresses = [i.address(1), i.address(2)] as const;
     for (const address of addresses) i.aligned(address, size);
     const [first, second] = [i.place(addresses[0], size, 'fetch'), i.place(addresses[1], size, 'fetch')];
+    // Both were there together if the first has not changed when the second has been read.
     if (size === 4) {
-      i.setGr32('r3', first.load32());
-      i.setGr32('r3', second.load32(), 1);
+      const [a, b] = [first.load32(), second.load32()];
+      const changed = i.let(i32.ne(a, first.load32()));
+      i.setGr32('r3', a);
+      i.setGr32('r3', b, 1);
+      i.setCc(i32.mul(changed, 3));
     } else {
-      i.setGr('r3', first.load64());
-      i.setGr('r3', second.load64(), 1);
+      const [a, b] = [first.load64(), second.load64()];
+      const changed = i.let(i64.ne(a, first.load64()));
+      i.setGr('r3', a);
+      i.setGr('r3', b, 1);
+      i.setCc(i32.mul(changed, 3));
     }
-    i.setCc(k32(0));
   };
 
 export const interlocked: readonly Instruction[] = [

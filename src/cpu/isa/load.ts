@@ -287,8 +287,9 @@ export const load: readonly Instruction[] = [
     const address = i.address();
     i.aligned(address, 16);
     const place = i.place(address, 16, 'fetch');
-    i.setGr('r1', place.load64(0));
-    i.setGr('r1', place.load64(8), 1);
+    const [left, right] = place.loadPair();
+    i.setGr('r1', left);
+    i.setGr('r1', right, 1);
   }),
 
   // LOAD REVERSED

@@ -106,8 +106,7 @@ export const store: readonly Instruction[] = [
     const address = i.address();
     i.aligned(address, 16);
     const place = i.place(address, 16, 'store');
-    place.store64(i.gr('r1'), 0);
-    place.store64(i.gr('r1', 1), 8);
+    place.storePair(i.gr('r1'), i.gr('r1', 1));
   }),
 
   // STORE REVERSED

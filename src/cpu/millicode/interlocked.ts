@@ -1,13 +1,18 @@
 /**
- * Updates of several operands as one (PoP ch. 7): COMPARE AND SWAP AND STORE, PERFORM LOCKED OPERATION. They are exact as
- * long as one CPU runs.
+ * Updates of several operands as one (PoP ch. 7): COMPARE AND SWAP AND STORE, PERFORM LOCKED OPERATION. They are
+ * carried out while no other CPU executes instructions.
  */
 
 import type { Cpu } from '../cpu.ts';
-import { ACCESS_REGISTER } from '../dat.ts';
+import { ACCESS_REGISTER, again } from '../dat.ts';
 import type { Millicode, Operands } from '../isa/insn.ts';
 import { ProgramInterruption, SPECIFICATION } from '../program.ts';
 import { operandAddress } from './operands.ts';
+
+/** Has the instruction executed once more, alone, unless that is the case. */
+function beAlone(cpu: Cpu): void {
+  if (!cpu.exclusion.isAlone) throw again;
+}
 
 /** Where an operand of 1 to 16 bytes is. */
 interface Location {
@@ -59,6 +64,7 @@ const aligned = (address: bigint, size: number): boolean => Number(address & 15n
 
 /** COMPARE AND SWAP AND STORE. */
 export const compareAndSwapAndStore: Millicode = (cpu, operands) => {
+  beAlone(cpu);
   const code = cpu.gr32(0) & 0xff;
   const characteristic = (cpu.gr32(0) >>> 8) & 0xff;
   const first = operandAddress(cpu, operands, 1);
@@ -98,6 +104,7 @@ export const performLockedOperation: Millicode = (cpu, operands) => {
     return;
   }
   require(code < FUNCTIONS);
+  beAlone(cpu);
   cpu.cc = lockedOperation(cpu, operands, code >> 2, code & 3);
 };
 

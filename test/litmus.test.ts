@@ -1,0 +1,12 @@
+/** Storage order and interlocked updates between CPUs, for some thousand rounds; `npm run litmus` does more. */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { runLitmus } from './litmus/machine.ts';
+import { programs } from './litmus/programs.ts';
+
+for (const program of programs) {
+  test(program.name, { timeout: 120_000 }, async () => {
+    assert.equal(await runLitmus(program, program.together ? 2_000 : 20_000), undefined);
+  });
+}
