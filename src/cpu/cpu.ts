@@ -462,6 +462,8 @@ export class Cpu extends Registers {
     // PSW bits 31 (EA), 1 (PER), and 5 with 16-17, which are 01 in access-register mode.
     const mask = this.i32[(this.base + state.PSW_MASK + 4) >>> 2]!;
     const usual = (mask & 0x4000_0001) === 1 && (mask & 0x0400_c000) !== 0x0400_4000;
+    // CR12 bit 0: branches are traced.
+    if (this.i32[(this.base + state.CR + 8 * 12 + 4) >>> 2]! < 0) return 'full';
     return usual && !this.counted ? 'fast' : 'full';
   }
 

@@ -39,6 +39,7 @@ export const facilities: readonly Facility[] = [
   { bit: 33, name: 'csst2' },
   { bit: 34, name: 'ginste' },
   { bit: 35, name: 'exrl' },
+  { bit: 36, name: 'emon' },
   { bit: 37, name: 'fpe' },
   { bit: 40, name: 'sprogp' },
   { bit: 41, name: 'fpseh' },

@@ -810,6 +810,16 @@ export class InterpretedInsn implements Insn {
     this.changes();
   }
 
+  traceBranch(condition: I32, target: I64, work: Millicode): void {
+    const { run } = this;
+    // The fast program is not used while CR12 bit 0 is one.
+    if (!run.full) return;
+    this.ifUnlikely(i32.and(condition, i64.ltS(run.load64(state.CR + 8 * 12), 0)), () => {
+      this.setState64(state.OPERAND, target);
+      this.millicode(work);
+    });
+  }
+
   routine(name: string, ...args: (I32 | I64 | Address)[]): I32 {
     this.recognises();
     const { f, run } = this;

@@ -2,6 +2,7 @@
 
 import { type I32, type I64, i32, i64, k32 } from '../ir/expr.ts';
 import { branchAndSaveAndSetMode, branchAndSetMode } from '../millicode/branch.ts';
+import { traceLink } from '../millicode/tracing.ts';
 import * as state from '../state.ts';
 import {
   IE,
@@ -97,6 +98,7 @@ const branchAndLink =
   (target: Target, condition: (i: Insn) => I32, link: (i: Insn) => void): Semantics =>
   i => {
     const to = i.let(target(i));
+    if (target === registerTarget) i.traceBranch(condition(i), to, traceLink);
     link(i);
     i.branch(condition(i), to);
   };

@@ -231,6 +231,8 @@ export interface Insn {
   execute(target: Address, register: string): void;
   /** Carries the instruction out in millicode. Operands are the row's fields. */
   millicode(work: Millicode): void;
+  /** Has millicode trace a branch, its target in OPERAND, when the condition holds and CR12 asks for it. */
+  traceBranch(condition: I32, target: I64, work: Millicode): void;
   /** Runs a routine of engine/routines.ts: it probes for itself, may fault, and gives a value. */
   routine(name: string, ...args: (I32 | I64 | Address)[]): I32;
   /** When the condition holds, the instruction is executed again, pending interruptions first (interruptible ones). */

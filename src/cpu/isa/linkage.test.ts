@@ -227,6 +227,45 @@ test('TRACE', () => {
   assert.equal(full.interruption?.oldAddress, 0x400n);
 });
 
+test('branches by register are traced', () => {
+  for (const fast of [false, true]) {
+    const m = machine('basr %r14,%r3\n.org 0x410\nbalr %r14,%r4\n.org 0x420\nbasr %r14,%r0\nlghi %r6,1\n.short 0');
+    m.gr(3, 0x410).gr(4, 0x420).cr(12, 0x8000_0000_0000_8000n);
+    if (fast) m.fast();
+    m.run();
+    assert.equal(m.hex(0x8000, 12), '800004108000042000000000');
+    assert.equal(m.cpu.cr(12), 0x8000_0000_0000_8008n);
+    assert.deepEqual([m.cpu.gr(6), m.cpu.gr(14)], [1n, 0x422n]);
+  }
+  const full = machine('basr %r14,%r3').gr(3, 0x400).gr(14, 7).cr(12, 0x8000_0000_0000_8ffcn).run();
+  assert.equal(full.interruption?.code, program.TRACE_TABLE);
+  assert.deepEqual([full.interruption?.oldAddress, full.cpu.gr(14)], [0x400n, 7n]);
+  const none = machine('basr %r14,%r3\n.short 0').gr(3, 0x402).cr(12, 0x8000n).run();
+  assert.equal(none.cpu.cr(12), 0x8000n);
+});
+
+test('changes of the addressing mode are traced', () => {
+  const m = machine('sam31\nsam64\nbassm %r14,%r3\n.org 0x410\nbsm %r0,%r4\n.org 0x420\nsam24')
+    .gr(3, 0x8000_0410n)
+    .gr(4, 0x421);
+  m.cr(12, 0xc000_0000_0000_8000n).run();
+  const entries = ['5120000000000402', '5130000080000404', '51a0000000000410', '5130000080000412', '5120000000000422'];
+  assert.equal(m.hex(0x8000, 40), entries.join(''));
+});
+
+test('changes of the address space are traced', () => {
+  const m = linked('ssar %r1\npc 0\nlghi %r6,1\n.short 0', { data: 'there: pr' }).gr(1, 2);
+  entry(m, [0, m.at('there'), 0x8000_0001, 0x8000_0000, 0xc000_0000, 0, 0, 0]);
+  m.storage.write32(ENTRY_TABLE + 8, 0x8000_0000);
+  m.cr(12, 0x8002n).run();
+  assert.equal(m.cpu.gr(6), 1n);
+  assert.equal(m.hex(0x8000, 4), '10000002');
+  assert.equal(m.hex(0x8004, 12), '220000000000000000000408');
+  assert.equal(m.hex(0x8010, 4), '320a0001');
+  assert.equal(m.hex(0x8014, 8), `00000408${(m.at('there') + 2).toString(16).padStart(8, '0')}`);
+  assert.equal(m.cpu.cr(12), 0x801en);
+});
+
 test('LOAD ADDRESS SPACE PARAMETERS', () => {
   const load = (asns: bigint, controls: number, change: (m: TestMachine) => void = () => {}): TestMachine => {
     const m = linked(`lasp a,${controls}`, { data: '.balign 8\na: .quad 0' });

@@ -1,6 +1,7 @@
 /** Linkage instructions (PoP ch. 10): between programs and between address spaces. */
 
 import * as linkage from '../millicode/linkage.ts';
+import * as tracing from '../millicode/tracing.ts';
 import { E, RRE, RRE_1, RRE_ar, RS_a, RSY_a, S, SSE } from './formats.ts';
 import { type Instruction, insn } from './insn.ts';
 
@@ -25,6 +26,6 @@ export const linkageInstructions: readonly Instruction[] = [
   insn('TRAP2', 0x01ff, E, 'z', i => i.millicode(linkage.trap2)),
   insn('TRAP4', 0xb2ff, S, 'z', i => i.millicode(linkage.trap4)),
   insn('TAR', 0xb24c, RRE_ar, 'z', i => i.millicode(linkage.testAccess)),
-  insn('TRACE', 0x99, RS_a, 'z', i => i.millicode(linkage.trace32), privileged),
-  insn('TRACG', 0xeb0f, RSY_a, 'z', i => i.millicode(linkage.trace64), privileged),
+  insn('TRACE', 0x99, RS_a, 'z', i => i.millicode(tracing.trace32), privileged),
+  insn('TRACG', 0xeb0f, RSY_a, 'z', i => i.millicode(tracing.trace64), privileged),
 ];

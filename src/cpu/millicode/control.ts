@@ -1,7 +1,7 @@
 /** Control registers, prefix, CPU identity, translation-lookaside buffers, signals and calls (PoP ch. 10). */
 
 import type { Cpu } from '../cpu.ts';
-import { RECORDED } from '../dat.ts';
+import { AccessFault, accessTo, HOME, RECORDED } from '../dat.ts';
 import { LEAVE, type Millicode, type Operands, type Outcome } from '../isa/insn.ts';
 import { ADDRESSING, MONITOR_EVENT, ProgramInterruption } from '../program.ts';
 import * as state from '../state.ts';
@@ -222,13 +222,46 @@ export const compareAndSwapAndPurge64: Millicode = (cpu, operands) => compareAnd
 
 const MONITOR_CLASS = 0x94;
 const MONITOR_CODE = 0xb0;
+/** Enhanced monitor: counter-array origin and size, exception count. */
+const COUNTERS = 0x100;
+const COUNTER_SIZE = 0x108;
+const COUNTER_EXCEPTIONS = 0x10c;
+const ENHANCED_MONITOR = 36;
 
-/** MONITOR CALL: an interruption if CR8 bits 48-63 ask for the class. */
+/**
+ * Counts a monitor event: in a halfword of the array in the home space, then in the word of those behind the halfwords;
+ * where neither can be had, as an exception.
+ */
+function countMonitorEvent(cpu: Cpu, code: bigint): void {
+  const { storage, prefix } = cpu;
+  const origin = storage.read64(prefix + COUNTERS) & ~7n;
+  const size = BigInt(storage.read32(prefix + COUNTER_SIZE));
+  const space = { context: cpu.dat.spaceContext(HOME, 0), how: accessTo(HOME) };
+  try {
+    if (code >= size) throw new ProgramInterruption(ADDRESSING);
+    const { access } = cpu;
+    const low = origin + 2n * code;
+    const count = access.readIn(space, low, 2) + 1n;
+    access.probeIn(space, low, 2, true);
+    if (count > 0xffffn) {
+      const high = origin + 2n * size + 4n * code;
+      access.writeIn(space, high, 4, BigInt.asUintN(32, access.readIn(space, high, 4) + 1n));
+    }
+    access.writeIn(space, low, 2, count & 0xffffn);
+  } catch (thrown) {
+    if (!(thrown instanceof ProgramInterruption || thrown instanceof AccessFault)) throw thrown;
+    cpu.interruptions.store32(COUNTER_EXCEPTIONS, storage.read32(prefix + COUNTER_EXCEPTIONS) + 1);
+  }
+}
+
+/** MONITOR CALL: an interruption if CR8 bits 48-63 ask for the class; counted if bits 16-31 do as well. */
 export function monitorCall(cpu: Cpu, operands: Operands): void {
   const monitorClass = operands.i2!;
   specify(monitorClass < 16);
   if (!(crLow(cpu, 8) & (0x8000 >>> monitorClass))) return;
   const code = operandAddress(cpu, operands, 1);
+  const counted = Number(cpu.cr(8) >> 32n) & (0x8000 >>> monitorClass);
+  if (counted && cpu.environment.facilities.has(ENHANCED_MONITOR)) return countMonitorEvent(cpu, code);
   cpu.interruptions.store16(MONITOR_CLASS, monitorClass);
   cpu.interruptions.store64(MONITOR_CODE, Number(code >> 32n), Number(code & 0xffff_ffffn));
   throw new ProgramInterruption(MONITOR_EVENT, 0, true);

@@ -1,7 +1,6 @@
 /**
  * Linkage between programs and spaces (PoP ch. 5 "Program Authorization", "PC-Number Translation", "Linkage Stack";
- * ch. 10): PROGRAM CALL, RETURN and TRANSFER, the linkage stack, ASN translation, subspaces. Nothing is traced
- * implicitly.
+ * ch. 10): PROGRAM CALL, RETURN and TRANSFER, the linkage stack, ASN translation, subspaces.
  */
 
 import type { Space } from '../access.ts';
@@ -23,6 +22,7 @@ import {
   specify,
 } from './operands.ts';
 import { homeSwitch } from './space.ts';
+import * as tracing from './tracing.ts';
 
 const EXCEPTION_ACCESS_ID = 0xa0;
 const TRANSLATION_EXCEPTION = 0xa8;
@@ -263,7 +263,9 @@ export function branchAndStack(cpu: Cpu, { r1, r2 }: Operands): number {
   const back = r1 ? cpu.gr(r1) : codedAddress(cpu, next);
   const target = r2 ? cpu.gr(r2) & cpu.addressMask : next;
   const { address } = cpu.currentInstruction();
+  const table = r2 && tracing.tracesBranches(cpu) ? tracing.traceBranch(cpu, target, tracing.modeOf(cpu)) : cpu.cr(12);
   stack(cpu, BRANCH_STATE, back, codedAddress(cpu, target & ~1n));
+  cpu.setCr(12, table);
   if (r2) cpu.breakingEventAddress = address;
   cpu.pswAddress = target;
   cpu.setField32(state.EXECUTING, 0);
@@ -338,6 +340,11 @@ export function programReturn(cpu: Cpu): number {
   const oldAsn = low16(cpu, 4);
   const oldAsce = cpu.cr(1);
   let switched = false;
+  const next = (address + BigInt(length)) & cpu.addressMask;
+  const newMask = view.getBigUint64(SAVED_PSW);
+  const switchesMode = ((Number(newMask >> 32n) ^ pswHigh(cpu)) & EXTENDED) !== 0;
+  const byMode = switchesMode && !(type === PROGRAM_CALL_STATE && tracing.tracesSpaces(cpu));
+  let table = byMode && tracing.tracesModes(cpu) ? tracing.traceMode(cpu, next) : cpu.cr(12);
   if (type === PROGRAM_CALL_STATE) {
     const newPrimary = view.getUint16(AUTHORITY + 6);
     const newSecondary = view.getUint16(AUTHORITY + 2);
@@ -362,6 +369,9 @@ export function programReturn(cpu: Cpu): number {
       }
       secondaryAsce = subspace(cpu, secondary);
     }
+    if (tracing.tracesSpaces(cpu)) {
+      table = tracing.traceReturn(cpu, newPrimary, next, newMask, view.getBigUint64(SAVED_ADDRESS));
+    }
     setCrLow(cpu, 3, view.getInt32(AUTHORITY));
     setCrLow(cpu, 4, (authorization << 16) | newPrimary);
     setCrLow(cpu, 8, (view.getUint16(AUTHORITY + 4) << 16) | low16(cpu, 8));
@@ -378,6 +388,7 @@ export function programReturn(cpu: Cpu): number {
     cpu.setAr(n, view.getUint32(ACCESS_REGISTERS + 4 * n));
   }
   access.writeIn(space, previous, 8, describe(before, 0));
+  cpu.setCr(12, table);
   cpu.setCr(15, previous);
   cpu.breakingEventAddress = address;
   // The PER mask stays as it is.
@@ -427,7 +438,8 @@ export function programCall(cpu: Cpu, operands: Operands): number {
   const { dat } = cpu;
   const control = dat.addressSpaceControl;
   permit(dat.dat && (control === PRIMARY || control === ACCESS_REGISTER));
-  const { entry, number } = entryOf(cpu, Number(operandAddress(cpu, operands) & 0xffff_ffffn));
+  const address32 = Number(operandAddress(cpu, operands) & 0xffff_ffffn);
+  const { entry, number } = entryOf(cpu, address32);
   const word = (n: number): number => realWord(cpu, entry + 4 * n);
   const options = word(4);
   const stacking = options >= 0x8000_0000;
@@ -459,6 +471,12 @@ export function programCall(cpu: Cpu, operands: Operands): number {
   const target = extended ? (BigInt(word(0)) << 32n) | BigInt((entryWord & ~1) >>> 0) : BigInt(entryWord & 0x7fff_fffe);
   let high = (pswHigh(cpu) & ~(PSW_PROBLEM_HIGH | EXTENDED)) | (entryWord & 1 ? PSW_PROBLEM_HIGH : 0);
   if (extended) high |= EXTENDED;
+  let table = cpu.cr(12);
+  if (tracing.tracesSpaces(cpu)) {
+    const isLong = reuse(cpu) && (address32 & 0x8_0000) !== 0;
+    table = tracing.traceCall(cpu, address32, isLong, next, inProblemState(cpu), extended);
+  }
+  if (tracing.tracesModes(cpu) && extended !== wasExtended) table = tracing.traceMode(cpu, next, table);
   if (stacking) {
     const space = aste ? (asn << 16) | (aste.word(reuse(cpu) ? 11 : 5) & 0xffff) : 0;
     const called = (BigInt(space >>> 0) << 32n) | BigInt((number | (extended ? 0x8000_0000 : 0)) >>> 0);
@@ -474,6 +492,7 @@ export function programCall(cpu: Cpu, operands: Operands): number {
     cpu.setGr32(3, ((crLow(cpu, 3) & 0xffff_0000) | oldAsn) >>> 0);
     setCrLow(cpu, 3, crLow(cpu, 3) | entryKeys);
   }
+  cpu.setCr(12, table);
   if (extended) cpu.setGr(4, parameter);
   else cpu.setGr32(4, Number(parameter & 0xffff_ffffn));
   // The secondary space becomes what the primary was.
@@ -533,11 +552,16 @@ function transfer(cpu: Cpu, { r1, r2 }: Operands, withInstance: boolean): number
   const oldAsce = cpu.cr(1);
   const { address, length } = cpu.currentInstruction();
   const switching = asn !== oldAsn;
-  if (switching) {
+  const traced = (): void => {
+    if (tracing.tracesSpaces(cpu)) cpu.setCr(12, tracing.traceTransfer(cpu, asn, operand, withInstance));
+  };
+  if (!switching) traced();
+  else {
     permit((crLow(cpu, 14) & ASN_TRANSLATION) !== 0);
     const instance = withInstance ? Number(cpu.gr(r1!) >> 32n) : undefined;
     const aste = namedSpace(cpu, asn, instance, false);
     const asce = subspace(cpu, aste);
+    traced();
     cpu.setCr(1, asce);
     setCrLow(cpu, 4, (aste.word(1) & 0xffff_0000) | asn);
     setCrLow(cpu, 5, aste.at);
@@ -566,6 +590,7 @@ function setSecondary(cpu: Cpu, { r1 }: Operands, withInstance: boolean): number
     asce = subspace(cpu, aste);
     instance = aste.word(11);
   }
+  if (tracing.tracesSpaces(cpu)) cpu.setCr(12, tracing.traceSetSecondary(cpu, asn, withInstance));
   setCrLow(cpu, 3, (crLow(cpu, 3) & 0xffff_0000) | asn);
   cpu.setCr(7, asce);
   if (withInstance || reuse(cpu)) setCrHigh(cpu, 3, instance);
@@ -678,6 +703,13 @@ export function resumeProgram(cpu: Cpu, operands: Operands): number {
   specify((target & 1n) === 0n);
   target = BigInt.asUintN(64, target);
   const { address, length } = cpu.currentInstruction();
+  const switchesMode = ((fields ^ pswHigh(cpu)) & EXTENDED) !== 0 && tracing.tracesModes(cpu);
+  if (switchesMode && !tracing.tracesBranches(cpu)) {
+    cpu.setCr(12, tracing.traceMode(cpu, (address + BigInt(length)) & cpu.addressMask));
+  } else if (switchesMode) cpu.setCr(12, tracing.traceModeBranch(cpu, target));
+  else if (tracing.tracesBranches(cpu)) {
+    cpu.setCr(12, tracing.traceBranch(cpu, target, fields & EXTENDED ? 64 : basic ? 31 : 24));
+  }
   cpu.setAr(b2, accessRegister);
   if (form >= 2) cpu.setGr(b2, register);
   else cpu.setGr32(b2, Number(register));
@@ -728,7 +760,9 @@ function trap(cpu: Cpu, operand: bigint | undefined): number {
     if (wideRegisters) view.setBigUint64(32 + 8 * n, cpu.gr(n));
     else view.setUint32(32 + 4 * n, cpu.gr32(n));
   }
+  const table = tracing.tracesBranches(cpu) ? tracing.traceBranch(cpu, BigInt(target), 31) : cpu.cr(12);
   access.writeBytesIn(space, BigInt(area), bytes);
+  cpu.setCr(12, table);
   if (extended) cpu.setGr(15, BigInt(block & 0x7fff_fff8));
   else cpu.setGr32(15, block & 0x7fff_fff8);
   cpu.breakingEventAddress = address;
@@ -740,6 +774,13 @@ export const trap2 = (cpu: Cpu): number => trap(cpu, undefined);
 export const trap4 = (cpu: Cpu, operands: Operands): number => trap(cpu, operandAddress(cpu, operands));
 
 // Authority and subspaces
+
+/** Traces a branch whose target carries the 24-bit or 31-bit mode, except in the 64-bit mode. */
+function traceAuthority(cpu: Cpu, target: bigint): void {
+  if (!tracing.tracesBranches(cpu)) return;
+  const mode = tracing.modeOf(cpu) === 64 ? 64 : target & 0x8000_0000n ? 31 : 24;
+  cpu.setCr(12, tracing.traceBranch(cpu, mode === 64 ? target : target & 0x7fff_ffffn, mode));
+}
 
 /** BRANCH AND SET AUTHORITY: to reduced authority with R2, back without. */
 export function branchAndSetAuthority(cpu: Cpu, { r1, r2 }: Operands): number {
@@ -756,6 +797,7 @@ export function branchAndSetAuthority(cpu: Cpu, { r1, r2 }: Operands): number {
     privilege(keyAllowed(cpu, key));
     const back = extended ? next : codedAddress(cpu, next);
     const own = (pswHigh(cpu) >>> 16) & 0xf0;
+    traceAuthority(cpu, cpu.gr(r2!));
     storeRealWord(cpu, duct + 20, (crLow(cpu, 3) & 0xffff_0000) | own | REDUCED | (inProblemState(cpu) ? 1 : 0));
     storeRealWord(cpu, duct + 32, Number(back >> 32n));
     storeRealWord(cpu, duct + 36, Number(back & 0xffff_ffffn));
@@ -770,6 +812,7 @@ export function branchAndSetAuthority(cpu: Cpu, { r1, r2 }: Operands): number {
   }
   permit(r2 === 0);
   const back = (BigInt(realWord(cpu, duct + 32)) << 32n) | BigInt(realWord(cpu, duct + 36));
+  traceAuthority(cpu, back);
   if (r1) {
     if (extended) cpu.setGr(r1, next);
     else cpu.setGr32(r1, Number(codedAddress(cpu, next)));
@@ -822,6 +865,8 @@ export function branchInSubspaceGroup(cpu: Cpu, { r1, r2 }: Operands): number {
   const extended = (pswHigh(cpu) & EXTENDED) !== 0;
   const target = cpu.gr(r2!);
   const isBase = aste.at === base;
+  if (tracing.tracesSpaces(cpu)) cpu.setCr(12, tracing.traceSubspace(cpu, alet, target));
+  else traceAuthority(cpu, target);
   cpu.setCr(1, isBase ? aste.asce : (aste.asce & ~0xc0n) | (cpu.cr(1) & 0xc0n));
   if (r1) {
     if (extended) cpu.setGr(r1, next);
@@ -846,41 +891,3 @@ export function testAccess(cpu: Cpu, { a1, r2 }: Operands): void {
   else if (cpu.dat.translateAlet(alet, cpu.gr32(r2!) >>> 16)) cpu.cc = 3;
   else cpu.cc = alet & 0x0100_0000 ? 2 : 1;
 }
-
-// Tracing
-
-/** TRACE and TRACG: an entry with the clock, the operand and general registers, where CR12 bit 63 asks for it. */
-function trace(cpu: Cpu, operands: Operands, wide: boolean): void {
-  const { r1, r3, b2 } = operands as Record<'r1' | 'r3' | 'b2', number>;
-  const address = operandAddress(cpu, operands);
-  specify((address & 3n) === 0n);
-  if (!(crLow(cpu, 12) & 1)) return;
-  const operand = cpu.access.read32(address, b2);
-  if (operand >= 0x8000_0000) return;
-  const count = ((r3 - r1) & 15) + 1;
-  const longest = wide ? 144 : 76;
-  const at = cpu.cr(12) & 0x3fff_ffff_ffff_fffcn;
-  if ((at & 0xfffn) + BigInt(longest) > 4095n) throw new ProgramInterruption(program.TRACE_TABLE);
-  const clock = cpu.timers.clock.tod();
-  const start = wide ? 16 : 12;
-  const bytes = new Uint8Array(start + count * (wide ? 8 : 4));
-  const view = new DataView(bytes.buffer);
-  // Bits 16-63 of the clock, or 0-79 of it, behind the format.
-  if (wide) {
-    view.setUint16(2, Number(clock >> 48n));
-    view.setBigUint64(4, BigInt.asUintN(64, clock << 16n));
-  } else view.setBigUint64(0, clock & 0xffff_ffff_ffffn);
-  view.setUint8(0, 0x70 | (count - 1));
-  view.setUint8(1, wide ? 0x80 : 0x00);
-  view.setUint32(start - 4, operand);
-  for (let n = 0; n < count; n++) {
-    const register = (r1 + n) & 15;
-    if (wide) view.setBigUint64(start + 8 * n, cpu.gr(register));
-    else view.setUint32(start + 4 * n, cpu.gr32(register));
-  }
-  cpu.access.writeBytesIn({ ...cpu.access.real(), mask: ALL }, at, bytes);
-  cpu.setCr(12, cpu.cr(12) + BigInt(bytes.length));
-}
-
-export const trace32 = (cpu: Cpu, operands: Operands): void => trace(cpu, operands, false);
-export const trace64 = (cpu: Cpu, operands: Operands): void => trace(cpu, operands, true);

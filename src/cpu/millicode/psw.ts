@@ -3,7 +3,8 @@
 import type { Cpu } from '../cpu.ts';
 import { LEAVE, type Operands } from '../isa/insn.ts';
 import * as state from '../state.ts';
-import { alignedAddress, operandAddress, specify } from './operands.ts';
+import { alignedAddress, operandAddress, pswHigh, specify } from './operands.ts';
+import { traceMode, tracesModes } from './tracing.ts';
 
 /** Where the breaking event was: at this instruction, or at the EXECUTE that it is the target of. */
 function breakingEvent(cpu: Cpu): void {
@@ -81,6 +82,10 @@ const modes = { 24: [0, 0, 0xff_ffffn], 31: [0, 0x8000_0000, 0x7fff_ffffn], 64: 
 
 function setAddressingMode(cpu: Cpu, [extended, basic, mask]: readonly [number, number, bigint]): number {
   specify((cpu.currentInstruction().address & BigInt.asUintN(64, ~mask)) === 0n);
+  if (tracesModes(cpu) && ((pswHigh(cpu) ^ extended) & 1) !== 0) {
+    const { address, length } = cpu.currentInstruction();
+    cpu.setCr(12, traceMode(cpu, (address + BigInt(length)) & cpu.addressMask));
+  }
   cpu.advance();
   const high = (cpu.field32(state.PSW_MASK + 4) & ~1) | extended | (cpu.cc << 12);
   cpu.setPswMask(high, basic);
