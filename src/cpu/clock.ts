@@ -139,13 +139,14 @@ export class Timers {
   readonly #comparator: number;
   readonly #timerEnd: number;
   readonly #deadline: number;
+  /** Where the CPU timer stands: index of a word that tells whether it does, and of its value. */
+  readonly #stands: number;
+  readonly #standing: number;
   /** When each is due, in milliseconds of the machine's clock. */
   clockComparatorDue = Number.POSITIVE_INFINITY;
   cpuTimerDue = Number.POSITIVE_INFINITY;
   /** One of them may have become due: they are to be looked at. */
   changed = true;
-  /** While the CPU is stopped the CPU timer stands still at this value. */
-  #stoppedAt: bigint | undefined;
 
   constructor(memory: WebAssembly.Memory, layout: state.Layout, cpuBase: number, number: number) {
     this.clock = new Clock(memory, layout, number);
@@ -155,6 +156,8 @@ export class Timers {
     this.#comparator = (cpuBase + state.CLOCK_COMPARATOR) / 8;
     this.#timerEnd = (cpuBase + state.CPU_TIMER_END) / 8;
     this.#deadline = (cpuBase + state.DEADLINE) / 8;
+    this.#stands = (cpuBase + state.CPU_TIMER_STANDS) / 4;
+    this.#standing = (cpuBase + state.CPU_TIMER) / 8;
     this.recompute();
   }
 
@@ -175,10 +178,14 @@ export class Timers {
 
   /** A signed number that counts down; negative: the interruption is due. */
   get cpuTimer(): bigint {
-    return this.#stoppedAt ?? BigInt.asIntN(64, this.#u64[this.#timerEnd]! - BigInt(this.clock.units()));
+    const value = this.#i32[this.#stands]
+      ? this.#u64[this.#standing]!
+      : this.#u64[this.#timerEnd]! - BigInt(this.clock.units());
+    return BigInt.asIntN(64, value);
   }
   set cpuTimer(value: bigint) {
-    this.#u64[this.#timerEnd] = unsigned(BigInt(this.clock.units()) + value);
+    if (this.#i32[this.#stands]) this.#u64[this.#standing] = unsigned(value);
+    else this.#u64[this.#timerEnd] = unsigned(BigInt(this.clock.units()) + value);
     this.recompute();
   }
 
@@ -203,12 +210,13 @@ export class Timers {
 
   /** The CPU timer stands still from now on, or runs again. */
   stop(): void {
-    this.#stoppedAt ??= this.cpuTimer;
+    this.#u64[this.#standing] = unsigned(this.cpuTimer);
+    this.#i32[this.#stands] = 1;
   }
   start(): void {
-    if (this.#stoppedAt === undefined) return;
-    const value = this.#stoppedAt;
-    this.#stoppedAt = undefined;
+    if (!this.#i32[this.#stands]) return;
+    const value = this.cpuTimer;
+    this.#i32[this.#stands] = 0;
     this.cpuTimer = value;
   }
 

@@ -22,7 +22,8 @@ export function resetCpu(memory: WebAssembly.Memory, registers: Registers, kind:
   if (kind === 'cpu') return;
   registers.setPsw(0n, 0n);
   registers.prefix = 0;
-  registers.setField64(state.CPU_TIMER_END, 0n);
+  registers.setField32(state.CPU_TIMER_STANDS, 1);
+  registers.setField64(state.CPU_TIMER, 0n);
   registers.setField64(state.CLOCK_COMPARATOR, 0n);
   registers.setField32(state.TODPR, 0);
   registers.fpc = 0;

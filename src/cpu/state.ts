@@ -83,6 +83,9 @@ export const MALFUNCTION_ALERTS = 0x3030;
 export const CLOCK_COMPARATOR = 0x3050;
 /** Where the CPU timer reaches zero, in TOD-clock units of the machine's clock (clock.ts). */
 export const CPU_TIMER_END = 0x3058;
+/** 1 while the CPU timer stands still, the CPU being stopped; its value then. */
+export const CPU_TIMER_STANDS = 0x30b0;
+export const CPU_TIMER = 0x30b8;
 /** When the CPU must be interrupted by a timer, in milliseconds of the machine's clock (clock.ts), as a double. */
 export const DEADLINE = 0x3060;
 /** Not zero: an interruption condition is pending that the PSW or the control registers keep off. */
