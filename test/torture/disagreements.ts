@@ -113,12 +113,19 @@ export const open: Knowledge = {
       reason: 'the padding character changes when the instruction is resumed: open',
     },
     {
-      mnemonics: /^MVST$/,
-      when: ({ lpar, operands }) => {
-        const distance = lpar.cpu.gr(operands.r1!) - lpar.cpu.gr(operands.r2!);
-        return distance > -8192n && distance < 8192n;
+      mnemonics: /^(MVCLE|MVCLU)$/,
+      when: ({ lpar: { cpu }, operands }) => {
+        const [to, from] = [cpu.gr(operands.r1!) & 0x7fffn, cpu.gr(operands.r3!) & 0x7fffn];
+        const length = (register: number): bigint => cpu.gr((register + 1) & 15) & 0xffff_ffffn;
+        const ahead = (to - from) & 0x7fffn;
+        return ahead > 0n && ahead < length(operands.r1!) && ahead < length(operands.r3!);
       },
-      reason: 'the operands may overlap: open',
+      reason: 'the operands overlap: open',
+    },
+    {
+      mnemonics: /^CKSM$/,
+      when: ({ operands }) => operands.r1 === operands.r2 || operands.r1 === operands.r2! + 1,
+      reason: 'the operands are in the same registers: open',
     },
     {
       mnemonics: /^CMPSC$/,
@@ -149,7 +156,10 @@ export const open: Knowledge = {
     },
     {
       mnemonics: /./,
-      when: step => isString(step) && step.operands.r1 === step.operands.r2,
+      when: ({ row, operands }) =>
+        isString({ row, operands }) &&
+        'r1' in operands &&
+        (operands.r1 === operands.r2 || (/^TRTR?E$/.test(row.mnemonic) && operands.r2 === operands.r1! + 1)),
       reason: 'the operands are in the same registers: open',
     },
     {
@@ -157,6 +167,19 @@ export const open: Knowledge = {
       when: ({ lpar, operands }) => {
         const distance = effectiveAddress(lpar, operands, 1) - effectiveAddress(lpar, operands, 2);
         return distance > -256n && distance < 256n;
+      },
+      reason: 'the operands overlap: open',
+    },
+  ],
+  outcomes: [
+    {
+      mnemonics: /^MVST$/,
+      when: ({ lpar, operands }, before) => {
+        // The same frames are at several places, 32 KiB apart or more.
+        const place = (register: number): number => Number(before[register]! & 0x7fffn);
+        const distance = Math.abs(place(operands.r1!) - place(operands.r2!));
+        const moved = Number((lpar.cpu.gr(operands.r1!) - before[operands.r1!]!) & 0x7fffn);
+        return distance <= moved || 0x8000 - distance <= moved;
       },
       reason: 'the operands overlap: open',
     },
@@ -187,14 +210,25 @@ export const unclearedAddresses: Disagreement = {
   reason: 'the peer does otherwise with the bits to the left of addresses: lpar is right',
 };
 
+/** Of a peer that is wrong where a table that general register 1 designates wraps around. */
+export const wrappingTable: Disagreement = {
+  mnemonics: /^TR[OT][OT]$/,
+  when: step => isNarrow(step) && (step.lpar.cpu.gr(1) & addressMask(step)) + 0x2_0000n > addressMask(step),
+  reason: 'the peer does not wrap within operands in the 24-bit and 31-bit modes: lpar is right',
+};
+
 /** Of a peer that is wrong where an operand wraps around. */
 export const wrapping: Disagreement = {
   mnemonics: /./,
   when: step =>
     isNarrow(step) &&
-    ([1, 2, 4] as const).some(
+    (([1, 2, 4] as const).some(
       n => `b${n}` in step.operands && effectiveAddress(step.lpar, step.operands, n) + 256n > addressMask(step),
-    ),
+    ) ||
+      (isString(step) &&
+        pointers(step).some(
+          (pointer, n) => (pointer & addressMask(step)) + BigInt(lengths(step)[n]!) > addressMask(step),
+        ))),
   reason: 'the peer does not wrap within operands in the 24-bit and 31-bit modes: lpar is right',
 };
 
@@ -207,7 +241,7 @@ export function disagreement({ disagreements }: Knowledge, step: Step): string |
 
 /** What may be found when this instruction has been executed. */
 export const outcomesOf = ({ outcomes = [] }: Knowledge, { row }: Step): readonly OutcomeDisagreement[] =>
-  outcomes.filter(({ mnemonics }) => mnemonics.test(row.mnemonic));
+  [...open.outcomes!, ...outcomes].filter(({ mnemonics }) => mnemonics.test(row.mnemonic));
 
 /** The reason why a case is not compared that ended with this instruction. */
 export function endingDisagreement({ endings }: Knowledge, step: Step, code: number, old: bigint): string | undefined {

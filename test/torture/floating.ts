@@ -43,6 +43,9 @@ function hasNan(step: Step, letter: Letter): boolean {
   return [f1, f2, f3].some(f => f !== undefined && isNan(step, f, letter));
 }
 
+/** At least one of the operands in registers, or that in storage, is a NaN of the length that the mnemonic tells. */
+export const hasNanOf = (step: Step): boolean => hasNan(step, letterOf(step, /^(?:M[XD]|DI)([ED])/));
+
 export const floating: readonly Disagreement[] = [
   {
     mnemonics: /^DI[ED]BR$/,

@@ -6,7 +6,7 @@
 import { signExtend } from '../../src/cpu/isa/decode.ts';
 import { operandsIn } from '../../src/cpu/isa/disassemble.ts';
 import { instructions } from '../../src/cpu/isa/index.ts';
-import type { Instruction, Operands } from '../../src/cpu/isa/insn.ts';
+import type { Instruction } from '../../src/cpu/isa/insn.ts';
 import { PSW_BA, PSW_DAT, PSW_EA, PSW_PROBLEM } from '../../src/cpu/registers.ts';
 import { type Case, type Item, WINDOW_REGISTER } from './case.ts';
 import { dictionaryRegisters } from './dictionaries.ts';
@@ -337,10 +337,10 @@ export function generate(
     if (n < 8) return random.chance(0.7) ? count(random) : value64(random);
     return value64(random);
   });
-  const compresses = items.find(({ row }) => row.mnemonic === 'CMPSC');
-  if (compresses) {
+  const string = items.find(isString);
+  if (string && random.chance(0.85)) apart(random, string, gr);
+  if (items.some(({ row }) => row.mnemonic === 'CMPSC')) {
     const [control, place] = dictionaryRegisters(random);
-    if (random.chance(0.9)) apart(random, compresses.operands, gr);
     gr[0] = control;
     gr[1] = place;
     if (random.chance(0.8)) mask &= ~(0xfn << 52n);
@@ -397,18 +397,29 @@ function clearing(random: Random, { row, operands }: Item): Item[] {
   return [{ row: clearBits, operands: { b1: operands.r1!, d1: 0, i2: 0 } }];
 }
 
-/** The operands of COMPRESSION CALL in frames of their own, in pages that are there. */
-function apart(random: Random, { r1, r2 }: Operands, gr: bigint[]): void {
+/** The operands of an instruction on strings in frames of their own, in pages that are there; registers as it likes them. */
+function apart(random: Random, { row, operands, target }: Item, gr: bigint[]): void {
+  const { r1, r2 = operands.r3 } = target?.operands ?? operands;
+  const { mnemonic } = target?.row ?? row;
   const place = (pages: number): number => {
     const end = pages * 0x1000;
     return random.chance(0.5) ? end - 1 - random.below(300) : random.below(end);
   };
   const places = [DATA + place(2), DATA + 0x3000 + place(1)];
   if (random.chance(0.5)) places.reverse();
-  for (const [n, register] of [r1!, r2!].entries()) {
+  for (const [n, register] of [r1, r2].entries()) {
+    if (register === undefined) continue;
     gr[register] = BigInt(places[n]!);
     gr[(register + 1) & 15] = BigInt(random.pick([random.below(40), random.below(300), random.below(3000)]));
   }
+  if (/^SRST/.test(mnemonic)) gr[r1!] = gr[r2!]! + BigInt(random.below(1000));
+  // Characters of two bytes.
+  if (/U$|^TRT[OTR]/.test(mnemonic) && random.chance(0.9)) {
+    for (const register of [r1!, r2!]) gr[(register + 1) & 15]! &= ~1n;
+  }
+  // Characters in general register 0; tables begin on doublewords.
+  gr[0] = BigInt(random.below(mnemonic === 'MVPG' ? 16 : 256));
+  if (/^TR/.test(mnemonic)) gr[1] = gr[1]! & ~7n;
 }
 
 /** One instruction as the nth of a program. */
@@ -459,8 +470,13 @@ function item(
         break;
       default:
         // Masks that came later are often zero.
-        operands[name] = mnemonic === 'SSKE' && random.chance(0.7) ? 0 : random.below(2 ** bits);
+        if (mnemonic.startsWith('DI') && random.chance(0.9)) operands[name] = random.pick([0, 1, 4, 5, 6, 7]);
+        else operands[name] = mnemonic === 'SSKE' && random.chance(0.7) ? 0 : random.below(2 ** bits);
     }
+  }
+  if (STRINGS.has(mnemonic) && operands.r1 === (operands.r2 ?? operands.r3) && random.chance(0.9)) {
+    const other = EVEN.find(register => register !== operands.r1)!;
+    operands[operands.r2 === undefined ? 'r3' : 'r2'] = other;
   }
   const extra: { target?: Item } = {};
   if (mnemonic === 'EX' || mnemonic === 'EXRL') {

@@ -1,13 +1,16 @@
 /** Known disagreements with Hercules 3.13. */
 
+import type { Instruction } from '../../src/cpu/isa/insn.ts';
 import {
   isAccess,
   isNarrow,
   type Knowledge,
+  lengths,
   type OutcomeDisagreement,
   unclearedAddresses,
   wrapping,
 } from './disagreements.ts';
+import { hasNanOf } from './floating.ts';
 import { conditionOf } from './result.ts';
 import type { Step } from './vet.ts';
 
@@ -21,6 +24,31 @@ function compression({ operands, lpar }: Step, gr: readonly bigint[]) {
   return { bits, expands: (control & 0x100) !== 0, first: length(r1!), second: length(r2!), bit: Number(gr[1]! & 7n) };
 }
 const registers = ({ lpar: { cpu } }: Step): bigint[] => Array.from({ length: 16 }, (_, n) => cpu.gr(n));
+
+const divisionOutcomes: readonly OutcomeDisagreement[] = [
+  {
+    mnemonics: /^DI[ED]BR$/,
+    when: ({ lpar, test }) => (lpar.cpu.fpc & ~test.fpc & 0x80000) !== 0,
+    reason: 'the peer does not report an inexact remainder: lpar is right (PoP ch. 19, DIVIDE TO INTEGER)',
+  },
+];
+
+const searchOutcomes: readonly OutcomeDisagreement[] = [
+  {
+    mnemonics: /^SRST$/,
+    when: ({ lpar, operands }, before) => {
+      const end = lpar.cpu.cc === 1 ? lpar.cpu.gr(operands.r1!) : before[operands.r1!]!;
+      return end - before[operands.r2!]! >= 256n;
+    },
+    reason: 'where a search that was resumed began is open',
+  },
+  {
+    mnemonics: /^MVST$/,
+    when: ({ lpar, operands }, before) =>
+      lpar.cpu.gr(operands.r1!) - before[operands.r1!]! >= 256n || lpar.cpu.cc === 3,
+    reason: 'at the end, general register R2 has what it was given when the CPU broke off before: both are right',
+  },
+];
 
 const compressionOutcomes: readonly OutcomeDisagreement[] = [
   {
@@ -50,13 +78,15 @@ const compressionOutcomes: readonly OutcomeDisagreement[] = [
 ];
 
 /** Long displacement, translation and the like, extended immediate. */
-const FACILITIES: readonly (number | 'z')[] = ['z', 16, 18, 19, 21, 22];
+const FACILITIES: readonly Instruction['facility'][] = ['z', 16, 18, 19, 21, 22, 26];
+const FLOATING = /^(MXDBR?|MDEBR?|DI[ED]BR)$/;
 
 export const herculesKnowledge: Knowledge = {
   accessRegisters: true,
   keys: true,
-  // Its binary floating point is not exact.
-  has: ({ facility, additionalFloatingPoint }) => FACILITIES.includes(facility) && additionalFloatingPoint !== 'bfp',
+  // Its binary floating point is not exact; it is asked only about what no other peer has.
+  has: ({ mnemonic, facility, additionalFloatingPoint }) =>
+    FLOATING.test(mnemonic) || (FACILITIES.includes(facility) && additionalFloatingPoint !== 'bfp'),
   // It has no rounding mode 7.
   impossible: ({ fpc }) => (fpc & 4) !== 0,
   disagreements: [
@@ -99,19 +129,51 @@ export const herculesKnowledge: Knowledge = {
       reason: 'the peer combines the symbol with what was in its place: lpar is right',
     },
     {
-      mnemonics: /^CUSE$/,
-      reason: 'the peer updates the registers of one operand only when it is broken off: lpar is right',
+      mnemonics: /^TRTR?E$/,
+      when: ({ lpar, operands }) => (operands.m3! & 8) !== 0 && (lpar.cpu.gr32((operands.r1! + 1) & 15) & 1) !== 0,
+      reason: 'the peer takes an odd length of two-byte arguments: lpar is right, specification exception',
     },
     {
-      mnemonics: /^SRSTU?$/,
-      reason: 'where a search that was resumed began is open',
+      mnemonics: /^TRTR?E$/,
+      when: step => lengths(step)[0] === 0,
+      reason: 'the peer sets general register R2 when the length is zero: open',
+    },
+    {
+      mnemonics: /^TRTR?E$/,
+      when: ({ lpar }) => (lpar.cpu.gr32(1) & 7) !== 0,
+      reason: 'lpar ignores the rightmost three bits of the table address, the peer does not: open',
+    },
+    {
+      mnemonics: /^DI[ED]BR$/,
+      when: ({ operands }) => operands.m4 === 3,
+      reason: 'the peer does not round to prepare for shorter precision: lpar is right',
+    },
+    {
+      mnemonics: /^CUSE$/,
+      when: ({ lpar, operands }) =>
+        [operands.r1!, operands.r2!].some(register => lpar.cpu.gr((register + 1) & 15) >> 63n !== 0n),
+      reason: 'the peer takes lengths as signed: lpar is right',
+    },
+    {
+      mnemonics: /^SRSTU$/,
+      reason: 'the peer goes on when it meets an end in the middle of a character: lpar is right',
+    },
+    {
+      mnemonics: FLOATING,
+      when: hasNanOf,
+      reason: 'the peer does not report signaling NaNs: lpar is right, invalid operation',
     },
   ],
-  outcomes: compressionOutcomes,
+  outcomes: [...searchOutcomes, ...compressionOutcomes, ...divisionOutcomes],
   // COMPRESSION CALL looks for a symbol before it looks for room.
   goesTooFar: ({ mnemonic }, code, ours) =>
     mnemonic === 'CMPSC' && (code === 7 || isAccess(code)) && conditionOf(ours) === 1,
   endings: [
+    {
+      when: ({ row, lpar }, code) =>
+        /^DI[ED]BR$/.test(row.mnemonic) && code === 7 && (lpar.storage.read8(0x93) & 0x18) !== 0,
+      reason: 'the peer does not report underflow of the remainder, nor that it is inexact: lpar is right',
+    },
     {
       when: ({ row }, code) => row.mnemonic === 'MVO' && code === 4,
       reason: 'the peer stores before it meets a protection exception: open, it may terminate',

@@ -10,6 +10,7 @@ import {
   space,
   unclearedAddresses,
   wrapping,
+  wrappingTable,
 } from './disagreements.ts';
 import { floating, floatingEndings } from './floating.ts';
 import { KEYS } from './generate.ts';
@@ -23,7 +24,7 @@ export const qemuKnowledge: Knowledge = {
     ...floating,
     {
       mnemonics:
-        /^(AP|SP|ZAP|CP|MP|DP|SRP|ED|EDMK|CVB|CVBY|CVBG|CVDG|TAR|CUSE|TRTE|TRTRE|PLO|LMD|BSM|BASSM|CPYA|IRBM|EPAIR|ESAIR|EPAR|ESAR|IAC|LCBB|CMPSC)$/,
+        /^(AP|SP|ZAP|CP|MP|DP|SRP|ED|EDMK|CVB|CVBY|CVBG|CVDG|TAR|CUSE|TRTE|TRTRE|PLO|LMD|BSM|BASSM|CPYA|IRBM|EPAIR|ESAIR|EPAR|ESAR|IAC|LCBB|CMPSC|CFC)$/,
       reason: 'the peer does not have the instruction',
     },
     {
@@ -50,6 +51,11 @@ export const qemuKnowledge: Knowledge = {
           (step.row.mnemonic.includes('G') && !step.row.mnemonic.includes('F') ? 7 : 3)) !==
         0,
       reason: 'the peer takes relative operands that are not aligned: lpar is right, specification exception',
+    },
+    {
+      mnemonics: /^EX$/,
+      when: ({ lpar, operands }) => (effectiveAddress(lpar, operands, 2) & 1n) !== 0n,
+      reason: 'the peer executes a target at an odd address: lpar is right, specification exception',
     },
     {
       mnemonics: /^STMH$/,
@@ -108,6 +114,12 @@ export const qemuKnowledge: Knowledge = {
     },
     unclearedAddresses,
     wrapping,
+    wrappingTable,
+    {
+      mnemonics: /^CKSM$/,
+      when: step => isNarrow(step) && step.lpar.cpu.gr((step.operands.r2! + 1) & 15) >> 32n !== 0n,
+      reason: 'the peer takes 64 bits of the length: lpar is right',
+    },
     {
       mnemonics: /^TR[OT][OT]$/,
       when: ({ lpar, operands }) => (operands.r1! & 1) !== 0 || lpar.cpu.gr32((operands.r1! + 1) & 15) === 0,
@@ -138,6 +150,17 @@ export const qemuKnowledge: Knowledge = {
       reason: 'the peer aborts: lpar is right, specification exception',
     },
   ],
+  outcomes: [
+    {
+      mnemonics: /^MVST$/,
+      when: ({ lpar, operands }, before) => {
+        const moved = Number((lpar.cpu.gr(operands.r1!) - before[operands.r1!]!) & 0xffffn);
+        const crosses = [operands.r1!, operands.r2!].some(r => Number(before[r]! & 0xfffn) + moved >= 4096);
+        return lpar.cpu.cc === 3 || (lpar.cpu.cc === 1 && crosses);
+      },
+      reason: 'at the end, general register R2 has what it was given when the CPU broke off before: both are right',
+    },
+  ],
   endings: [
     ...floatingEndings,
     {
@@ -146,7 +169,7 @@ export const qemuKnowledge: Knowledge = {
     },
     {
       when: ({ row }, code) =>
-        /^(PACK|UNPK|MVO|CLM|CLMY|CLMH|LAM|LAMY|ICM|ICMY|STCM|STCMY|STCMH|ICMH|STAM|STAMY|STM|STMG|STMY|STCTL|STCTG)$/.test(
+        /^(PACK|UNPK|UNPKA|UNPKU|MVO|CLM|CLMY|CLMH|LAM|LAMY|ICM|ICMY|STCM|STCMY|STCMH|ICMH|STAM|STAMY|STM|STMG|STMY|STCTL|STCTG)$/.test(
           row.mnemonic,
         ) && isAccess(code),
       reason: 'the peer begins to load or store before it meets an access exception: lpar is right',

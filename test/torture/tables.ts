@@ -34,6 +34,8 @@ const PROTECTED = pageTable(5);
 const DUCT = TABLES + 0x18_0000;
 const ACCESS_LIST = DUCT + 0x100;
 const ASTE = DUCT + 0x400;
+/** That of the primary space, whose access list is the same. */
+const PRIMARY_ASTE = DUCT + 0x440;
 
 const frame = (n: number): bigint => BigInt(DATA + n * 4096);
 
@@ -92,6 +94,7 @@ function writeAccessList(write: Write64): void {
   write(ASTE, 0n);
   write(ASTE + 8, home);
   write(ASTE + 16, 9n);
+  write(PRIMARY_ASTE + 16, (BigInt(ACCESS_LIST) << 32n) | 9n);
   const INVALID = 0x8000_0000n;
   const FETCH_ONLY = 0x0200_0000n;
   const PRIVATE = 0x0100_0000n;
@@ -109,6 +112,7 @@ export function controlRegisters(cr0: bigint): bigint[] {
   cr[0] = cr0;
   cr[1] = BigInt(FIRST | 0xc | 3);
   cr[2] = BigInt(DUCT);
+  cr[5] = BigInt(PRIMARY_ASTE);
   cr[7] = BigInt(SECONDARY | 3);
   cr[13] = BigInt(THIRD[0] | 4 | 3);
   return cr;
