@@ -13,6 +13,8 @@ const UNIX_EPOCH = 2_208_988_800_000n * BigInt(UNITS);
 const HALF = 0x1_0000_0000;
 /** Step of STORE CLOCK: values of one CPU are this far apart, and the CPUs' addresses make them differ. */
 const STEP = 256;
+/** CR0 bit 10, in its upper half. */
+const SIGN_CONTROL = 0x0020_0000;
 const unsigned = (value: bigint): bigint => BigInt.asUintN(64, value);
 
 /** Sets up the words that the clocks of all threads share; the TOD clock shows the host's time. */
@@ -24,6 +26,33 @@ export function startClock(memory: WebAssembly.Memory, layout: state.Layout): vo
   const epoch = unsigned(UNIX_EPOCH + microseconds * 4096n);
   u64[(layout.machine + state.TOD_EPOCH) / 8] = epoch;
   u64[(layout.machine + state.PHYSICAL_EPOCH) / 8] = epoch;
+  new Int32Array(memory.buffer)[(layout.machine + state.EPOCH_INDEX) / 4] = 0;
+  // Until the machine is started.
+  new Float64Array(memory.buffer)[(layout.machine + state.CLOCK_STOPPED) / 8] = -1;
+}
+
+/** Milliseconds of the machine's clock, which goes on while the machine is stopped. */
+const machineTime = (memory: WebAssembly.Memory, layout: state.Layout): number =>
+  performance.timeOrigin -
+  new Float64Array(memory.buffer)[(layout.machine + state.CLOCK_ORIGIN) / 8]! +
+  performance.now();
+
+/** While the machine is stopped its TOD clock stands still. All CPUs must be at a halt. */
+export function stopClock(memory: WebAssembly.Memory, layout: state.Layout): void {
+  const stopped = new Float64Array(memory.buffer, layout.machine + state.CLOCK_STOPPED, 1);
+  if (stopped[0] === 0) stopped[0] = -1 - machineTime(memory, layout);
+}
+
+/** The TOD clock goes on from where it stood. */
+export function continueClock(memory: WebAssembly.Memory, layout: state.Layout): void {
+  const stopped = new Float64Array(memory.buffer, layout.machine + state.CLOCK_STOPPED, 1);
+  if (stopped[0] === 0) return;
+  const missed = BigInt(Math.ceil((machineTime(memory, layout) + 1 + stopped[0]!) * UNITS));
+  const u64 = new BigUint64Array(memory.buffer);
+  for (const epoch of [state.TOD_EPOCH, state.PHYSICAL_EPOCH]) {
+    u64[(layout.machine + epoch) / 8] = unsigned(u64[(layout.machine + epoch) / 8]! - missed);
+  }
+  stopped[0] = 0;
 }
 
 export class Clock {
@@ -32,11 +61,16 @@ export class Clock {
   /** Indices of doublewords. */
   readonly #epoch: number;
   readonly #physical: number;
+  /** Index of the word EPOCH_INDEX. */
+  readonly #index: number;
   readonly #offset: number;
   /** Address of the CPU whose clock this is. */
   readonly #number: number;
   #lastHigh = 0;
   #lastLow = 0;
+  /** Epoch, its lower half, for which they were found. */
+  #lastEpoch = 0;
+  readonly #stopped: Float64Array;
 
   /** `startClock` has run. */
   constructor(memory: WebAssembly.Memory, layout: state.Layout, number: number) {
@@ -46,6 +80,8 @@ export class Clock {
     this.#physical = (layout.machine + state.PHYSICAL_EPOCH) / 8;
     const origin = new Float64Array(memory.buffer)[(layout.machine + state.CLOCK_ORIGIN) / 8]!;
     this.#offset = performance.timeOrigin - origin;
+    this.#stopped = new Float64Array(memory.buffer, layout.machine + state.CLOCK_STOPPED, 1);
+    this.#index = (layout.machine + state.EPOCH_INDEX) / 4;
     this.#number = number;
   }
 
@@ -76,6 +112,11 @@ export class Clock {
     this.read(word);
     let high = i32[word + 1]! >>> 0;
     let low = ((i32[word]! & -STEP) | this.#number) >>> 0;
+    if (i32[this.#epoch * 2] !== this.#lastEpoch) {
+      // The clock was set.
+      this.#lastEpoch = i32[this.#epoch * 2]!;
+      this.#lastHigh = 0;
+    }
     if (high < this.#lastHigh || (high === this.#lastHigh && low <= this.#lastLow)) {
       low = this.#lastLow + STEP;
       high = this.#lastHigh;
@@ -90,14 +131,38 @@ export class Clock {
     i32[word + 1] = high;
   }
 
+  /** Epoch index of a TOD-clock value that has just been read, given its upper half (multiple-epoch facility). */
+  indexOf(high: number): number {
+    const i32 = this.#i32;
+    const passed = high >>> 0 < i32[this.#epoch * 2 + 1]! >>> 0;
+    return (i32[this.#index]! + (passed ? 1 : 0)) & 0xff;
+  }
+
+  /** Units of the machine's clock at which the TOD clock stands. */
+  #current(): bigint {
+    const stopped = this.#stopped[0]!;
+    return BigInt(stopped === 0 ? this.units() : Math.floor((-1 - stopped) * UNITS));
+  }
+
+  /** Whether somebody has set the clock since this was its epoch. */
+  hasEpoch(low: number, high: number): boolean {
+    return this.#i32[this.#epoch * 2] === low && this.#i32[this.#epoch * 2 + 1] === high;
+  }
+  get epochLow(): number {
+    return this.#i32[this.#epoch * 2]!;
+  }
+  get epochHigh(): number {
+    return this.#i32[this.#epoch * 2 + 1]!;
+  }
+
   /** The TOD clock now. */
   tod(): bigint {
-    return unsigned(this.#u64[this.#epoch]! + BigInt(this.units()));
+    return unsigned(this.#u64[this.#epoch]! + this.#current());
   }
 
   /** The physical clock, which nothing sets. */
   physical(): bigint {
-    return unsigned(this.#u64[this.#physical]! + BigInt(this.units()));
+    return unsigned(this.#u64[this.#physical]! + this.#current());
   }
 
   /** The TOD offset: TOD clock less physical clock. */
@@ -105,17 +170,26 @@ export class Clock {
     return unsigned(this.#u64[this.#epoch]! - this.#u64[this.#physical]!);
   }
 
-  /** When the TOD clock reaches a value, in milliseconds of the machine's clock. */
-  timeOf(high: number, low: number): number {
+  /**
+   * When the TOD clock exceeds a value, in milliseconds of the machine's clock.
+   * @param sign 0x80000000 when both are compared as signed numbers, else 0
+   */
+  timeOf(high: number, low: number, sign: number): number {
     const i32 = this.#i32;
     const epoch = this.#epoch * 2;
-    const difference = (high >>> 0) - (i32[epoch + 1]! >>> 0);
-    return (difference * HALF + ((low >>> 0) - (i32[epoch]! >>> 0))) / UNITS;
+    const units = this.units();
+    // The clock now: its halves modulo 2^32.
+    const sum = (i32[epoch]! >>> 0) + (units % HALF);
+    const nowHigh = i32[epoch + 1]! + Math.floor(units / HALF) + (sum >= HALF ? 1 : 0);
+    const difference = ((high ^ sign) >>> 0) - ((nowHigh ^ sign) >>> 0);
+    return (units + difference * HALF + (low >>> 0) + 1 - (sum % HALF)) / UNITS;
   }
 
   /** SET CLOCK. */
   setTod(value: bigint): void {
-    this.#setEpoch(value - BigInt(this.units()));
+    const epoch = value - this.#current();
+    this.#i32[this.#index] = epoch < 0n ? -1 : 0;
+    this.#setEpoch(epoch);
   }
 
   setOffset(value: bigint): void {
@@ -124,8 +198,6 @@ export class Clock {
 
   #setEpoch(value: bigint): void {
     Atomics.store(this.#u64, this.#epoch, unsigned(value));
-    this.#lastHigh = 0;
-    this.#lastLow = 0;
   }
 }
 
@@ -147,6 +219,13 @@ export class Timers {
   cpuTimerDue = Number.POSITIVE_INFINITY;
   /** One of them may have become due: they are to be looked at. */
   changed = true;
+  /** Epoch of the TOD clock for which `clockComparatorDue` was found. */
+  #epochLow = 0;
+  #epochHigh = 0;
+  /** Index of the upper half of CR0. */
+  readonly #controls: number;
+  /** As CR0 bit 10, the clock-comparator sign control: 0x80000000 or 0. */
+  #sign = 0;
 
   constructor(memory: WebAssembly.Memory, layout: state.Layout, cpuBase: number, number: number) {
     this.clock = new Clock(memory, layout, number);
@@ -158,6 +237,7 @@ export class Timers {
     this.#deadline = (cpuBase + state.DEADLINE) / 8;
     this.#stands = (cpuBase + state.CPU_TIMER_STANDS) / 4;
     this.#standing = (cpuBase + state.CPU_TIMER) / 8;
+    this.#controls = (cpuBase + state.CR + 4) >>> 2;
     this.recompute();
   }
 
@@ -225,7 +305,10 @@ export class Timers {
     const i32 = this.#i32;
     this.changed = true;
     const comparator = this.#comparator * 2;
-    this.clockComparatorDue = this.clock.timeOf(i32[comparator + 1]!, i32[comparator]!);
+    this.#sign = i32[this.#controls]! & SIGN_CONTROL ? 0x8000_0000 : 0;
+    this.#epochLow = this.clock.epochLow;
+    this.#epochHigh = this.clock.epochHigh;
+    this.clockComparatorDue = this.clock.timeOf(i32[comparator + 1]!, i32[comparator]!, this.#sign);
     // The timer's end may lie beyond 2^63: what counts is how far away it is, modulo 2^64.
     const end = this.#timerEnd * 2;
     const units = this.clock.units();
@@ -234,8 +317,15 @@ export class Timers {
     this.cpuTimerDue = (units + high * HALF + low) / UNITS;
   }
 
+  /** CR0 has been loaded. */
+  controlsChanged(): void {
+    this.changed = true;
+    if (((this.#i32[this.#controls]! & SIGN_CONTROL) !== 0) !== (this.#sign !== 0)) this.recompute();
+  }
+
   /** When the first of them is due, as far as `subclasses` (CR0 bits 52 and 53 as 2 and 1) enable them. */
   #due(subclasses: number): number {
+    if (!this.clock.hasEpoch(this.#epochLow, this.#epochHigh)) this.recompute();
     return Math.min(
       subclasses & 2 ? this.clockComparatorDue : Number.POSITIVE_INFINITY,
       subclasses & 1 ? this.cpuTimerDue : Number.POSITIVE_INFINITY,

@@ -57,6 +57,7 @@ export const facilities: readonly Facility[] = [
   { bit: 130, name: 'iep' },
   { bit: 131, name: 'sea_esop2' },
   { bit: 138, name: 'czam' },
+  { bit: 139, name: 'mepoch' },
   { bit: 145, name: 'irbm' },
   { bit: 147, name: 'cmmnt' },
 ];

@@ -169,6 +169,10 @@ export const IO_PENDING = 0x08;
 export const TOD_EPOCH = 0x10;
 /** Origin of the machine's clock, in milliseconds of the host's absolute time, as a double. */
 export const CLOCK_ORIGIN = 0x20;
+/** While the machine is stopped: -1 less the time when that was, in milliseconds of the machine's clock; otherwise 0. A double. */
+export const CLOCK_STOPPED = 0x88;
+/** Epoch index that goes with TOD_EPOCH: how often the TOD clock has passed 2^64. */
+export const EPOCH_INDEX = 0x90;
 /** How many CPUs execute instructions, neither stopped nor waiting; waiters are notified when it leaves 0. */
 export const EXECUTING_CPUS = 0x28;
 /** As TOD_EPOCH for the physical clock, which is never set. */

@@ -4,7 +4,7 @@
  */
 
 import type { Chardev } from '../chardev/chardev.ts';
-import { startClock } from '../cpu/clock.ts';
+import { continueClock, startClock, stopClock } from '../cpu/clock.ts';
 import { forgetDecoded } from '../cpu/code-pages.ts';
 import { clearConditions, raiseRestart, raiseServiceSignal, requestStop } from '../cpu/pending.ts';
 import { registerText } from '../cpu/register-text.ts';
@@ -180,6 +180,7 @@ export class Machine implements MachineControl {
   cont(): void {
     if (this.status === 'running') return;
     this.status = 'running';
+    continueClock(this.storage.memory, this.storage.layout);
     this.#watchdog.run(true);
     this.#emit('resume', undefined);
     for (const thread of this.#cpuThreads) thread.run();
@@ -193,6 +194,7 @@ export class Machine implements MachineControl {
     this.status = state;
     this.#watchdog.run(false);
     await this.#halt();
+    if (this.status === state) stopClock(this.storage.memory, this.storage.layout);
     this.#emit('stop', { state });
   }
 
@@ -212,7 +214,9 @@ export class Machine implements MachineControl {
 
   async step(cpu: number): Promise<void> {
     await this.stop();
+    continueClock(this.storage.memory, this.storage.layout);
     await this.#cpuThreads[cpu]!.step();
+    stopClock(this.storage.memory, this.storage.layout);
     this.status = 'debug';
     this.#emit('debug', { cpu });
   }

@@ -355,7 +355,9 @@ test('MOVE PAGE', () => {
 
 test('MONITOR CALL', () => {
   // Counted in an array of two counters at 0x3000 of the home space, which is a real space.
-  const counted = machine(`${'mc 1,4\n'.repeat(3)}mc 2,4`).cr(8, 0x0000_0800_0000_0800n).cr(13, 0x20n);
+  const counted = machine(`${'mc 1,4\n'.repeat(3)}mc 2,4`)
+    .cr(8, 0x0000_0800_0000_0800n)
+    .cr(13, 0x20n);
   counted.store(0x100, '0000000000003000 00000002 00000007').store(0x3000, '0005ffff 00000001 00000002').run();
   assert.equal(counted.interruption, undefined);
   assert.equal(counted.hex(0x3000, 12), '000500020000000100000003');

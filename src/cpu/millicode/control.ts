@@ -37,7 +37,7 @@ function controlsLoaded(cpu: Cpu, changed: number): number {
   if (changed & RECORDING) cpu.tlb.purgeControlled(RECORDED);
   if (changed & MAPPING) cpu.mappingChanged();
   // CR0 has the masks of the timers.
-  if (changed & 1) cpu.timers.changed = true;
+  if (changed & 1) cpu.timers.controlsChanged();
   return LEAVE;
 }
 

@@ -2,10 +2,13 @@
 
 import type { Cpu } from '../cpu.ts';
 import { LEAVE, type Operands } from '../isa/insn.ts';
+import { wake } from '../pending.ts';
 import * as state from '../state.ts';
 import { alignedAddress, inProblemState, operandAddress, privilege, specify } from './operands.ts';
 
 // STORE CLOCK and the like: the instruction stores what is left in OPERAND, and loads SET's operand there.
+
+const MULTIPLE_EPOCH = 139;
 
 const operandWord = (cpu: Cpu): number => (cpu.base + state.OPERAND) >>> 2;
 
@@ -24,7 +27,8 @@ export function readClockExtended(cpu: Cpu): void {
   cpu.timers.clock.readUnique(word);
   const low = i32[word]!;
   const high = i32[word + 1]!;
-  i32[word + 1] = high >>> 8;
+  const index = cpu.environment.facilities.has(MULTIPLE_EPOCH) ? cpu.timers.clock.indexOf(high) << 24 : 0;
+  i32[word + 1] = index | (high >>> 8);
   i32[word] = (high << 24) | (low >>> 8);
   i32[word + 3] = low << 24;
   i32[word + 2] = 0x1_0000 | cpu.field32(state.TODPR);
@@ -38,10 +42,16 @@ export function readCpuTimer(cpu: Cpu): void {
   cpu.timers.readCpuTimer(operandWord(cpu));
 }
 
+/** All CPUs' clock comparators may be due. */
+function clockSet(cpu: Cpu): void {
+  cpu.timers.recompute();
+  for (let n = 0; n < cpu.layout.cpus; n++) wake(cpu.storage.memory, cpu.layout, n, state.PENDING_TICK);
+}
+
 export function setClock(cpu: Cpu, operands: Operands): number {
   const value = cpu.access.read64(alignedAddress(cpu, operands, 8), operands.b2!);
   cpu.timers.clock.setTod(value);
-  cpu.timers.recompute();
+  clockSet(cpu);
   cpu.cc = 0;
   cpu.advance();
   return LEAVE;
@@ -150,7 +160,7 @@ export function performTimingFunction(cpu: Cpu): void {
     default: {
       const value = access.read64(address, 1);
       clock.setOffset(code === SET_TOD_OFFSET ? value : offset + value);
-      cpu.timers.recompute();
+      clockSet(cpu);
     }
   }
   cpu.cc = 0;
