@@ -210,6 +210,17 @@ export const unclearedAddresses: Disagreement = {
   reason: 'the peer does otherwise with the bits to the left of addresses: lpar is right',
 };
 
+/** Of a peer that breaks MOVE STRING off at the end of a page. */
+export const brokenMove: OutcomeDisagreement = {
+  mnemonics: /^MVST$/,
+  when: ({ lpar, operands }, before) => {
+    const moved = Number((lpar.cpu.gr(operands.r1!) - before[operands.r1!]!) & 0xffffn);
+    const crosses = [operands.r1!, operands.r2!].some(r => Number(before[r]! & 0xfffn) + moved >= 4096);
+    return lpar.cpu.cc === 3 || (lpar.cpu.cc === 1 && crosses);
+  },
+  reason: 'at the end, general register R2 has what it was given when the CPU broke off before: both are right',
+};
+
 /** Of a peer that is wrong where a table that general register 1 designates wraps around. */
 export const wrappingTable: Disagreement = {
   mnemonics: /^TR[OT][OT]$/,

@@ -3,6 +3,7 @@
 import { PSW_DAT } from '../../src/cpu/registers.ts';
 import {
   branchTarget,
+  brokenMove,
   isAccess,
   isNarrow,
   type Knowledge,
@@ -150,17 +151,7 @@ export const qemuKnowledge: Knowledge = {
       reason: 'the peer aborts: lpar is right, specification exception',
     },
   ],
-  outcomes: [
-    {
-      mnemonics: /^MVST$/,
-      when: ({ lpar, operands }, before) => {
-        const moved = Number((lpar.cpu.gr(operands.r1!) - before[operands.r1!]!) & 0xffffn);
-        const crosses = [operands.r1!, operands.r2!].some(r => Number(before[r]! & 0xfffn) + moved >= 4096);
-        return lpar.cpu.cc === 3 || (lpar.cpu.cc === 1 && crosses);
-      },
-      reason: 'at the end, general register R2 has what it was given when the CPU broke off before: both are right',
-    },
-  ],
+  outcomes: [brokenMove],
   endings: [
     ...floatingEndings,
     {
