@@ -165,8 +165,9 @@ export const open: Knowledge = {
     {
       mnemonics: /^(UNPKA|UNPKU|PKA|PKU|ED|EDMK|MP|DP|MVCK|MVCSK|MVCDK)$/,
       when: ({ lpar, operands }) => {
-        const distance = effectiveAddress(lpar, operands, 1) - effectiveAddress(lpar, operands, 2);
-        return distance > -256n && distance < 256n;
+        // The same frames are at several places, 32 KiB apart or more.
+        const distance = (effectiveAddress(lpar, operands, 1) - effectiveAddress(lpar, operands, 2)) & 0x7fffn;
+        return distance < 256n || distance > 0x7fffn - 256n;
       },
       reason: 'the operands overlap: open',
     },
