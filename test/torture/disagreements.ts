@@ -123,6 +123,15 @@ export const open: Knowledge = {
       reason: 'the operands overlap: open',
     },
     {
+      mnemonics: /^(MVCP|MVCS)$/,
+      when: ({ lpar, operands }) => {
+        // Frames are at other places in the secondary space.
+        const distance = (effectiveAddress(lpar, operands, 1) - effectiveAddress(lpar, operands, 2)) & 0xfffn;
+        return distance < 256n || distance > 0xfffn - 256n;
+      },
+      reason: 'the operands may overlap: open',
+    },
+    {
       mnemonics: /^CKSM$/,
       when: ({ operands }) => operands.r1 === operands.r2 || operands.r1 === operands.r2! + 1,
       reason: 'the operands are in the same registers: open',
