@@ -50,8 +50,8 @@ export interface Topology {
 export interface Environment {
   /** STFLE bits of the facilities that this CPU announces. */
   readonly facilities: ReadonlySet<number>;
-  /** Functions of instructions that have several, by the function code; those that there are, if not named here. */
-  readonly functions: { readonly plo?: ReadonlySet<number>; readonly ptff?: ReadonlySet<number> };
+  /** Codes of functions that this CPU has not, of instructions that have several. */
+  readonly withheld: { readonly plo: ReadonlySet<number>; readonly ptff: ReadonlySet<number> };
   readonly topology?: Topology;
   readonly information: SystemInformation;
   readonly channels: ChannelSubsystem;
@@ -66,7 +66,7 @@ export interface Environment {
 /** A CPU with nothing around it. */
 export const standalone: Environment = {
   facilities: announced,
-  functions: {},
+  withheld: { plo: new Set(), ptff: new Set() },
   information: {
     cpuId: 0xff00_0000_3906_8000n,
     manufacturer: 'IBM',

@@ -54,10 +54,13 @@ export const facilities: readonly Facility[] = [
   { bit: 74, name: 'sthyi' },
   { bit: 75, name: 'aefsi' },
   { bit: 78, name: 'edat2' },
+  { bit: 81, name: 'ppa15' },
+  { bit: 82, name: 'bpb' },
   { bit: 130, name: 'iep' },
   { bit: 131, name: 'sea_esop2' },
   { bit: 138, name: 'czam' },
   { bit: 139, name: 'mepoch' },
+  { bit: 140, name: 'els' },
   { bit: 145, name: 'irbm' },
   { bit: 147, name: 'cmmnt' },
 ];

@@ -26,7 +26,7 @@ const everything: Readonly<Record<string, string>> = {
 const LEVEL = modelNamed('z14')!;
 
 /** Features that lpar has beside facilities. */
-const others: readonly string[] = expand('plo esop dateh2 cmm ptff-qto ptff-qsi ptff-qpc ptff-qui ptff-sto');
+const others: readonly string[] = expand('plo diag318 esop dateh2 cmm ptff-qto ptff-qsi ptff-qpc ptff-qui ptff-sto');
 
 /** What `max` and the like have only when asked for: guests read the topology again and again. */
 const onRequest: readonly string[] = ['ctop'];
@@ -139,6 +139,10 @@ export function cpuModel(
 /** The bits of a kind that the features of a set stand for. */
 export const bitsOf = (set: ReadonlySet<string>, kind: FeatureKind): number[] =>
   features.filter(feature => feature.kind === kind && set.has(feature.name)).map(({ bit }) => bit);
+
+/** The bits of a kind that features stand for which a set has not. */
+export const bitsWithout = (set: ReadonlySet<string>, kind: FeatureKind): number[] =>
+  features.filter(feature => feature.kind === kind && !set.has(feature.name)).map(({ bit }) => bit);
 
 /** Bytes with these bits on, counted from the leftmost of the first byte. */
 export function bitBlock(bits: Iterable<number>, length: number): Uint8Array {

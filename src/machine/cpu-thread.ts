@@ -10,7 +10,7 @@ import { Response } from '../devices/sclp/sccb.ts';
 import { commandName, refusal } from '../devices/sclp/sclp.ts';
 import type { Port } from '../platform/threads.ts';
 import type { LogItem, PanicReason } from './control.ts';
-import { bitsOf, type CpuModel } from './cpu-model.ts';
+import { bitsWithout, type CpuModel } from './cpu-model.ts';
 import { CpuTable } from './cpu-table.ts';
 import { diagnoseFunctions, type ResetRequest } from './diagnose.ts';
 import { Doorbell } from './doorbell.ts';
@@ -89,7 +89,7 @@ export function cpuThread(port: Port, start: CpuStart): void {
   cpu.environment = {
     ...standalone,
     facilities: announced,
-    functions: { plo: new Set(bitsOf(features, 'plo')), ptff: new Set(bitsOf(features, 'ptff')) },
+    withheld: { plo: new Set(bitsWithout(features, 'plo')), ptff: new Set(bitsWithout(features, 'ptff')) },
     information,
     ...(features.has('ctop') && { topology: new ConfigurationTopology(memory, layout, table, start.shape) }),
     diagnose: new Map([...standalone.diagnose, ...functions]),

@@ -98,12 +98,13 @@ const FUNCTIONS = 24;
 export const performLockedOperation: Millicode = (cpu, operands) => {
   const control = cpu.gr32(0);
   const code = control & 0xff;
+  const isThere = code < FUNCTIONS && !cpu.environment.withheld.plo.has(code);
   require((control & ~(TEST | 0xff)) === 0);
   if (control & TEST) {
-    cpu.cc = code < FUNCTIONS ? 0 : 3;
+    cpu.cc = isThere ? 0 : 3;
     return;
   }
-  require(code < FUNCTIONS);
+  require(isThere);
   beAlone(cpu);
   cpu.cc = lockedOperation(cpu, operands, code >> 2, code & 3);
 };

@@ -123,8 +123,9 @@ export function performTimingFunction(cpu: Cpu): void {
   const { clock } = cpu.timers;
   specify((cpu.gr32(0) & 0x80) === 0);
   const code = cpu.gr32(0) & 0x7f;
+  const { ptff: withheld } = cpu.environment.withheld;
   if (controlFunctions.includes(code)) privilege(!inProblemState(cpu));
-  if (!functions.includes(code)) {
+  if (!functions.includes(code) || withheld.has(code)) {
     cpu.cc = 3;
     return;
   }
@@ -140,7 +141,7 @@ export function performTimingFunction(cpu: Cpu): void {
   switch (code) {
     case QUERY: {
       const list = new Uint8Array(16);
-      for (const bit of functions) list[bit >>> 3]! |= 0x80 >>> (bit & 7);
+      for (const bit of functions.filter(each => !withheld.has(each))) list[bit >>> 3]! |= 0x80 >>> (bit & 7);
       access.writeBytes(address, list, 1);
       break;
     }
