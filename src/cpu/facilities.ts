@@ -63,6 +63,7 @@ export const facilities: readonly Facility[] = [
   { bit: 140, name: 'els' },
   { bit: 145, name: 'irbm' },
   { bit: 147, name: 'cmmnt' },
+  { bit: 193, name: 'beareh' },
 ];
 
 /** STFLE bits of everything. */

@@ -28,6 +28,7 @@ import {
   S,
   S_0,
   SI,
+  SIY_0,
   SS_d,
   SSE,
   SSF,
@@ -79,6 +80,18 @@ const consumes =
     i.millicode(work);
   };
 
+/** A PSW of sixteen bytes that millicode loads, from OPERAND. */
+const loadPsw =
+  (operand: 1 | 2, work: Millicode): Semantics =>
+  i => {
+    const address = i.address(operand);
+    i.aligned(address, 8);
+    const place = i.place(address, 16, 'fetch');
+    i.setState64(state.OPERAND, place.load64());
+    i.setState64(state.OPERAND + 8, place.load64(8));
+    i.millicode(work);
+  };
+
 /** A doubleword that millicode makes, in OPERAND. */
 const produces =
   (work: Millicode, boundary: 1 | 8): Semantics =>
@@ -101,18 +114,29 @@ export const controlInstructions: readonly Instruction[] = [
   // The PSW
   insn('SVC', 0x0a, I, 'z', by(psw.supervisorCall)),
   insn('LPSW', 0x82, S, 'z', by(psw.loadPsw), privileged),
+  insn('LPSWE', 0xb2b2, S, 'z', loadPsw(2, psw.loadPswExtended), privileged),
+  insn('LPSWEY', 0xeb71, SIY_0, 193, loadPsw(1, psw.loadPswExtendedQuietly), privileged),
   insn(
-    'LPSWE',
-    0xb2b2,
+    'LBEAR',
+    0xb200,
     S,
-    'z',
+    193,
     i => {
       const address = i.address();
       i.aligned(address, 8);
-      const place = i.place(address, 16, 'fetch');
-      i.setState64(state.OPERAND, place.load64());
-      i.setState64(state.OPERAND + 8, place.load64(8));
-      i.millicode(psw.loadPswExtended);
+      i.setState64(state.BEA, i.load64(address));
+    },
+    privileged,
+  ),
+  insn(
+    'STBEAR',
+    0xb201,
+    S,
+    193,
+    i => {
+      const address = i.address();
+      i.aligned(address, 8);
+      i.store64(address, i.state64(state.BEA));
     },
     privileged,
   ),

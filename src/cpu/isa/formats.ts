@@ -129,6 +129,8 @@ export const SIL = format('SIL', 6, { ...B1, s2: [32, 16] }, 'd1(b1),s2');
 /** As SIL with an unsigned immediate. */
 export const SIL_u = format('SIL_u', 6, { ...B1, i2: [32, 16] }, 'd1(b1),i2');
 export const SIY = format('SIY', 6, { i2: [8, 8], ...B1Y }, 'd1(b1),i2');
+/** As SIY without the immediate. */
+export const SIY_0 = format('SIY_0', 6, { ...B1Y }, 'd1(b1)');
 /** As SIY with a signed immediate. */
 export const SIY_s = format('SIY_s', 6, { s2: [8, 8], ...B1Y }, 'd1(b1),s2');
 export const SMI = format('SMI', 6, { m1: R1, b3: [16, 4], d3: [20, 12], h2: [32, 16] }, 'm1,h2,d3(b3)');

@@ -32,6 +32,11 @@ export function loadPsw(cpu: Cpu, operands: Operands): number {
 /** LPSWE: the PSW is in OPERAND. */
 export function loadPswExtended(cpu: Cpu): number {
   breakingEvent(cpu);
+  return loadPswExtendedQuietly(cpu);
+}
+
+/** LPSWEY: as LPSWE, and no breaking event. */
+export function loadPswExtendedQuietly(cpu: Cpu): number {
   const { i32 } = cpu;
   const at = (cpu.base + state.OPERAND) >>> 2;
   cpu.interruptions.loadPsw(i32[at + 1]!, i32[at]!, i32[at + 3]!, i32[at + 2]!);
