@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { mock, test } from 'node:test';
+import { planLayout } from '../cpu/state.ts';
+import { Doorbell } from './doorbell.ts';
+import { Watchdog, WatchdogTimer } from './watchdog.ts';
+
+test('the watchdog acts when the machine has run long enough since it was set last', t => {
+  const layout = planLayout(1, 0x100000);
+  const memory = new WebAssembly.Memory({ initial: layout.wasmPages, maximum: layout.wasmPages, shared: true });
+  let now = 0;
+  mock.timers.enable({ apis: ['setTimeout'] });
+  t.mock.method(performance, 'now', () => now);
+  t.after(() => mock.timers.reset());
+  const pass = (milliseconds: number) => {
+    now += milliseconds;
+    mock.timers.tick(milliseconds);
+  };
+  const watchdog = new Watchdog(memory, layout, new Doorbell(memory, layout));
+  let acted = 0;
+  const timer = new WatchdogTimer(watchdog, () => acted++);
+  timer.run(true);
+  watchdog.set(20);
+  timer.look();
+  pass(19_000);
+  watchdog.set(15);
+  timer.look();
+  pass(14_000);
+  timer.run(false);
+  pass(60_000);
+  assert.equal(acted, 0);
+  timer.run(true);
+  pass(999);
+  assert.equal(acted, 0);
+  pass(1);
+  assert.equal(acted, 1);
+  watchdog.cancel();
+  timer.look();
+  pass(60_000);
+  assert.equal(acted, 1);
+});
