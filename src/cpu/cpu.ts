@@ -26,7 +26,7 @@ import {
 import { recordReader } from './engine/records.ts';
 import { type Environment, standalone } from './environment.ts';
 import { Exclusion } from './exclusion.ts';
-import { Interruptions } from './interruptions.ts';
+import { type InterruptionLoop, Interruptions } from './interruptions.ts';
 import { Decoder } from './isa/decode.ts';
 import { instructionLength } from './isa/formats.ts';
 import { type Instruction, LEAVE } from './isa/insn.ts';
@@ -48,10 +48,10 @@ interface Built {
 const programsOf = new WeakMap<readonly Instruction[], Map<string, Built>>();
 
 /**
- * Why `run` came back: asked to; the CPU is stopped; a breakpoint was reached; a wait PSW with all interruptions disabled; a program-new PSW that
- * is invalid, so that program interruptions would follow one another for ever.
+ * Why `run` came back: asked to; the CPU is stopped; a breakpoint was reached; a wait PSW with all interruptions
+ * disabled; a machine check that cannot be taken; interruptions that would follow one another for ever.
  */
-export type StopReason = 'request' | 'stopped' | 'breakpoint' | 'disabled-wait' | 'program-loop' | 'check-stop';
+export type StopReason = 'request' | 'stopped' | 'breakpoint' | 'disabled-wait' | 'check-stop' | InterruptionLoop;
 
 /** Milliseconds for which a CPU leaves the host's to others. */
 const SLICE = 0.02;
@@ -555,8 +555,9 @@ export class Cpu extends Registers {
       timers.changed = false;
       while (interruptions.take(lookAtTimers)) lookAtTimers = false;
       if (interruptions.looping) {
-        interruptions.looping = false;
-        return this.#halt('program-loop');
+        const { looping } = interruptions;
+        interruptions.looping = undefined;
+        return this.#halt(looping);
       }
       if (this.field32(state.CPU_STATE) === state.CPU_CHECK_STOP) {
         if (!this.#othersOperate()) return this.#halt('check-stop');

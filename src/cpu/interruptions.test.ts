@@ -193,6 +193,14 @@ test('why run ends', () => {
   const looping = prepared('.short 0');
   looping.storage.write64(news.program, 1n);
   assert.equal(looping.cpu.run(), 'program-loop');
+  const noInstruction = prepared('.short 0');
+  noInstruction.storage.write64(news.program, WIDE);
+  noInstruction.storage.write64(news.program + 8, 0x400n);
+  assert.equal(noInstruction.cpu.run(), 'operation-loop');
+  const timer = prepared('loop: j loop', PSW_EXTERNAL);
+  timer.storage.write64(news.external, STOP | PSW_EXTERNAL);
+  timer.cpu.timers.cpuTimer = -1n;
+  assert.equal(timer.cpu.run(), 'external-loop');
   const itself = prepared('sigp %r1,%r3,5').gr(3, 0);
   assert.equal(itself.cpu.run(), 'stopped');
   assert.equal(itself.cpu.pswAddress, 0x404n);

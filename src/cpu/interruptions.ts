@@ -107,6 +107,12 @@ export function isValidPsw(high: number, low: number, addressHigh: number, addre
   return addressHigh === 0 && addressLow >>> 0 <= limit;
 }
 
+/**
+ * Interruptions follow one another for ever: the new PSW for program interruptions is invalid or leads to what is no
+ * instruction; that for external ones lets the same timer interrupt again.
+ */
+export type InterruptionLoop = 'program-loop' | 'operation-loop' | 'external-loop';
+
 export class Interruptions {
   readonly #cpu: Cpu;
   readonly #i32: Int32Array;
@@ -115,7 +121,7 @@ export class Interruptions {
   /** Gives the I/O interruption of highest priority among these subclasses (bit 0x80 >> ISC) and takes it off the queue. */
   takeIo: (subclasses: number) => IoInterruption | undefined = () => undefined;
   /** Program interruptions lead nowhere: the new PSW for them is invalid. */
-  looping = false;
+  looping: InterruptionLoop | undefined;
   /** For a log: told of each interruption when its parameters are stored, by the real address of its old PSW. */
   onInterruption: ((oldPsw: number) => void) | undefined;
 
@@ -180,7 +186,7 @@ export class Interruptions {
     this.loadPsw(high, low, addressHigh, addressLow);
     i32[word + state.EXECUTING / 4] = 0;
     if (isValidPsw(high, low, addressHigh, addressLow)) return;
-    if (old === PROGRAM) this.looping = true;
+    if (old === PROGRAM) this.looping = 'program-loop';
     else this.program(new ProgramInterruption(program.SPECIFICATION, 0, false, 0));
   }
 
@@ -230,9 +236,24 @@ export class Interruptions {
         cpu.fpc = (cpu.fpc & ~0xff00) | (fault.dxc << 8);
       }
     }
+    if (code === program.OPERATION && this.#leadsBack(length)) this.looping = 'operation-loop';
     const bear = this.#word + state.BEA / 4;
     this.store64(BREAKING_EVENT, this.#i32[bear + 1]!, this.#i32[bear]!);
     this.#swap(PROGRAM);
+  }
+
+  /** Whether the new PSW for program interruptions is that of the instruction that ends before the PSW address. */
+  #leadsBack(length: number): boolean {
+    const i32 = this.#i32;
+    const word = this.#word;
+    const at = this.#at(PROGRAM + 0x80);
+    return (
+      !(i32[at]! & (PSW_IO | PSW_EXTERNAL | PSW_MACHINE_CHECK)) &&
+      i32[at - 3]! === i32[word + state.PSW_ADDRESS / 4]! - length &&
+      i32[at - 2] === i32[word + state.PSW_ADDRESS / 4 + 1] &&
+      (i32[at]! & ~0x3000) === i32[word + state.PSW_MASK / 4 + 1] &&
+      i32[at - 1] === i32[word + state.PSW_MASK / 4]
+    );
   }
 
   /** SUPERVISOR CALL of the given length (EXECUTE's own if it was executed); the PSW address is already past it. */
@@ -255,6 +276,7 @@ export class Interruptions {
     const mask = i32[this.#word + state.PSW_MASK / 4 + 1]!;
     const conditions = Atomics.load(i32, this.#word + state.CONDITIONS / 4);
     const floating = Atomics.load(i32, this.#machine + state.FLOATING / 4);
+    if (this.looping) return false;
     if (lookAtTimers || this.#timerHeld) {
       // CR0 bits 52 and 53.
       const subclasses = (i32[this.#word + state.CR / 4]! >>> 10) & 3;
@@ -384,10 +406,15 @@ export class Interruptions {
     return source;
   }
 
-  #external(code: number, source = 0): true {
+  /** False when nothing can be done after it. */
+  #external(code: number, source = 0): boolean {
     this.store32(EXTERNAL_CODE, (source << 16) | code);
     this.#swap(EXTERNAL);
-    return true;
+    // A timer's condition stays pending.
+    const isTimer = code === CLOCK_COMPARATOR || code === CPU_TIMER;
+    if (!isTimer || !(this.#i32[this.#word + state.PSW_MASK / 4 + 1]! & PSW_EXTERNAL)) return true;
+    this.looping = 'external-loop';
+    return false;
   }
 
   #takeIo(pending: number): boolean {

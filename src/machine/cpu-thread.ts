@@ -49,7 +49,12 @@ export type FromCpu =
   | { readonly kind: 'log'; readonly item: LogItem; readonly text: string };
 
 /** Reasons of `Cpu.run` as a machine sees them, a disabled wait apart. */
-const panics: Readonly<Record<string, PanicReason>> = { 'program-loop': 'pgmint-loop', 'check-stop': 'unknown' };
+const panics: Readonly<Record<string, PanicReason>> = {
+  'program-loop': 'pgmint-loop',
+  'operation-loop': 'opint-loop',
+  'external-loop': 'extint-loop',
+  'check-stop': 'unknown',
+};
 
 /** A disabled wait with these low bits of the address says that the system is done (PSW address X'...FFF'). */
 const QUIET_WAIT = 0xfffn;
