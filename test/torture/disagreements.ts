@@ -4,9 +4,9 @@
  */
 
 import type { Instruction } from '../../src/cpu/isa/insn.ts';
-import { PSW_BA, PSW_DAT, PSW_EA } from '../../src/cpu/registers.ts';
+import { PSW_BA, PSW_DAT, PSW_EA, PSW_PROBLEM, PSW_WAIT } from '../../src/cpu/registers.ts';
 import type { Case } from './case.ts';
-import { isString } from './generate.ts';
+import { HARMLESS_CONTROLS, isGuarded, isString } from './generate.ts';
 import * as layout from './layout.ts';
 import { WINDOW, WINDOW_SIZE } from './layout.ts';
 import type { Result } from './result.ts';
@@ -96,9 +96,53 @@ export const isAccess = (code: number): boolean => code === 4 || code === 5 || (
 
 const DECIMAL = /^(AP|SP|ZAP|CP|MP|DP|SRP|ED|EDMK|TP|CVB|CVBY|CVBG)$/;
 
+const PSW_PER = 1n << 62n;
+/** Bits 0-31 of the PSW that is loaded, as bits of a whole one. */
+export function loadedMask(step: Step): bigint {
+  const { cpu } = step.lpar;
+  try {
+    return cpu.access.read64(effectiveAddress(step.lpar, step.operands, 2), step.operands.b2!);
+  } catch {
+    return 0n;
+  }
+}
+
 /** What the manual leaves open, whoever the peer is. */
 export const open: Knowledge = {
   disagreements: [
+    {
+      mnemonics: /./,
+      when: step => isGuarded(step.row) && (mask(step) & PSW_PROBLEM) === 0n,
+      reason: 'compared only in the problem state',
+    },
+    {
+      mnemonics: /^LPSWE?$/,
+      when: step => (loadedMask(step) & (PSW_WAIT | PSW_PER)) !== 0n,
+      reason: 'the program would wait, or be recorded',
+    },
+    {
+      mnemonics: /^LPSW$/,
+      when: step => (loadedMask(step) & 0x0008_0000_0000_0000n) === 0n,
+      reason: 'bit 12 is not one: whether and when that is an exception is open',
+    },
+    {
+      mnemonics: /^LCTLG?$/,
+      when: ({ operands }) => !HARMLESS_CONTROLS.has(`${operands.c1}-${operands.c3}`),
+      reason: 'control registers that the harness needs',
+    },
+    {
+      mnemonics: /^STCKC$/,
+      when: ({ test }) => test.items[0]!.row.mnemonic !== 'SCKC',
+      reason: 'the clock comparator has not been set',
+    },
+    {
+      mnemonics: /^(IPTE|TB)$/,
+      when: ({ lpar: { cpu }, row, operands }) => {
+        const at = row.mnemonic === 'TB' ? cpu.gr(operands.r2!) & cpu.addressMask : cpu.gr(operands.r1!) & ~0x7ffn;
+        return at < layout.DATA || at >= layout.CODE;
+      },
+      reason: 'storage that is not set up alike, or not for each case',
+    },
     {
       mnemonics: /^(LURAG?|STURA|STURG|SSKE|ISKE|RRBE)$/,
       when: ({ lpar: { cpu }, operands }) => {

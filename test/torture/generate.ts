@@ -15,17 +15,24 @@ import type { Random } from './random.ts';
 import { controlRegisters } from './tables.ts';
 
 /**
- * Never in a random program: what would take the harness apart (PSW, prefix, interruption masks, tables, I/O, other
- * CPUs), and what gives another answer each time (clocks, the CPU's identity, hints that a machine may ignore).
+ * Never in a random program, unless it is privileged and the program is in the problem state: what would take the harness apart
+ * (prefix, interruption masks, tables, I/O, other CPUs), and what gives another answer each time (clocks, the
+ * CPU's identity, hints that a machine may ignore).
  */
 const EXCLUDED = new Set(
-  `LPSW LPSWE SSM STOSM STNSM LCTL LCTLG SIGP DIAG SPX STPX SCK SCKC SCKPF SPT STPT STCKC STAP STIDP STSI SERVC STCK
-  STCKE STCKF STFL STFLE PTFF PTF ECTG ECAG ECCTR EPCTR LCCTL LPCTL LSCTL QCTRI QSI SCCTR SPCTR STCPS STCRW STHYI
+  `SIGP DIAG SPX SCK SCKPF SPT STPT STIDP STSI SERVC STCK STHYI
+  STCKE STCKF STFL STFLE PTFF PTF ECTG ECAG ECCTR EPCTR LCCTL LPCTL LSCTL QCTRI QSI SCCTR SPCTR STCPS STCRW
   CSCH HSCH MSCH RCHP RSCH SAL SCHM SSCH STSCH TPI TSCH XSCH CHSC SIE PGIN PGOUT
-  IPTE IDTE CRDTE CSP CSPG PTLB PALB TB RRBM IRBM PFMF ESSA LPTEA
-  PC PR PT PTI RP SSAR SSAIR BAKR EREG EREGG ESTA MSTA BSA BSG LASP TRACE TRACG
+  IDTE CRDTE RRBM IRBM PFMF ESSA LPTEA
+  PC PT PTI RP SSAR SSAIR BSA BSG LASP TRACE TRACG
   TRAP2 TRAP4 LPP NIAI PPA PFPO UPT PRNO TBEGIN TBEGINC TEND TABORT ETND NTSTG LBEAR STBEAR`.split(/\s+/),
 );
+
+/** Only in the problem state. */
+export const isGuarded = ({ mnemonic }: Instruction): boolean => EXCLUDED.has(mnemonic);
+
+/** First and last control register of loads that change nothing on which the harness relies. */
+export const HARMLESS_CONTROLS: ReadonlySet<string> = new Set(['3-3', '3-4', '4-4', '6-6', '8-8', '10-11', '15-15']);
 
 /** Storage keys, the PSW key, and access by another key or to another space. */
 export const KEYS = /^(SSKE|ISKE|RRBE|IVSK|SPKA|IPK|MVCSK|MVCDK|MVCK|MVCP|MVCS|MVCOS|LURAG?|STURA|STURG)$/;
@@ -41,7 +48,7 @@ const RESTARTED = new Set([...STRINGS].filter(name => !/^(CFC|MVPG|MVCL|CLCL)$/.
 /** First operands, or first and third, are even-odd pairs of registers. */
 const PAIRED = new Set(
   `CDS CDSG CDSY D DR DSG DSGF DSGR DSGFR DL DLR DLG DLGR M MR MFY ML MLR MLG MLGR MG MGRK LPQ STPQ LPD LPDG
-  SLDA SLDL SRDA SRDL BRXH BRXLE BRXHG BRXLG BXH BXLE BXHG BXLEG PLO ESEA`.split(/\s+/),
+  SLDA SLDL SRDA SRDL CSP CSPG BRXH BRXLE BRXHG BRXLG BXH BXLE BXHG BXLEG PLO ESEA`.split(/\s+/),
 );
 
 /** Branches that count come to an end by themselves, so that they may lead backward. */
@@ -57,9 +64,10 @@ const DECIMAL = /^(AP|SP|ZAP|CP|MP|DP|SRP|TP|CVB|CVBY|CVBG)$/;
 const SHIFT = /^S[LR][AL]|^RLL|^S[LR]D[AL]/;
 /** Extended operands: floating-point registers in pairs. */
 const EXTENDED = /^[A-Z]*X[A-Z]*R|^(TCXB|MXD|SQX)/;
-const ALIGNED = /^(CDS|CDSY|CDSG|CS|CSY|CSG|CSST|LPQ|STPQ|LPD|LPDG|LA[ANOX]|PLO|LAM|STAM|STCTL|STCTG|[LS].*RL$)/;
+const ALIGNED =
+  /^(LPSWE?|SCKC|STCKC|STPX|STAP|CDS|CDSY|CDSG|CS|CSY|CSG|CSST|LPQ|STPQ|LPD|LPDG|LA[ANOX]|PLO|LAM|STAM|STCTL|STCTG|[LS].*RL$)/;
 
-export const mayOccur = (row: Instruction): boolean => !EXCLUDED.has(row.mnemonic);
+export const mayOccur = (row: Instruction): boolean => row.privileged === true || !EXCLUDED.has(row.mnemonic);
 
 /** Whether an instruction or the target of EXECUTE works on strings, whose length nothing but the mapping limits. */
 export const isString = ({ row, target }: Item): boolean => STRINGS.has((target?.row ?? row).mnemonic);
@@ -72,6 +80,7 @@ const rowOf = (name: string): Instruction => instructions.find(({ mnemonic }) =>
 const resume = rowOf('BRC');
 const setBits = rowOf('OIY');
 const clearBits = rowOf('NIY');
+const storeMultiple = rowOf('STMG');
 
 const EVEN = [2, 4, 6] as const;
 const BASES = [1, 2, 4, 6, 13, 15] as const;
@@ -238,6 +247,17 @@ export function pool(random: Random): Uint8Array {
   return bytes;
 }
 
+/** A PSW that leads into the window, most often a good one: two doublewords, or the short format. */
+function psw(random: Random, short: boolean): [bigint, bigint] {
+  const space = BigInt(random.pick([0, 0, 2, 3])) << 46n;
+  const mode = random.pick([PSW_EA | PSW_BA, PSW_BA, 0n]);
+  const codes = BigInt(random.below(64)) << 40n;
+  const mask = mode | space | codes | (random.chance(0.8) ? PSW_DAT : 0n) | (random.chance(0.2) ? PSW_PROBLEM : 0n);
+  const address = BigInt(WINDOW + 2 * random.below(200));
+  const wrong = random.chance(0.1) ? 1n << BigInt(random.below(64)) : 0n;
+  return short ? [((mask & ~PSW_EA) | (1n << 51n) | address) ^ wrong, address] : [mask ^ wrong, address];
+}
+
 /** Digit selectors, significance starters, field separators and characters for EDIT. */
 const PATTERN = [0x20, 0x20, 0x20, 0x20, 0x21, 0x22, 0x40, 0x6b];
 
@@ -303,14 +323,15 @@ export function generate(
   const items: Item[] = [];
   while (items.length < length) {
     const next = item(random, random.pick(rows), items.length, length, rows);
-    if (random.chance(0.8)) items.push(...signs(random, next), ...clearing(random, next));
+    if (next.row.mnemonic === 'STCKC') items.unshift(item(random, rowOf('SCKC'), 0, length, rows));
+    if (random.chance(0.8)) items.push(...signs(random, next), ...clearing(random, next), ...preparing(random, next));
     items.push(next);
     // What the CPU may break off with condition code 3 is resumed until it is done.
     if (RESTARTED.has(next.row.mnemonic))
       items.push({ row: resume, operands: { m1: 1 }, to: { h2: items.length - 1 } });
   }
   let mask = random.pick([PSW_EA | PSW_BA, PSW_EA | PSW_BA, PSW_EA | PSW_BA, PSW_BA, PSW_BA, 0n]);
-  if (random.chance(0.25)) mask |= PSW_PROBLEM;
+  if (random.chance(items.some(({ row }) => isGuarded(row)) ? 0.95 : 0.25)) mask |= PSW_PROBLEM;
   // Primary, secondary or home space. Without translation, a string could be as long as storage.
   if (random.chance(0.8) || items.some(isString)) {
     mask |= PSW_DAT | (random.pick(accessRegisters ? [0n, 1n, 1n, 2n, 3n] : [0n, 0n, 0n, 2n, 3n]) << 46n);
@@ -345,6 +366,11 @@ export function generate(
     gr[1] = place;
     if (random.chance(0.8)) mask &= ~(0xfn << 52n);
     if (random.chance(0.5)) mask &= ~(3n << 46n);
+  }
+  const loads = items.find(({ row }) => /^LPSWE?$/.test(row.mnemonic));
+  if (loads) {
+    [gr[10], gr[11]] = psw(random, loads.row.mnemonic === 'LPSW');
+    if (random.chance(0.9)) gr[loads.operands.b2!] = BigInt(DATA + 8 * random.below(512));
   }
   // A branch by register needs somewhere to go.
   const byRegister = items.findIndex(({ row }) => BRANCHING_BY_REGISTER.test(row.mnemonic));
@@ -389,6 +415,13 @@ function signs(random: Random, { row, operands }: Item): Item[] {
       { row: clearBits, operands: { ...at, i2: sign } },
     ];
   });
+}
+
+/** Before a PSW is loaded, one is put in its place. */
+function preparing(random: Random, { row, operands }: Item): Item[] {
+  const { b2, d2 } = operands;
+  if (!/^LPSWE?$/.test(row.mnemonic) || random.chance(0.1)) return [];
+  return [{ row: storeMultiple, operands: { r1: 10, r3: 11, b2: b2!, d2: d2! } }];
 }
 
 /** Before COMPRESSION CALL, the first byte of its result is cleared: the peer keeps bits of it that are to be replaced. */
@@ -474,6 +507,11 @@ function item(
         else operands[name] = mnemonic === 'SSKE' && random.chance(0.7) ? 0 : random.below(2 ** bits);
     }
   }
+  if (/^LCTLG?$/.test(mnemonic) && random.chance(0.95)) {
+    const [first, last] = random.pick([...HARMLESS_CONTROLS]).split('-');
+    Object.assign(operands, { c1: Number(first), c3: Number(last) });
+  }
+  if (mnemonic === 'IPTE') Object.assign(operands, { r3: 0, m4: 0, r1: random.pick(BASES) });
   if (STRINGS.has(mnemonic) && operands.r1 === (operands.r2 ?? operands.r3) && random.chance(0.9)) {
     const other = EVEN.find(register => register !== operands.r1)!;
     operands[operands.r2 === undefined ? 'r3' : 'r2'] = other;
@@ -496,7 +534,8 @@ function generalRegister(random: Random, mnemonic: string, name: string): number
   if (random.chance(0.92)) {
     if (STRINGS.has(mnemonic)) return random.pick(EVEN);
     if (PAIRED.has(mnemonic) && name !== 'r2') return random.pick([0, 8, 10, 2, 4, 6]);
-    if (/^(SSKE|ISKE|RRBE|IVSK|LURAG?|STURA|STURG)$/.test(mnemonic) && name === 'r2') return random.pick(BASES);
+    if (/^(SSKE|ISKE|RRBE|IVSK|LURAG?|STURA|STURG|TB|CSPG?)$/.test(mnemonic) && name === 'r2')
+      return random.pick(BASES);
     if (BRANCHING_BY_REGISTER.test(mnemonic) && name === 'r2') return random.pick([13, 13, 13, 14, 0]);
   }
   return random.chance(0.75) ? random.pick(VALUES) : random.below(16);

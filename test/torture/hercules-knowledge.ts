@@ -7,6 +7,7 @@ import {
   isNarrow,
   type Knowledge,
   lengths,
+  mask,
   type OutcomeDisagreement,
   unclearedAddresses,
   wrapping,
@@ -92,6 +93,15 @@ export const herculesKnowledge: Knowledge = {
       mnemonics: /^TRTR?$/,
       when: step => isNarrow(step),
       reason: 'the peer leaves bit 32 of general register 1 in the 31-bit mode: lpar is right',
+    },
+    {
+      mnemonics: /^IPTE$/,
+      when: step => ((mask(step) >> 52n) & 0xfn) !== 0n,
+      reason: 'the peer heeds key-controlled protection of the page table: lpar is right',
+    },
+    {
+      mnemonics: /^STCKC$/,
+      reason: 'the peer keeps 56 bits of the clock comparator: open',
     },
     {
       mnemonics: /^SSKE$/,

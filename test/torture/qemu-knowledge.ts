@@ -7,6 +7,7 @@ import {
   isAccess,
   isNarrow,
   type Knowledge,
+  loadedMask,
   mask,
   space,
   unclearedAddresses,
@@ -23,6 +24,39 @@ export const qemuKnowledge: Knowledge = {
   has: ({ mnemonic }) => !KEYS.test(mnemonic),
   disagreements: [
     ...floating,
+    {
+      mnemonics: /^LPSWE?$/,
+      when: ({ lpar, operands }) => (effectiveAddress(lpar, operands, 2) & 7n) !== 0n,
+      reason: 'the peer takes an instruction that is suppressed for a breaking event: lpar is right',
+    },
+    {
+      mnemonics: /^LPSW$/,
+      reason: 'the peer does not invert bit 12: lpar is right',
+    },
+    {
+      mnemonics: /^TB$/,
+      reason: 'the peer leaves general register 0 as it is: lpar is right',
+    },
+    {
+      mnemonics: /^(SSM|STOSM)$/,
+      when: ({ lpar: { cpu }, lpar, operands }) => {
+        try {
+          const mask = operands.i2 ?? cpu.access.read8(effectiveAddress(lpar, operands, 2), operands.b2!);
+          return (mask & 0xb8) !== 0;
+        } catch {
+          return false;
+        }
+      },
+      reason: 'the peer does not check PSW bits 0-7: lpar is right, specification exception',
+    },
+    {
+      mnemonics: /^LPSWE?$/,
+      when: step => {
+        const loaded = loadedMask(step);
+        return ((loaded >> 46n) & 3n) === 1n || ((loaded >> 52n) & 0xfn) !== 0n;
+      },
+      reason: 'the peer has neither the access-register mode nor key-controlled protection',
+    },
     {
       mnemonics:
         /^(AP|SP|ZAP|CP|MP|DP|SRP|ED|EDMK|CVB|CVBY|CVBG|CVDG|TAR|CUSE|TRTE|TRTRE|PLO|LMD|BSM|BASSM|CPYA|IRBM|EPAIR|ESAIR|EPAR|ESAR|IAC|LCBB|CMPSC|CFC)$/,
@@ -153,6 +187,14 @@ export const qemuKnowledge: Knowledge = {
   ],
   outcomes: [brokenMove],
   endings: [
+    {
+      when: ({ row }, code) => /^LPSWE?$/.test(row.mnemonic) && code === 6,
+      reason: 'the peer does not check PSWs: lpar is right, specification exception',
+    },
+    {
+      when: ({ row }, code) => /^LPSWE?$/.test(row.mnemonic) && isAccess(code),
+      reason: 'the peer takes an instruction that is nullified for a breaking event: lpar is right',
+    },
     ...floatingEndings,
     {
       when: (_, code) => code === 8,

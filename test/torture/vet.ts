@@ -116,7 +116,7 @@ function firstTrouble(
       known(reason);
       return index;
     }
-    if (!(test.mask & PSW_DAT) && !lpar.isSound()) {
+    if ((!(test.mask & PSW_DAT) || changesMode(test)) && !lpar.isSound()) {
       lpar.renew(lpar.pools);
       return last;
     }
@@ -132,6 +132,10 @@ function firstTrouble(
     return last;
   }
 }
+
+/** Translation may be turned off on the way. */
+const changesMode = ({ items }: Case): boolean =>
+  items.some(({ row, target }) => /^(SSM|STNSM|STOSM|LPSWE?|PR)$/.test((target?.row ?? row).mnemonic));
 
 /** The program has changed this instruction. */
 function isChanged(lpar: Lpar, { bytes }: Placed, address: number, { format }: Instruction): boolean {

@@ -16,6 +16,7 @@ import {
   realAddress,
   specify,
 } from './operands.ts';
+import { setAddress } from './pairs.ts';
 
 const SEGMENT = 0x10_0000;
 const REGION = 0x8000_0000;
@@ -163,7 +164,7 @@ export function testBlock(cpu: Cpu, { r2 }: Operands): void {
   const real = realAddress(cpu, r2!);
   cpu.dat.protectLow(real);
   clear(cpu, frameOf(cpu, r2!), FRAME);
-  cpu.setGr(0, 0n);
+  setAddress(cpu, 0, 0n);
   cpu.cc = 0;
 }
 
