@@ -58,10 +58,29 @@ test('machine, accelerator, CPU', () => {
   refuses('-accel kvm', /^-accel kvm: invalid accelerator kvm/);
   refuses('-cpu max,vx=maybe', "-cpu max,vx=maybe: Parameter 'vx' expects 'on' or 'off'");
   assert.equal(from('-smp 1,sockets=1,cores=1').cpus, 1);
-  refuses('-smp 2', "-smp 2: Invalid SMP CPUs 2. The max CPUs supported by machine 's390-ccw-virtio' is 1");
+  refuses('-smp 249', "-smp 249: Invalid SMP CPUs 249. The max CPUs supported by machine 's390-ccw-virtio' is 248");
   refuses('-smp 0', /greater than zero/);
   refuses('-uuid foo', /^-uuid foo: not a UUID/);
   assert.equal(from('-name guest=a,debug-threads=on').name, 'a');
+});
+
+test('CPUs that are added', () => {
+  const many = from(
+    '-smp 1,maxcpus=8,books=2,sockets=2,cores=2 -device qemu-s390x-cpu,core-id=5 ' +
+      '-device qemu-s390x-cpu,core-id=2,socket-id=1,book-id=1,drawer-id=0,dedicated=on',
+  );
+  assert.deepEqual([many.cpus, many.maximumCpus], [1, 8]);
+  assert.deepEqual(many.cpuDevices, [
+    { address: 5, place: { drawer: 0, book: 1, socket: 0, entitlement: 'medium', dedicated: false } },
+    { address: 2, place: { drawer: 0, book: 1, socket: 1, entitlement: 'high', dedicated: true } },
+  ]);
+  const device = '-device qemu-s390x-cpu,core-id';
+  refuses(`-smp 2,maxcpus=4 ${device}=4`, `${device}=4: Unable to add CPU with core-id: 4, maximum core-id: 3`);
+  refuses(`-smp 2,maxcpus=4 ${device}=1`, `${device}=1: Unable to add CPU with core-id: 1, it already exists`);
+  refuses(`-smp 1,maxcpus=4 ${device}=1,socket-id=0`, /define all or none of the topology/);
+  refuses(`-smp 1,maxcpus=4 ${device}=1,socket-id=1,book-id=0,drawer-id=0`, /Unavailable socket: 1/);
+  refuses(`-smp 1,maxcpus=4 ${device}=1,dedicated=on,entitlement=low`, /implies high entitlement/);
+  refuses(`-cpu z14 -smp 1,maxcpus=4 ${device}=1`, /Invalid CPU type, expected cpu type: 'z14-s390x-cpu'/);
 });
 
 test('where console and monitor are', () => {

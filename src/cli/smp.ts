@@ -1,7 +1,9 @@
-/** The CPUs of `-smp`: how many, and in which containers. */
+/** The CPUs of `-smp`, how many and in which containers, and those that `-device` adds. */
 
 import { ConfigurationError } from '../machine/control.ts';
-import type { Shape } from '../machine/topology.ts';
+import { type CpuDevice, type Entitlement, entitlements } from '../machine/cpu-table.ts';
+import { type Shape, usualPlace } from '../machine/topology.ts';
+import { parseNumber, parseSwitch, parseWord } from './values.ts';
 
 /**
  * The containers by what was said of them: cores are preferred to sockets.
@@ -24,4 +26,63 @@ export function shapeOf(given: ReadonlyMap<string, number>, maximumCpus: number)
     );
   }
   return { drawers, books, sockets, cores };
+}
+
+/** The drivers of CPUs end so, behind the name of the model. */
+export const CPU_DRIVER = '-s390x-cpu';
+const geometry = ['socket-id', 'book-id', 'drawer-id'] as const;
+const properties: readonly string[] = ['driver', 'id', 'core-id', ...geometry, 'entitlement', 'dedicated'];
+
+export const cpuDeviceHelp = (driver: string): string =>
+  `${driver} options:
+  book-id=<int>          - number of the book in its drawer
+  core-id=<uint32>       - the address of the CPU
+  dedicated=<bool>       - it has a physical CPU of its own
+  drawer-id=<int>        - number of the drawer
+  entitlement=<str>      - auto, low, medium or high, for vertical polarization
+  socket-id=<int>        - number of the socket in its book
+`;
+
+/**
+ * A CPU that `-device` adds.
+ * @param others those that are there
+ * @throws ConfigurationError
+ */
+export function cpuDevice(
+  driver: string,
+  values: ReadonlyMap<string, string>,
+  shape: Shape,
+  maximumCpus: number,
+  others: readonly CpuDevice[],
+): CpuDevice {
+  for (const key of values.keys()) {
+    if (!properties.includes(key)) throw new ConfigurationError(`Property '${driver}.${key}' not found`);
+  }
+  const number = (key: string): number | undefined =>
+    values.has(key) ? parseNumber(values.get(key)!, key) : undefined;
+  const address = number('core-id') ?? 0;
+  const unable = `Unable to add CPU with core-id: ${address}`;
+  if (address >= maximumCpus) throw new ConfigurationError(`${unable}, maximum core-id: ${maximumCpus - 1}`);
+  if (others.some(other => other.address === address)) throw new ConfigurationError(`${unable}, it already exists`);
+  const [socket, book, drawer] = geometry.map(number);
+  const usual = usualPlace(address, shape);
+  let where = { drawer: usual.drawer, book: usual.book, socket: usual.socket };
+  if (socket !== undefined && book !== undefined && drawer !== undefined) where = { drawer, book, socket };
+  else if (socket !== undefined || book !== undefined || drawer !== undefined) {
+    throw new ConfigurationError('Please define all or none of the topology geometry attributes');
+  }
+  if (where.socket >= shape.sockets) throw new ConfigurationError(`Unavailable socket: ${where.socket}`);
+  if (where.book >= shape.books) throw new ConfigurationError(`Unavailable book: ${where.book}`);
+  if (where.drawer >= shape.drawers) throw new ConfigurationError(`Unavailable drawer: ${where.drawer}`);
+  const dedicated = values.has('dedicated') && parseSwitch(values.get('dedicated')!, 'dedicated');
+  const given = values.has('entitlement')
+    ? parseWord<Entitlement>(values.get('entitlement')!, 'entitlement', entitlements)
+    : 'auto';
+  const entitlement = given === 'auto' ? (dedicated ? 'high' : 'medium') : given;
+  if (dedicated && entitlement !== 'high') throw new ConfigurationError('A dedicated CPU implies high entitlement');
+  const sharing = others.filter(
+    ({ place }) => place.drawer === where.drawer && place.book === where.book && place.socket === where.socket,
+  );
+  if (sharing.length >= shape.cores) throw new ConfigurationError('No more space on this socket');
+  return { address, place: { ...where, entitlement, dedicated } };
 }

@@ -53,6 +53,10 @@ export interface Environment {
   /** Codes of functions that this CPU has not, of instructions that have several. */
   readonly withheld: { readonly plo: ReadonlySet<number>; readonly ptff: ReadonlySet<number> };
   readonly topology?: Topology;
+  /** Whether there is a CPU at this address in the configuration. */
+  readonly isConfigured: (cpu: number) => boolean;
+  /** Another CPU has been given an order. */
+  readonly ordered: () => void;
   readonly information: SystemInformation;
   readonly channels: ChannelSubsystem;
   /** DIAGNOSE by its code. */
@@ -84,6 +88,8 @@ export const standalone: Environment = {
     cpus: () => ({ configured: 1, standby: 0, reserved: 0 }),
   },
   channels: noChannels,
+  isConfigured: () => true,
+  ordered: () => {},
   // The end of a time slice, and that in favour of a certain CPU.
   diagnose: new Map([
     [0x44, cpu => cpu.yieldSlice()],

@@ -57,7 +57,7 @@ const word = (cpu: Cpu, target: number, field: number): number =>
 export function signalAnother(cpu: Cpu, order: number, target: number, parameter: number): SignalAnswer {
   const { layout, i32 } = cpu;
   const { memory } = cpu.storage;
-  if (target >= layout.cpus) return NOT_OPERATIONAL;
+  if (target >= layout.cpus || !cpu.environment.isConfigured(target)) return NOT_OPERATIONAL;
   if (Atomics.load(i32, word(cpu, target, state.ORDER)) !== 0) return BUSY;
   const targetState = Atomics.load(i32, word(cpu, target, state.CPU_STATE));
   const isStopped = targetState === state.CPU_STOPPED;
@@ -120,6 +120,7 @@ function hand(cpu: Cpu, target: number, order: number, parameter: number): Signa
   i32[word(cpu, target, state.ORDER_PARAMETER)] = parameter;
   Atomics.store(i32, word(cpu, target, state.ORDER), order + 1);
   wake(cpu.storage.memory, cpu.layout, target, state.PENDING_REQUEST);
+  cpu.environment.ordered();
   return ACCEPTED;
 }
 

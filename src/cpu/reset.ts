@@ -17,7 +17,6 @@ const CR14_INITIAL = 0xc200_0000n;
 export function resetCpu(memory: WebAssembly.Memory, registers: Registers, kind: ResetKind): void {
   clearCpuConditions(memory, registers.layout, registers.number);
   registers.setField32(state.EXECUTING, 0);
-  registers.setField32(state.ORDER, 0);
   registers.setField32(state.CPU_STATE, state.CPU_STOPPED);
   if (kind === 'cpu') return;
   registers.setPsw(0n, 0n);

@@ -96,6 +96,8 @@ export function cpuThread(port: Port, start: CpuStart): void {
     facilities: announced,
     withheld: { plo: new Set(bitsWithout(features, 'plo')), ptff: new Set(bitsWithout(features, 'ptff')) },
     information,
+    isConfigured: address => table.presence(address) === 'configured',
+    ordered: () => doorbell.ring(),
     ...(features.has('ctop') && { topology: new ConfigurationTopology(memory, layout, table, start.shape) }),
     diagnose: new Map([...standalone.diagnose, ...functions]),
     serviceCall: (command, address) => {
