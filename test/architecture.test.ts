@@ -22,15 +22,16 @@ const arrows: Record<string, readonly string[]> = {
   block: [],
   net: [],
   chardev: [],
+  save: [],
   // The CPU knows no channel, and channels know neither CPU nor device.
   cpu: [],
   css: [],
   devices: ['css', ...backs],
   ipl: ['css', ...backs],
   ultravisor: [],
-  machine: [...parts, ...backs],
+  machine: [...parts, ...backs, 'save'],
   host: ['machine', ...parts, ...backs],
-  cli: ['host', 'machine', ...parts, ...backs, 'platform/node'],
+  cli: ['host', 'machine', ...parts, ...backs, 'save', 'platform/node'],
   web: ['host', 'machine', ...parts, ...backs, 'platform/browser'],
   'platform/node': [],
   'platform/browser': [],
@@ -38,8 +39,8 @@ const arrows: Record<string, readonly string[]> = {
   '': ['host', 'machine', ...parts, ...backs],
 };
 
-/** Files that any room may import: the one door to guest storage, and plain facts. */
-const common = ['machine/storage.ts', 'version.ts', 'ebcdic.ts'];
+/** Files that any room may import: the one door to guest storage, how state is saved, and plain facts. */
+const common = ['machine/storage.ts', 'version.ts', 'ebcdic.ts', 'save/save-state.ts', 'save/words.ts'];
 
 /** Files that start a thread or a program and therefore choose among rooms above their own. */
 const entries: Record<string, readonly string[]> = { 'platform/node/thread-entry.ts': ['machine'] };

@@ -3,24 +3,30 @@
 import type { BackendOptions } from '../chardev/backends.ts';
 import { largestStorage } from '../cpu/state.ts';
 import { type Actions, ConfigurationError, type LogItem, watchdogActions } from '../machine/control.ts';
+import type { CpuDevice } from '../machine/cpu-table.ts';
 import type { View } from '../machine/identity.ts';
-import type { Shape } from '../machine/topology.ts';
+import { machineType } from '../machine/saved-machine.ts';
+import { type Shape, usualPlace } from '../machine/topology.ts';
 import { type ChardevOptions, parseChardev, parseShortChardev } from './chardev-options.ts';
 import { parseLogItems } from './log.ts';
 import { type Given, located } from './options.ts';
-import { shapeOf } from './smp.ts';
+import { CPU_DRIVER, cpuDevice, cpuDeviceHelp, shapeOf } from './smp.ts';
 import { allowOnly, parseList, parseNumber, parseSize, parseSwitch, parseUuid, parseWord } from './values.ts';
 
 const MEBIBYTE = 0x100000;
 const CPUS = 248;
 
-export const machineName = 's390-ccw-virtio';
+export const machineName = machineType;
 
 /** What the command line asks for. */
 export interface Configuration {
   memory: number;
   maxMemory: number;
   cpus: number;
+  /** Addresses of CPUs are below it. */
+  maximumCpus: number;
+  /** Those that `-device` adds. */
+  cpuDevices: CpuDevice[];
   shape: Shape;
   view: View;
   watchdog: boolean;
@@ -34,6 +40,12 @@ export interface Configuration {
   /** Path. */
   initrd?: string;
   append?: string;
+  /** Folder in which snapshots are. */
+  snapshots?: string;
+  /** Name of the snapshot with which the machine begins. */
+  snapshot?: string;
+  /** Where the state comes from that the machine waits for. */
+  incoming?: string;
   actions: Actions;
   paused: boolean;
   log: ReadonlySet<LogItem>;
@@ -69,6 +81,7 @@ export function deviceHelp(driver?: string): string {
   if (driver === undefined)
     return 'name "sclpconsole", desc "ASCII console"\nname "sclplmconsole", desc "line-mode console"\nname "diag288", desc "watchdog"\n';
   if (driver === 'diag288') return '';
+  if (driver.endsWith(CPU_DRIVER)) return cpuDeviceHelp(driver);
   if (!(driver in deviceKinds)) throw new ConfigurationError(`'${driver}' is not a valid device model name`);
   return `${driver} options:\n  chardev=<str>          - the character device behind it\n`;
 }
@@ -89,6 +102,8 @@ class Builder {
     memory: 128 * MEBIBYTE,
     maxMemory: 0,
     cpus: 1,
+    maximumCpus: 1,
+    cpuDevices: [],
     shape: { drawers: 1, books: 1, sockets: 1, cores: 1 },
     view: 'kvm',
     watchdog: false,
@@ -211,7 +226,8 @@ class Builder {
         );
       }
       configuration.cpus = cpus;
-      configuration.shape = shapeOf(numbers, Math.max(cpus, numbers.get('maxcpus') ?? 0));
+      configuration.maximumCpus = Math.max(cpus, numbers.get('maxcpus') ?? 0);
+      configuration.shape = shapeOf(numbers, configuration.maximumCpus);
     });
     this.#each(['name'], value => {
       const values = parseList(value, 'guest');
@@ -242,6 +258,9 @@ class Builder {
         break;
       case 'sysinfo':
         configuration.view = parseWord(value, key, ['kvm', 'lpar']);
+        break;
+      case 'snapshots':
+        configuration.snapshots = value;
         break;
       case 'kernel':
       case 'initrd':
@@ -286,6 +305,12 @@ class Builder {
     });
     this.#each(['pidfile'], value => {
       configuration.pidFile = value;
+    });
+    this.#each(['incoming'], value => {
+      configuration.incoming = value;
+    });
+    this.#each(['loadvm'], value => {
+      configuration.snapshot = value;
     });
     this.#each(['echr'], value => {
       const code = /^(0x[0-9a-f]+|\d+)$/i.test(value) ? Number(value) : Number.NaN;
@@ -376,6 +401,7 @@ class Builder {
         configuration.watchdog = true;
         return;
       }
+      if (driver.endsWith(CPU_DRIVER)) return this.#addCpu(driver, values);
       const kind = deviceKinds[driver];
       if (!kind) throw new ConfigurationError(`'${driver}' is not a valid device model name`);
       for (const key of values.keys()) {
@@ -404,6 +430,16 @@ class Builder {
       configuration.gdb = 'gdb';
     });
     this.#checkSharing();
+  }
+
+  #addCpu(driver: string, values: ReadonlyMap<string, string>): void {
+    const { configuration } = this;
+    const { cpus, maximumCpus, shape, cpuModel = 'qemu', cpuDevices } = configuration;
+    if (driver !== cpuModel + CPU_DRIVER) {
+      throw new ConfigurationError(`Invalid CPU type, expected cpu type: '${cpuModel}${CPU_DRIVER}'`);
+    }
+    const first = Array.from({ length: cpus }, (_, address) => ({ address, place: usualPlace(address, shape) }));
+    cpuDevices.push(cpuDevice(driver, values, shape, maximumCpus, [...first, ...cpuDevices]));
   }
 
   #addConsole(kind: 'ascii' | 'line', chardev: string, { text }: Given): void {

@@ -20,13 +20,17 @@ const sections: readonly Section[] = [
     options: [
       {
         name: 'machine',
-        value: '[type=]NAME[,accel=tcg][,loadparm=TEXT][,sysinfo=kvm|lpar]',
-        help: 'the machine; `-machine help` lists names; sysinfo says whether the guest sees itself under KVM (default) or in a logical partition',
+        value: '[type=]NAME[,accel=tcg][,loadparm=TEXT][,sysinfo=kvm|lpar][,snapshots=DIRECTORY]',
+        help: 'the machine; `-machine help` lists names; sysinfo says whether the guest sees itself under KVM (default) or in a logical partition; snapshots says where they are kept',
       },
       { name: 'M', value: 'NAME', help: 'the same as -machine' },
       { name: 'cpu', value: 'MODEL[,FEATURE=on|off]...', help: 'the CPU model; `-cpu help` lists them' },
       { name: 'accel', value: 'tcg', help: 'how the CPUs are carried out; tcg, which stands for emulation' },
-      { name: 'smp', value: '[cpus=]N', help: 'the number of CPUs (default 1)' },
+      {
+        name: 'smp',
+        value: '[cpus=]N[,maxcpus=M][,drawers=][,books=][,sockets=][,cores=]',
+        help: 'the number of CPUs (default 1), how many there may be, and the containers that they are in',
+      },
       {
         name: 'm',
         value: '[size=]SIZE[,maxmem=SIZE][,slots=N]',
@@ -77,6 +81,12 @@ const sections: readonly Section[] = [
     title: 'Running',
     options: [
       { name: 'S', help: 'do not start; the monitor or the debugger does' },
+      { name: 'loadvm', value: 'TAG', help: 'begin with a snapshot' },
+      {
+        name: 'incoming',
+        value: 'URI',
+        help: 'wait for the state of another lpar: tcp:HOST:PORT, unix:PATH, exec:COMMAND, fd:NUMBER, file:PATH[,offset=SIZE]; or defer, until the monitor says where it comes from',
+      },
       { name: 'no-reboot', help: 'end when the guest reboots' },
       { name: 'no-shutdown', help: 'stop but do not end when the guest shuts down' },
       {

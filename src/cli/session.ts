@@ -11,6 +11,8 @@ import type { ChardevOptions } from './chardev-options.ts';
 import { type Configuration, debuggerDevice } from './configuration.ts';
 import { GdbStub } from './gdb/stub.ts';
 import { TextLog } from './log.ts';
+import { Migration } from './migration/migration.ts';
+import { Snapshots } from './migration/snapshots.ts';
 import { execute, type MonitorEnvironment, MonitorState } from './monitor/commands.ts';
 import { hex } from './monitor/dump.ts';
 import { Monitor } from './monitor/monitor.ts';
@@ -93,8 +95,20 @@ class Session {
     const environment = this.#environment(machine);
     for (const chardev of monitors) new Monitor(chardev, environment);
     if (configuration.gdb !== undefined) this.#startDebugger(this.#port(configuration.gdb, false), environment);
-    if (!configuration.paused) machine.cont();
+    await this.#start(environment);
     return this.#ended;
+  }
+
+  async #start({ machine, snapshots, migration }: MonitorEnvironment): Promise<void> {
+    const { incoming, snapshot, paused } = this.#configuration;
+    migration.autostart = !paused;
+    if (incoming !== undefined) {
+      this.#closing.push(migration);
+      await aboutAsync(`-incoming ${incoming}`, () => migration.expect(incoming));
+      return;
+    }
+    if (snapshot !== undefined) await snapshots.load(snapshot);
+    if (!paused) machine.cont();
   }
 
   async close(): Promise<void> {
@@ -105,8 +119,9 @@ class Session {
 
   /** What is to be loaded, with the names of files replaced by what is in them. */
   #filesToLoad(): { kernel: Uint8Array | undefined; initrd: Uint8Array | undefined } {
-    const { kernel, initrd, paused } = this.#configuration;
-    if (kernel === undefined && !paused) throw new ConfigurationError('nothing to load: -kernel FILE says what');
+    const { kernel, initrd, paused, incoming, snapshot } = this.#configuration;
+    if (kernel === undefined && !paused && incoming === undefined && snapshot === undefined)
+      throw new ConfigurationError('nothing to load: -kernel FILE says what');
     const read = (what: string, path: string | undefined) =>
       path === undefined ? undefined : about(`could not load ${what} '${path}'`, () => this.#host.readFile(path));
     return { kernel: read('kernel', kernel), initrd: read('initrd', initrd) };
@@ -143,12 +158,14 @@ class Session {
   // Monitors and the debugger
 
   #environment(machine: MachineControl): MonitorEnvironment {
-    const { name, uuid } = this.#configuration;
+    const { name, uuid, snapshots } = this.#configuration;
     const environment: MonitorEnvironment = {
       machine,
       name,
       uuid,
       log: this.#log,
+      snapshots: new Snapshots(this.#host, machine, snapshots),
+      migration: new Migration({ host: this.#host, machine, fail: () => this.#end(1) }),
       processId: this.#host.processId,
       chardevs: () =>
         [...this.#chardevs.values()].flatMap(({ id, backend: { description }, mux }) =>
@@ -238,6 +255,14 @@ const panicText = ({ cpu, reason, pswMask, pswAddress }: Panic): string =>
 function about<T>(name: string, work: () => T): T {
   try {
     return work();
+  } catch (error) {
+    throw located(name, error);
+  }
+}
+
+async function aboutAsync(name: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
   } catch (error) {
     throw located(name, error);
   }

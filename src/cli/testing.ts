@@ -5,9 +5,11 @@ import { Registers } from '../cpu/registers.ts';
 import { planLayout } from '../cpu/state.ts';
 import type { Actions, CpuControl, MachineControl, MachineEvents, RunState } from '../machine/control.ts';
 import type { ControlProgram } from '../machine/diagnose.ts';
+import type { StateSummary } from '../machine/saved-machine.ts';
 import { Storage } from '../machine/storage.ts';
 import type { ByteStream, Host, StreamListener } from '../platform/host.ts';
 import { HostError } from '../platform/host.ts';
+import { SaveError } from '../save/save-state.ts';
 
 const MEBIBYTE = 0x100000;
 
@@ -21,6 +23,8 @@ export class FakeMachine implements MachineControl {
   /** What was asked of it. */
   readonly calls: string[] = [];
   breakpoints: ReadonlySet<bigint> = new Set();
+  /** What is saved of it. */
+  state = 'saved';
   /** Called at each step. */
   onStep: () => void = () => {};
   readonly #listeners: { event: string; listener: (detail: never) => void }[] = [];
@@ -65,10 +69,22 @@ export class FakeMachine implements MachineControl {
     this.emit('resume', undefined);
   }
 
-  async stop(): Promise<void> {
+  async stop(state: RunState = 'paused'): Promise<void> {
     this.calls.push('stop');
     if (this.status !== 'running') return;
-    this.stopAs('paused');
+    this.stopAs(state);
+  }
+
+  *save(status: RunState): Generator<Uint8Array> {
+    this.calls.push(`save ${status}`);
+    yield new TextEncoder().encode(this.state);
+  }
+
+  load(stream: Uint8Array): StateSummary {
+    const state = new TextDecoder().decode(stream);
+    if (state.startsWith('bad')) throw new SaveError('it is bad');
+    this.calls.push(`load ${state}`);
+    return { date: 0, running: 0, instructions: undefined, status: 'running' };
   }
 
   stopAs(state: RunState): void {
@@ -193,6 +209,29 @@ export class FakeHost implements Host {
 
   writeFile(path: string, data: Uint8Array | string): void {
     this.files.set(path, typeof data === 'string' ? data : new TextDecoder().decode(data));
+  }
+
+  listFiles(path: string) {
+    return [...this.files]
+      .filter(([name]) => name.startsWith(`${path}/`))
+      .map(([name, text]) => ({ name: name.slice(path.length + 1), size: text.length }));
+  }
+
+  renameFile(from: string, to: string): void {
+    this.files.set(to, this.files.get(from)!);
+    this.files.delete(from);
+  }
+
+  removeFile(path: string): void {
+    if (!this.files.delete(path)) throw new HostError('No such file or directory');
+  }
+
+  async openOutlet(): Promise<never> {
+    throw new HostError('Connection refused');
+  }
+
+  async openInlet(): Promise<never> {
+    throw new HostError('Address already in use');
   }
 
   openFile(path: string, append: boolean) {

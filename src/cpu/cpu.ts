@@ -531,7 +531,7 @@ export class Cpu extends Registers {
     const pending = (this.base + state.PENDING) >>> 2;
     const mask = (this.base + state.PSW_MASK + 4) >>> 2;
     const ownState = (this.base + state.CPU_STATE) >>> 2;
-    timers.start();
+    if (i32[ownState] !== state.CPU_STOPPED && i32[ownState] !== state.CPU_CHECK_STOP) timers.start();
     this.#executing(1);
     this.#obey();
     if (this.code.breakpoints.has(this.pswAddress)) this.single();

@@ -4,17 +4,27 @@
 
 import type { Chardev } from '../chardev/chardev.ts';
 import type { Registers } from '../cpu/registers.ts';
+import type { CpuDevice } from './cpu-table.ts';
 import type { ControlProgram } from './diagnose.ts';
 import type { View } from './identity.ts';
+import type { StateSummary } from './saved-machine.ts';
 import type { Storage } from './storage.ts';
 import type { Shape } from './topology.ts';
 
-/** `shutdown`: the guest has ended and is kept for inspection; `debug`: stopped at a breakpoint or after a step. */
+/**
+ * `shutdown`: the guest has ended and is kept for inspection; `debug`: stopped at a breakpoint or after a step;
+ * `inmigrate`: waits for a saved state; `postmigrate`: its state has been sent.
+ */
 export type RunState =
   | 'prelaunch'
   | 'running'
   | 'paused'
   | 'debug'
+  | 'inmigrate'
+  | 'finish-migrate'
+  | 'postmigrate'
+  | 'save-vm'
+  | 'restore-vm'
   | 'watchdog'
   | 'shutdown'
   | 'guest-panicked'
@@ -86,14 +96,25 @@ export interface CpuControl {
 }
 
 export interface MachineControl {
-  readonly status: RunState;
+  /** May be set to another state in which the CPUs do not run while they do not. */
+  status: RunState;
   readonly cpus: readonly CpuControl[];
   readonly storage: Storage;
   readonly actions: Actions;
   /** Lets the CPUs run. */
   cont(): void;
-  /** Resolves when all CPUs have stopped. */
-  stop(): Promise<void>;
+  /** Resolves when all CPUs have stopped. `state` (paused) is what the machine is in then if it ran. */
+  stop(state?: RunState): Promise<void>;
+  /**
+   * The state of a machine that stands still, piece by piece; it must not change until the last one.
+   * @param status what the machine did before, for those who load the state
+   */
+  save(status: RunState): Generator<Uint8Array>;
+  /**
+   * Puts a machine that stands still into a state that was saved.
+   * @throws SaveError when that cannot be; nothing has been changed then
+   */
+  load(stream: Uint8Array): StateSummary;
   /** Does something while no CPU runs. Those that ran run on afterwards: no event tells, and the state is the same. */
   examine<T>(work: () => T): Promise<T>;
   /** System reset and load, as at the start. The machine runs on if it ran. */
@@ -128,7 +149,12 @@ export interface MachineConfiguration {
   readonly memory: number;
   /** Bytes; at least `memory`. */
   readonly maxMemory: number;
+  /** CPUs from the start, at the first addresses. */
   readonly cpus: number;
+  /** Addresses are below it; `cpus` unless given. */
+  readonly maximumCpus?: number;
+  /** CPUs beside those. */
+  readonly cpuDevices?: readonly CpuDevice[];
   readonly shape: Shape;
   /** Who the guest sees above it. */
   readonly view: View;

@@ -5,7 +5,9 @@
 
 import type { CpuCounts } from '../cpu/environment.ts';
 import type { Layout } from '../cpu/state.ts';
-import { CPU_TABLE } from './shared.ts';
+import type { SaveState } from '../save/save-state.ts';
+import { SavedWords } from '../save/words.ts';
+import { CPU_TABLE, POLARIZATION, TOPOLOGY_CHANGED } from './shared.ts';
 
 /** `reserved`: not there yet; `standby`: there, but not in the configuration. */
 export type Presence = 'reserved' | 'standby' | 'configured';
@@ -25,7 +27,21 @@ export interface Place {
   readonly dedicated: boolean;
 }
 
+/** A CPU that is added by its address. */
+export interface CpuDevice {
+  readonly address: number;
+  readonly place: Place;
+}
+
 const ENTRY = 8;
+
+/** The table, and what goes with all CPUs together. */
+export const savedTable = (memory: WebAssembly.Memory, { machine, cpus }: Layout): SaveState =>
+  new SavedWords('configuration', 1, memory, machine, {
+    cpus: { at: CPU_TABLE, size: 1, count: ENTRY * cpus },
+    polarization: { at: POLARIZATION, size: 4 },
+    topologyChanged: { at: TOPOLOGY_CHANGED, size: 4 },
+  });
 
 export class CpuTable {
   readonly size: number;

@@ -10,6 +10,8 @@ import { ADDRESSING, ProgramInterruption, SPECIFICATION } from '../cpu/program.t
 import type { Layout } from '../cpu/state.ts';
 import type { Identification } from '../devices/sclp/identification.ts';
 import { ebcdicText } from '../ebcdic.ts';
+import type { SaveState } from '../save/save-state.ts';
+import { SavedWords } from '../save/words.ts';
 import type { View } from './identity.ts';
 import { CONTROL_PROGRAM, IPL_PARAMETERS, PAGE_FAULT_HANDSHAKES } from './shared.ts';
 import type { Watchdog } from './watchdog.ts';
@@ -306,6 +308,14 @@ export function toldByDiagnose(memory: WebAssembly.Memory, layout: Layout): Cont
   const value = new BigUint64Array(memory.buffer)[(layout.machine + CONTROL_PROGRAM) / 8]!;
   return value === 0n ? undefined : { name: Number(value >> 56n), version: value & 0xff_ffff_ffff_ffffn };
 }
+
+/** What functions keep. */
+export const savedDiagnoses = (memory: WebAssembly.Memory, { machine }: Layout): SaveState =>
+  new SavedWords('diagnose', 1, memory, machine, {
+    controlProgram: { at: CONTROL_PROGRAM, size: 8 },
+    pageFaultHandshakes: { at: PAGE_FAULT_HANDSHAKES, size: 4, count: 8 },
+    iplParameters: { at: IPL_PARAMETERS, size: 1, count: PAGE },
+  });
 
 /** A reset of the system: what guests have told is forgotten. */
 export function resetDiagnoses(memory: WebAssembly.Memory, layout: Layout): void {

@@ -10,7 +10,16 @@ import { clearConditions, raiseRestart, raiseServiceSignal, requestStop } from '
 import { registerText } from '../cpu/register-text.ts';
 import { PSW_WAIT, Registers } from '../cpu/registers.ts';
 import { type ResetKind, resetCpu, resetStorageAttributes } from '../cpu/reset.ts';
-import { CPU_CHECK_STOP, CPU_OPERATING, CPU_STATE, largestStorage, planLayout } from '../cpu/state.ts';
+import { SavedClock, SavedCpu, savedInterruptions } from '../cpu/saved.ts';
+import {
+  CPU_CHECK_STOP,
+  CPU_OPERATING,
+  CPU_STATE,
+  CPU_STOPPED,
+  largestStorage,
+  ORDER,
+  planLayout,
+} from '../cpu/state.ts';
 import { AsciiConsole } from '../devices/sclp/ascii-console.ts';
 import { ConfigurationManagement } from '../devices/sclp/configuration.ts';
 import { ControlProgramIdentification } from '../devices/sclp/identification.ts';
@@ -19,6 +28,7 @@ import { Quiesce } from '../devices/sclp/quiesce.ts';
 import { Sclp } from '../devices/sclp/sclp.ts';
 import { LoadError, type LoadPlan, load, planKernel } from '../ipl/kernel.ts';
 import type { Thread, ThreadHost } from '../platform/threads.ts';
+import type { SaveState } from '../save/save-state.ts';
 import {
   ConfigurationError,
   type CpuControl,
@@ -30,23 +40,28 @@ import {
   type RunState,
 } from './control.ts';
 import { cpuModel } from './cpu-model.ts';
-import { CpuTable } from './cpu-table.ts';
+import { CpuTable, savedTable } from './cpu-table.ts';
 import type { CpuStart, FromCpu, ToCpu } from './cpu-thread.ts';
 import { CpuView } from './cpu-view.ts';
 import {
   type ControlProgram,
   type ResetRequest,
   resetDiagnoses,
+  savedDiagnoses,
   setIplParameters,
   toldByDiagnose,
 } from './diagnose.ts';
 import { Doorbell } from './doorbell.ts';
+import { loadMachine, type MachineKind, type StateSummary, saveMachine } from './saved-machine.ts';
+import { SavedFrames } from './saved-storage.ts';
 import { scpInformation } from './scp-information.ts';
 import { Storage } from './storage.ts';
 import { ConfigurationTopology, usualPlace } from './topology.ts';
 import { Watchdog, WatchdogTimer } from './watchdog.ts';
 
 const MEBIBYTE = 0x100000;
+/** With more CPUs than these the thread of a CPU is started when the CPU is first wanted. */
+const EAGER_THREADS = 16;
 /** PSW with which a kernel is entered: 64-bit addressing, everything disabled. */
 const KERNEL_PSW = 0x1_8000_0000n;
 const SHORT_PSW = 1n << 51n;
@@ -54,8 +69,8 @@ const SHORT_ADDRESS = 0x7fff_ffffn;
 
 /** @throws ConfigurationError */
 export async function createMachine(configuration: MachineConfiguration, threads: ThreadHost): Promise<Machine> {
-  const { memory, maxMemory, cpus, kernel, initrd, append } = configuration;
-  const limit = largestStorage(cpus);
+  const { memory, maxMemory, cpus, maximumCpus = cpus, kernel, initrd, append } = configuration;
+  const limit = largestStorage(maximumCpus);
   if (maxMemory > limit) {
     throw new ConfigurationError(
       `-m ${maxMemory / MEBIBYTE}M: guest storage of more than ${limit / MEBIBYTE} MiB does not fit this machine`,
@@ -93,13 +108,22 @@ export class Machine implements MachineControl {
   readonly #watchdog: WatchdogTimer;
   readonly #doorbell: Doorbell;
   readonly #cpuThreads: CpuThread[];
+  /** CPUs run, as far as they have something to do. */
+  #going = false;
   readonly #ticker: Thread;
   readonly #listeners: Listeners = {};
   readonly #stopListening: () => void;
   #log: MachineConfiguration['log'];
+  readonly #kind: MachineKind;
+  readonly #clock: SavedClock;
+  /** What is saved beside storage. */
+  readonly #units: readonly SaveState[];
+  /** Resolves when what CPUs have reported by now has been dealt with. */
+  #handled: Promise<unknown> = Promise.resolve();
 
   constructor(configuration: MachineConfiguration, plan: LoadPlan | undefined, threads: ThreadHost) {
-    const layout = planLayout(configuration.cpus, configuration.memory);
+    const { cpus, maximumCpus = cpus, cpuDevices = [] } = configuration;
+    const layout = planLayout(maximumCpus, configuration.memory);
     const memory = new WebAssembly.Memory({
       initial: layout.wasmPages,
       maximum: layout.wasmPages,
@@ -115,10 +139,14 @@ export class Machine implements MachineControl {
     const model = cpuModel(configuration.cpuModel, configuration.cpuFeatures, configuration.view);
     const { shape } = configuration;
     this.table = new CpuTable(memory, layout);
-    for (let cpu = 0; cpu < configuration.cpus; cpu++) {
-      this.table.setPresence(cpu, 'configured');
-      this.table.setPlace(cpu, usualPlace(cpu, shape));
+    for (let cpu = 0; cpu < maximumCpus; cpu++) {
+      const device = cpuDevices.find(({ address }) => address === cpu);
+      this.table.setPresence(cpu, cpu < cpus || device ? 'configured' : 'reserved');
+      this.table.setPlace(cpu, device?.place ?? usualPlace(cpu, shape));
+      // A CPU that is not there does nothing, as one that is stopped.
+      new Registers(memory, layout, cpu).setField32(CPU_STATE, CPU_STOPPED);
     }
+    const addresses = this.table.addresses('configured');
     this.#topology = new ConfigurationTopology(memory, layout, this.table, shape);
     this.#watchdog = new WatchdogTimer(new Watchdog(memory, layout, this.#doorbell), () => this.#watchdogExpired());
     const attention = (): void => this.#sclp.attention();
@@ -140,6 +168,7 @@ export class Machine implements MachineControl {
       try {
         this.#watchdog.look();
         this.#answerServiceCall();
+        if (this.#going) for (const thread of this.#cpuThreads) thread.awaken();
       } catch (error) {
         void this.failed(error);
       }
@@ -153,12 +182,23 @@ export class Machine implements MachineControl {
       storageLimit: configuration.maxMemory,
       watchdog: configuration.watchdog,
     };
-    this.#cpuThreads = Array.from(
-      { length: configuration.cpus },
-      (_, number) => new CpuThread(this, threads, { ...start, number }),
+    this.#cpuThreads = addresses.map(
+      number => new CpuThread(this, threads, { ...start, number }, addresses.length <= EAGER_THREADS),
     );
     this.cpus = this.#cpuThreads;
     this.#ticker = threads.spawn('ticker', { memory, layout });
+    this.#kind = { storage: this.storage, cpus: addresses.length, model };
+    this.#clock = new SavedClock(memory, layout);
+    this.#units = [
+      this.#clock,
+      savedTable(memory, layout),
+      ...this.cpus.map(({ number }) => new SavedCpu(memory, layout, number)),
+      savedInterruptions(memory, layout),
+      savedDiagnoses(memory, layout),
+      this.#watchdog,
+      ...this.#sclp.events.units,
+      new SavedFrames(memory, layout),
+    ];
     this.#resetAndLoad();
   }
 
@@ -183,11 +223,13 @@ export class Machine implements MachineControl {
     continueClock(this.storage.memory, this.storage.layout);
     this.#watchdog.run(true);
     this.#emit('resume', undefined);
-    for (const thread of this.#cpuThreads) thread.run();
+    this.#go();
   }
 
-  async stop(): Promise<void> {
-    if (this.status === 'running') await this.#stopAs('paused');
+  async stop(state: RunState = 'paused'): Promise<void> {
+    if (this.status === 'running') await this.#stopAs(state);
+    // A reset or the end that a CPU has asked for when it was told to stop.
+    await this.#handled;
   }
 
   async #stopAs(state: RunState): Promise<void> {
@@ -198,8 +240,15 @@ export class Machine implements MachineControl {
     this.#emit('stop', { state });
   }
 
+  /** Lets all CPUs run that have something to do. */
+  #go(): void {
+    this.#going = true;
+    for (const thread of this.#cpuThreads) thread.run();
+  }
+
   /** Brings all CPUs to a halt. */
   async #halt(): Promise<void> {
+    this.#going = false;
     await Promise.all(this.#cpuThreads.map(thread => thread.stop()));
   }
 
@@ -208,14 +257,34 @@ export class Machine implements MachineControl {
     try {
       return work();
     } finally {
-      if (this.status === 'running') for (const thread of this.#cpuThreads) thread.run();
+      if (this.status === 'running') this.#go();
     }
+  }
+
+  *save(status: RunState): Generator<Uint8Array> {
+    // What is on its way from a CPU to this side.
+    this.#watchdog.look();
+    this.#answerServiceCall();
+    const instructions = undefined;
+    yield* saveMachine(this.#kind, this.#units, {
+      date: Date.now(),
+      running: this.#clock.running,
+      instructions,
+      status,
+    });
+  }
+
+  load(stream: Uint8Array): StateSummary {
+    const summary = loadMachine(this.#kind, this.#units, stream);
+    this.#doorbell.reset();
+    for (const thread of this.#cpuThreads) thread.registersChanged();
+    return summary;
   }
 
   async step(cpu: number): Promise<void> {
     await this.stop();
     continueClock(this.storage.memory, this.storage.layout);
-    await this.#cpuThreads[cpu]!.step();
+    await this.#cpuThreads.find(({ number }) => number === cpu)!.step();
     stopClock(this.storage.memory, this.storage.layout);
     this.status = 'debug';
     this.#emit('debug', { cpu });
@@ -236,7 +305,7 @@ export class Machine implements MachineControl {
     if (how === 'load') this.#resetAndLoad();
     else this.#resetAndLoadPsw(how);
     this.#emit('reset', { cause });
-    if (wasRunning) for (const thread of this.#cpuThreads) thread.run();
+    if (wasRunning) this.#go();
     else this.status = 'prelaunch';
   }
 
@@ -270,6 +339,7 @@ export class Machine implements MachineControl {
         this.#log.write('cpu_reset', `CPU ${thread.number}\n${registerText(thread.registers, this.#log.has('fpu'))}`);
       }
       resetCpu(memory, thread.registers, kind);
+      thread.registers.setField32(ORDER, 0);
       thread.registersChanged();
     }
     // The others wait for a signal.
@@ -295,7 +365,11 @@ export class Machine implements MachineControl {
   // What CPUs report
 
   /** A CPU has stopped by itself. */
-  async cpuStopped(thread: CpuThread, report: FromCpu & { kind: 'stopped' }): Promise<void> {
+  cpuStopped(thread: CpuThread, report: FromCpu & { kind: 'stopped' }): void {
+    this.#handled = Promise.all([this.#handled, this.#handle(thread, report)]);
+  }
+
+  async #handle(thread: CpuThread, report: FromCpu & { kind: 'stopped' }): Promise<void> {
     const cpu = thread.number;
     switch (report.reason) {
       case 'breakpoint':
@@ -413,30 +487,45 @@ class CpuThread implements CpuControl {
   readonly registers: Registers;
   readonly ready: Promise<void>;
   readonly #machine: Machine;
-  readonly #thread: Thread;
+  readonly #spawn: () => Thread;
+  #thread: Thread | undefined;
+  #breakpoints: ReadonlySet<bigint> = new Set();
   readonly #view: CpuView;
   #running = false;
   /** Registers were changed from this side since the CPU last ran. */
   #changed = true;
   #stopped: (() => void)[] = [];
 
-  constructor(machine: Machine, threads: ThreadHost, start: CpuStart) {
+  /** @param eager false: the thread is started when the CPU is to do something */
+  constructor(machine: Machine, threads: ThreadHost, start: CpuStart, eager: boolean) {
     this.number = start.number;
     this.#machine = machine;
     this.registers = new Registers(start.memory, start.layout, start.number);
     this.#view = new CpuView(this.registers, machine.storage);
-    this.#thread = threads.spawn('cpu', start);
-    this.ready = new Promise(resolve => {
-      this.#thread.onMessage((message: FromCpu) => {
+    this.#spawn = () => threads.spawn('cpu', start);
+    this.ready = eager ? this.#started() : Promise.resolve();
+  }
+
+  #started(): Promise<void> {
+    const thread = this.#spawn();
+    this.#thread = thread;
+    if (this.#breakpoints.size > 0) this.setBreakpoints(this.#breakpoints);
+    thread.onError(error => {
+      void this.#machine.failed(error);
+      this.#hasStopped({ kind: 'stopped', reason: 'request' });
+    });
+    return new Promise(resolve => {
+      thread.onMessage((message: FromCpu) => {
         if (message.kind === 'ready') resolve();
-        else if (message.kind === 'log') machine.log(message);
+        else if (message.kind === 'log') this.#machine.log(message);
         else this.#hasStopped(message);
       });
     });
-    this.#thread.onError(error => {
-      void machine.failed(error);
-      this.#hasStopped({ kind: 'stopped', reason: 'request' });
-    });
+  }
+
+  /** It has nothing to do before another CPU gives it an order. */
+  get #idles(): boolean {
+    return this.registers.field32(CPU_STATE) === CPU_STOPPED && this.registers.field32(ORDER) === 0;
   }
 
   #hasStopped(report: FromCpu & { kind: 'stopped' }): void {
@@ -449,17 +538,23 @@ class CpuThread implements CpuControl {
       return;
     }
     for (const resolve of waiting) resolve();
-    void this.#machine.cpuStopped(this, report);
+    this.#machine.cpuStopped(this, report);
   }
 
   #post(message: ToCpu): void {
-    this.#thread.post(message);
+    if (!this.#thread) void this.#started();
+    this.#thread!.post(message);
   }
 
   run(): void {
-    if (this.#running) return;
+    if (this.#running || (!this.#thread && this.#idles)) return;
     this.#running = true;
     this.#post({ kind: 'run', changed: this.#takeChanged(), log: this.#machine.logged() });
+  }
+
+  /** Runs if its thread has not been wanted before, and is now. */
+  awaken(): void {
+    if (!this.#thread) this.run();
   }
 
   /** Resolves when the CPU stands still. */
@@ -476,7 +571,8 @@ class CpuThread implements CpuControl {
   }
 
   setBreakpoints(addresses: ReadonlySet<bigint>): void {
-    this.#post({ kind: 'breakpoints', addresses: [...addresses] });
+    this.#breakpoints = addresses;
+    if (this.#thread) this.#post({ kind: 'breakpoints', addresses: [...addresses] });
   }
 
   registersChanged(): void {
@@ -490,7 +586,7 @@ class CpuThread implements CpuControl {
   }
 
   terminate(): Promise<void> {
-    return this.#thread.terminate();
+    return this.#thread?.terminate() ?? Promise.resolve();
   }
 
   get state(): CpuControl['state'] {

@@ -14,6 +14,7 @@ export class Storage {
   readonly #top: number;
   readonly #bytes: Uint8Array<SharedArrayBuffer>;
   readonly #view: DataView<SharedArrayBuffer>;
+  readonly #words: Int32Array;
   /** Told of every range that is written, for those who keep copies of instructions. */
   #written: (address: number, length: number) => void = () => {};
 
@@ -25,6 +26,7 @@ export class Storage {
     this.#top = layout.top;
     this.#bytes = new Uint8Array(buffer);
     this.#view = new DataView(buffer);
+    this.#words = new Int32Array(buffer);
   }
 
   /** Sets who is told of writes, after they are done. */
@@ -41,6 +43,14 @@ export class Storage {
       throw new RangeError(`absolute address ${address.toString(16)} is beyond the end of storage`);
     }
     return this.#top - address - length;
+  }
+
+  /** Whether a range of doublewords is all zero. */
+  isZero(address: number, length: number): boolean {
+    const words = this.#words;
+    const first = this.#at(address, length) / 4;
+    for (let n = first; n < first + length / 4; n += 2) if (words[n]! | words[n + 1]!) return false;
+    return true;
   }
 
   read8(address: number): number {

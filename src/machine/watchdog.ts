@@ -4,6 +4,7 @@
  */
 
 import type { Layout } from '../cpu/state.ts';
+import type { Fields, SavedFields, SaveState } from '../save/save-state.ts';
 import type { Doorbell } from './doorbell.ts';
 import { WATCHDOG_CHANGES, WATCHDOG_SECONDS, WATCHDOG_SET } from './shared.ts';
 
@@ -54,7 +55,9 @@ const SECOND = 1000;
 const LONGEST = 2 ** 31 - 1;
 
 /** The side that acts. */
-export class WatchdogTimer {
+export class WatchdogTimer implements SaveState {
+  readonly name = 'watchdog';
+  readonly version = 1;
   readonly #watchdog: Watchdog;
   readonly #expired: () => void;
   #seen = 0;
@@ -89,6 +92,24 @@ export class WatchdogTimer {
   reset(): void {
     if (this.#watchdog.isSet) this.#watchdog.cancel();
     this.look();
+  }
+
+  /** The machine stands still. */
+  save(): Fields {
+    const { isSet, seconds } = this.#watchdog;
+    return { set: isSet, seconds, left: isSet ? Math.max(this.#left, 0) : 0 };
+  }
+
+  load(saved: SavedFields): () => void {
+    const isSet = saved.flag('set');
+    const seconds = saved.number('seconds', Number.MAX_VALUE);
+    const left = saved.number('left', Number.MAX_VALUE);
+    return () => {
+      if (isSet) this.#watchdog.set(seconds);
+      else this.#watchdog.cancel();
+      this.look();
+      if (isSet) this.#left = left;
+    };
   }
 
   #start(): void {

@@ -45,6 +45,32 @@ export interface Closable {
   close(): void;
 }
 
+/** Where a stream of bytes goes to or comes from, once and from its beginning to its end. */
+export type Channel =
+  | SocketAddress
+  /** From the offset on; what is behind it is lost when it is written. */
+  | { readonly kind: 'file'; readonly path: string; readonly offset: number }
+  /** A command of the shell, which reads or writes the stream. */
+  | { readonly kind: 'exec'; readonly command: string }
+  /** A descriptor of the process. */
+  | { readonly kind: 'fd'; readonly descriptor: number };
+
+/** One end of a channel that is written. */
+export interface Outlet {
+  /** Resolves when more can be taken. @throws HostError */
+  write(data: Uint8Array): Promise<void>;
+  /** Resolves when all has been given away. @throws HostError */
+  end(): Promise<void>;
+  /** Gives up. */
+  abort(): void;
+}
+
+/** One end of a channel that is read. The pieces come to an end with the stream. */
+export interface Inlet extends Closable {
+  /** @throws HostError */
+  read(): AsyncIterable<Uint8Array>;
+}
+
 /** A file, socket or the like does not do what it should; the message is in words for the user, without a name. */
 export class HostError extends Error {}
 
@@ -54,10 +80,16 @@ export interface Host {
   print(text: string): void;
   /** To standard error. */
   complain(text: string): void;
-  /** @throws HostError */
-  readFile(path: string): Uint8Array;
+  /** A file, or as much of it as there is from its beginning on. @throws HostError */
+  readFile(path: string, most?: number): Uint8Array;
   /** @throws HostError */
   writeFile(path: string, data: Uint8Array | string): void;
+  /** Names and sizes of the files in a folder. @throws HostError */
+  listFiles(path: string): readonly { readonly name: string; readonly size: number }[];
+  /** Gives a file another name, in place of the file that has it. @throws HostError */
+  renameFile(from: string, to: string): void;
+  /** @throws HostError */
+  removeFile(path: string): void;
   /** A file to be written bit by bit, from its start or its end. @throws HostError */
   openFile(path: string, append: boolean): Closable & { write(data: Uint8Array): void };
   /** Waits for connections. @throws HostError */
@@ -68,6 +100,10 @@ export interface Host {
   ): Promise<Closable & { readonly address: SocketAddress }>;
   /** @throws HostError */
   connect(address: SocketAddress, settings: SocketSettings): Promise<ByteStream>;
+  /** Opens a channel to write to it; sockets are connected to. @throws HostError */
+  openOutlet(channel: Channel): Promise<Outlet>;
+  /** Opens a channel to read it; on sockets one connection is waited for, in `read`. @throws HostError */
+  openInlet(channel: Channel): Promise<Inlet>;
   /** Tells of signals that ask for the end, instead of dying of them, until it is closed. */
   onSignal(listener: (number: number) => void): Closable;
 }

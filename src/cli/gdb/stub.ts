@@ -23,6 +23,7 @@ const SIGQUIT = 3;
 const SIGTRAP = 5;
 const SIGABRT = 6;
 const SIGALRM = 14;
+const SIGXCPU = 24;
 
 /** The signal that the debugger is told for each state in which a machine stands still. */
 const signals: Readonly<Record<RunState, number>> = {
@@ -32,6 +33,11 @@ const signals: Readonly<Record<RunState, number>> = {
   paused: SIGINT,
   watchdog: SIGALRM,
   shutdown: SIGQUIT,
+  inmigrate: SIGTRAP,
+  'finish-migrate': SIGXCPU,
+  postmigrate: SIGTRAP,
+  'save-vm': SIGTRAP,
+  'restore-vm': SIGTRAP,
   'guest-panicked': SIGABRT,
   'internal-error': SIGABRT,
 };
@@ -70,7 +76,9 @@ export class GdbStub implements FrontEnd {
     });
     // A debugging stop is told by its own event, which knows the CPU.
     this.#machine.on('stop', ({ state }) => {
-      if (state !== 'debug' && !this.#stepping) this.#stopped(this.#cpu.number);
+      // Nor is the debugger told of the moments in which the state is saved or loaded.
+      const brief = state === 'save-vm' || state === 'restore-vm';
+      if (state !== 'debug' && !brief && !this.#stepping) this.#stopped(this.#cpu.number);
     });
     chardev.attach(this);
   }

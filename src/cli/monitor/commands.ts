@@ -9,7 +9,9 @@ import { ConfigurationError, watchdogActions } from '../../machine/control.ts';
 import { HostError } from '../../platform/host.ts';
 import { version } from '../../version.ts';
 import { logHelp, parseLogItems, type TextLog } from '../log.ts';
-import { formatUuid, parseWord } from '../values.ts';
+import type { Migration } from '../migration/migration.ts';
+import type { Snapshots } from '../migration/snapshots.ts';
+import { formatUuid, parseSize, parseWord } from '../values.ts';
 import { dump, type Format, FormatReader, formatNumber, hex } from './dump.ts';
 import { CommandError, ExpressionReader } from './expression.ts';
 import { registerValue } from './register-names.ts';
@@ -20,6 +22,8 @@ export interface MonitorEnvironment {
   readonly name: string;
   readonly uuid?: Uint8Array;
   readonly log: TextLog;
+  readonly snapshots: Snapshots;
+  readonly migration: Migration;
   readonly processId: number;
   /** All character devices with what stands behind them. */
   readonly chardevs: () => { readonly id: string; readonly description: string }[];
@@ -110,6 +114,12 @@ const infoCommands: readonly Command[] = [
   command('memory_size_summary', '', '', 'show the size of storage in bytes', ({ environment, print }) => {
     print(`base memory: ${environment.machine.storage.size}\nplugged memory: 0\n`);
   }),
+  command('migrate', '', '', 'show how the migration goes', ({ environment, print }) =>
+    print(environment.migration.report),
+  ),
+  command('migrate_parameters', '', '', 'show the parameters of migration', ({ environment, print }) =>
+    print(`max-bandwidth: ${environment.migration.maxBandwidth} bytes/second\n`),
+  ),
   command('name', '', '', 'show the name of the machine', ({ environment, print }) => {
     if (environment.name !== '') print(`${environment.name}\n`);
   }),
@@ -128,6 +138,9 @@ const infoCommands: readonly Command[] = [
       });
     },
   ),
+  command('snapshots', '', '', 'show the snapshots that there are', ({ environment, print }) =>
+    print(environment.snapshots.list()),
+  ),
   command('status', '', '', 'show whether the machine runs', ({ environment: { machine }, print }) => {
     const { status } = machine;
     if (status === 'running') print('VM status: running\n');
@@ -143,14 +156,23 @@ const commands: readonly Command[] = [
   command('chardev-send-break', 's', 'id', 'send a break through a character device', (state, id: string) => {
     if (!state.environment.sendBreak(id)) state.print(`Error: Chardev '${id}' not found\n`);
   }),
-  command('cont|c', '', '', 'let the machine run', ({ environment: { machine }, print }) => {
-    if (machine.status === 'shutdown' || machine.status === 'guest-panicked' || machine.status === 'internal-error') {
+  command('cont|c', '', '', 'let the machine run', ({ environment: { machine, migration }, print }) => {
+    if (machine.status === 'inmigrate') migration.autostart = true;
+    else if (machine.status === 'finish-migrate') print('Error: Migration is not finalized yet\n');
+    else if (
+      machine.status === 'shutdown' ||
+      machine.status === 'guest-panicked' ||
+      machine.status === 'internal-error'
+    ) {
       print('Error: Resetting the Virtual Machine is required\n');
     } else machine.cont();
   }),
   command('cpu', 'n', 'index', 'choose the CPU that the other commands mean', (state, number: bigint) => {
     if (!state.selectCpu(Number(number))) state.print('invalid CPU index\n');
   }),
+  command('delvm', 's', 'tag', 'delete a snapshot', ({ environment }, tag: string) =>
+    environment.snapshots.remove(tag),
+  ),
   command(
     'gdbserver',
     's?',
@@ -166,6 +188,9 @@ const commands: readonly Command[] = [
     print(helpText(line)),
   ),
   command('info', '*?', '[subcommand]', 'show what the subcommand names', ({ print }) => print(helpText('info'))),
+  command('loadvm', 's', 'tag', 'go back to a snapshot', ({ environment }, tag: string) =>
+    environment.snapshots.load(tag),
+  ),
   command(
     'log',
     's',
@@ -190,6 +215,33 @@ const commands: readonly Command[] = [
       const data = await environment.machine.examine(() => cpu.readVirtual(unsigned(address), Number(size)));
       if (data) environment.writeFile(path, data);
       else print(`Error: Invalid addr 0x${hex(address, 16)}/size ${size} specified\n`);
+    },
+  ),
+  command(
+    'migrate',
+    '-d s',
+    '[-d] uri',
+    'send the state of the machine to URI (-d: do not wait until it is there)',
+    ({ environment }, detach: boolean, uri: string) => environment.migration.send(uri, detach),
+  ),
+  command('migrate_cancel', '', '', 'give up the migration that is under way', ({ environment }) =>
+    environment.migration.cancel(),
+  ),
+  command(
+    'migrate_incoming',
+    's',
+    'uri',
+    'take the state that -incoming defer waits for from URI',
+    ({ environment }, uri: string) => environment.migration.receive(uri),
+  ),
+  command(
+    'migrate_set_parameter',
+    's s',
+    'parameter value',
+    'change a parameter of migration',
+    ({ environment: { migration } }, parameter: string, value: string) => {
+      parseWord(parameter, 'parameter', ['max-bandwidth']);
+      migration.maxBandwidth = parseSize(value, 'max-bandwidth', MEBIBYTE);
     },
   ),
   command('nmi', '', '', 'raise a restart interruption on the current CPU', ({ environment, cpu }) =>
@@ -217,7 +269,18 @@ const commands: readonly Command[] = [
     ({ print }, { letter }: Format, value: bigint) => print(`${formatNumber(value, letter)}\n`),
   ),
   command('quit|q', '', '', 'end the machine and lpar', ({ environment }) => environment.quit()),
-  command('stop|s', '', '', 'stop the machine', ({ environment }) => environment.machine.stop()),
+  command(
+    'savevm',
+    's?',
+    '[tag]',
+    'save a snapshot, under a name made of the date if none is given',
+    (state, tag?: string) => state.environment.snapshots.save(tag),
+  ),
+  command('stop|s', '', '', 'stop the machine', ({ environment: { machine, migration } }) => {
+    if (machine.status !== 'inmigrate') return machine.stop();
+    migration.autostart = false;
+    return undefined;
+  }),
   command(
     'sum',
     'n n',
@@ -272,6 +335,9 @@ const commands: readonly Command[] = [
     },
   ),
 ];
+
+/** What a bandwidth without suffix counts. */
+const MEBIBYTE = 0x100000;
 
 const unsigned = (address: bigint): bigint => BigInt.asUintN(64, address);
 

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { HostError } from '../../platform/host.ts';
 import { TextLog } from '../log.ts';
-import { FakeChardev, FakeMachine, settled } from '../testing.ts';
+import { Migration } from '../migration/migration.ts';
+import { Snapshots } from '../migration/snapshots.ts';
+import { FakeChardev, FakeHost, FakeMachine, settled } from '../testing.ts';
 import type { MonitorEnvironment } from './commands.ts';
 import { execute, MonitorState } from './commands.ts';
 import { Monitor } from './monitor.ts';
@@ -11,8 +13,11 @@ function setUp() {
   const machine = new FakeMachine();
   const files = new Map<string, Uint8Array>();
   const log = new TextLog(new Set(), () => {});
+  const host = new FakeHost();
   const environment: MonitorEnvironment = {
     machine,
+    snapshots: new Snapshots(host, machine, 'snapshots'),
+    migration: new Migration({ host, machine, fail: () => {} }),
     name: 'test',
     log,
     processId: 4711,

@@ -1,5 +1,6 @@
 /** The ASCII console (VT220): characters in both directions. Linux: ttysclp0, ttyS1. */
 
+import type { Fields, SavedFields } from '../../save/save-state.ts';
 import type { EventSource } from './event-facility.ts';
 import { EVENT_ACCEPTED, EVENT_HEADER, EventType, Response } from './sccb.ts';
 
@@ -7,6 +8,8 @@ import { EVENT_ACCEPTED, EVENT_HEADER, EventType, Response } from './sccb.ts';
 const CAPACITY = 4080;
 
 export class AsciiConsole implements EventSource {
+  readonly name = 'sclp ascii console';
+  readonly version = 1;
   readonly receives = [EventType.ascii];
   readonly sends = [EventType.ascii];
   readonly #output: (data: Uint8Array) => void;
@@ -60,5 +63,16 @@ export class AsciiConsole implements EventSource {
 
   reset(): void {
     this.#input = [];
+  }
+
+  save(): Fields {
+    return { input: Uint8Array.from(this.#input) };
+  }
+
+  load(saved: SavedFields): () => void {
+    const input = saved.bytes('input');
+    return () => {
+      this.#input = [...input];
+    };
   }
 }

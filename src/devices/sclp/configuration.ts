@@ -1,11 +1,14 @@
 /** Configuration management: tells the guest that CPUs have come or gone, so that it looks. */
 
+import type { Fields, SavedFields } from '../../save/save-state.ts';
 import type { EventSource } from './event-facility.ts';
 import { EVENT_HEADER, EventType } from './sccb.ts';
 
 const CPU_CHANGE = 1;
 
 export class ConfigurationManagement implements EventSource {
+  readonly name = 'sclp configuration';
+  readonly version = 1;
   readonly receives = [];
   readonly sends = [EventType.configuration];
   readonly #attention: () => void;
@@ -29,5 +32,16 @@ export class ConfigurationManagement implements EventSource {
 
   reset(): void {
     this.pending = false;
+  }
+
+  save(): Fields {
+    return { pending: this.pending };
+  }
+
+  load(saved: SavedFields): () => void {
+    const pending = saved.flag('pending');
+    return () => {
+      this.pending = pending;
+    };
   }
 }

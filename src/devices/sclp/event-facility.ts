@@ -1,9 +1,10 @@
 /** The SCLP event facility: event buffers that the guest writes to and reads from the machine's event types. */
 
+import type { Fields, SavedFields, SaveState } from '../../save/save-state.ts';
 import { EVENT_ACCEPTED, EVENT_HEADER, HEADER_LENGTH, maskOf, Response, SCCB_MAXIMUM, type Sccb } from './sccb.ts';
 
 /** One kind of conversation: a console, the quiesce signal, ... */
-export interface EventSource {
+export interface EventSource extends SaveState {
   /** Types of buffers that it takes from the guest. */
   readonly receives: readonly number[];
   /** Types of buffers that it gives to the guest. */
@@ -17,9 +18,14 @@ export interface EventSource {
   reset(): void;
 }
 
+/** Bytes. */
+const LONGEST_MASK = 1021;
+
 const unionOf = (types: readonly number[]): bigint => types.reduce((mask, type) => mask | maskOf(type), 0n);
 
-export class EventFacility {
+export class EventFacility implements SaveState {
+  readonly name = 'sclp events';
+  readonly version = 1;
   readonly #sources: EventSource[] = [];
   /** What the guest is willing to receive. */
   #receiveMask = 0n;
@@ -27,6 +33,24 @@ export class EventFacility {
 
   add(source: EventSource): void {
     this.#sources.push(source);
+  }
+
+  /** The units that are to be saved. */
+  get units(): readonly SaveState[] {
+    return [this, ...this.#sources];
+  }
+
+  save(): Fields {
+    return { receiveMask: this.#receiveMask, maskLength: this.#maskLength };
+  }
+
+  load(saved: SavedFields): () => void {
+    const mask = saved.doubleword('receiveMask');
+    const length = saved.integer('maskLength', LONGEST_MASK);
+    return () => {
+      this.#receiveMask = mask;
+      this.#maskLength = length;
+    };
   }
 
   reset(): void {
@@ -42,7 +66,7 @@ export class EventFacility {
 
   writeEventMask(sccb: Sccb): number {
     const length = sccb.view.getUint16(10);
-    if (length === 0 || length > 1021) return Response.invalidMaskLength;
+    if (length === 0 || length > LONGEST_MASK) return Response.invalidMaskLength;
     if (sccb.length < 12 + 4 * length) return Response.insufficientLength;
     // Four masks of this length: the guest's receive and send masks, then ours.
     const first = 12;

@@ -1,6 +1,7 @@
 /** Control-program identification: what the operating system calls itself. */
 
 import { fromEbcdic } from '../../ebcdic.ts';
+import type { Fields, SavedFields } from '../../save/save-state.ts';
 import type { EventSource } from './event-facility.ts';
 import { EVENT_ACCEPTED, EVENT_HEADER, EventType, Response } from './sccb.ts';
 
@@ -12,6 +13,8 @@ export interface Identification {
 }
 
 export class ControlProgramIdentification implements EventSource {
+  readonly name = 'sclp identification';
+  readonly version = 1;
   readonly receives = [EventType.identification];
   readonly sends = [];
   readonly pending = false;
@@ -36,5 +39,24 @@ export class ControlProgramIdentification implements EventSource {
 
   reset(): void {
     this.identification = undefined;
+  }
+
+  save(): Fields {
+    return { identification: this.identification ? { ...this.identification } : null };
+  }
+
+  load(saved: SavedFields): () => void {
+    const identification = saved.optional('identification', () => {
+      const fields = saved.group('identification');
+      return {
+        systemType: fields.text('systemType'),
+        systemName: fields.text('systemName'),
+        systemLevel: fields.doubleword('systemLevel'),
+        sysplexName: fields.text('sysplexName'),
+      };
+    });
+    return () => {
+      this.identification = identification;
+    };
   }
 }

@@ -4,6 +4,7 @@
  */
 
 import { fromEbcdic, toEbcdic } from '../../ebcdic.ts';
+import type { Fields, SavedFields } from '../../save/save-state.ts';
 import type { EventSource } from './event-facility.ts';
 import { EVENT_ACCEPTED, EVENT_HEADER, EventType, Response } from './sccb.ts';
 
@@ -17,6 +18,8 @@ const MDB_TEXT = 4;
 const TEXT_START = 10;
 
 export class LineConsole implements EventSource {
+  readonly name = 'sclp line console';
+  readonly version = 1;
   readonly receives = [EventType.message, EventType.priorityMessage];
   readonly sends = [EventType.operatorCommand, EventType.priorityMessage];
   readonly #output: (data: Uint8Array) => void;
@@ -104,5 +107,18 @@ export class LineConsole implements EventSource {
   reset(): void {
     this.#line = [];
     this.#complete = [];
+  }
+
+  save(): Fields {
+    return { line: Uint8Array.from(this.#line), complete: this.#complete };
+  }
+
+  load(saved: SavedFields): () => void {
+    const line = saved.bytes('line');
+    const complete = saved.byteStrings('complete');
+    return () => {
+      this.#line = [...line];
+      this.#complete = complete.map(bytes => bytes.slice());
+    };
   }
 }

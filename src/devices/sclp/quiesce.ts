@@ -1,9 +1,12 @@
 /** The quiesce signal: asks the guest to shut down. */
 
+import type { Fields, SavedFields } from '../../save/save-state.ts';
 import type { EventSource } from './event-facility.ts';
 import { EVENT_HEADER, EventType } from './sccb.ts';
 
 export class Quiesce implements EventSource {
+  readonly name = 'sclp quiesce';
+  readonly version = 1;
   readonly receives = [];
   readonly sends = [EventType.quiesce];
   readonly #attention: () => void;
@@ -32,5 +35,16 @@ export class Quiesce implements EventSource {
 
   reset(): void {
     this.pending = false;
+  }
+
+  save(): Fields {
+    return { pending: this.pending };
+  }
+
+  load(saved: SavedFields): () => void {
+    const pending = saved.flag('pending');
+    return () => {
+      this.pending = pending;
+    };
   }
 }

@@ -1,11 +1,23 @@
 /** Files, sockets and signals on Node. */
 
-import { closeSync, lstatSync, openSync, readFileSync, statSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { constants } from 'node:os';
-import { dirname } from 'node:path';
-import { getSystemErrorMessage } from 'node:util';
-import { type ByteStream, type Host, HostError } from '../host.ts';
+import { join } from 'node:path';
+import type { ByteStream, Host } from '../host.ts';
+import { openInlet, openOutlet, prepareSocket } from './channels.ts';
+import { hostError, translated } from './errors.ts';
 import { NodeTerminal } from './terminal.ts';
 
 export const nodeHost: Host = {
@@ -13,7 +25,17 @@ export const nodeHost: Host = {
   terminal: new NodeTerminal(),
   print: text => void writeSync(1, text),
   complain: text => void writeSync(2, text),
-  readFile: path => translated(() => readFileSync(path)),
+  readFile: (path, most) => translated(() => (most === undefined ? readFileSync(path) : readBeginning(path, most))),
+  listFiles: path =>
+    translated(() =>
+      readdirSync(path, { withFileTypes: true })
+        .filter(entry => entry.isFile())
+        .map(({ name }) => ({ name, size: statSync(join(path, name)).size })),
+    ),
+  renameFile: (from, to) => translated(() => renameSync(from, to)),
+  removeFile: path => translated(() => unlinkSync(path)),
+  openOutlet,
+  openInlet,
   writeFile: (path, data) => translated(() => writeFileSync(path, data)),
   openFile(path, append) {
     const file = translated(() => openSync(path, append ? 'a' : 'w'));
@@ -64,24 +86,13 @@ export const nodeHost: Host = {
   },
 };
 
-/** A socket that is there already is usually left over from a process that died. */
-function prepareSocket(path: string): void {
-  // Node says "permission denied" where there is no such directory.
-  statSync(dirname(path));
-  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket()) unlinkSync(path);
-}
-
-function hostError(error: unknown): HostError {
-  const { errno, message } = error as NodeJS.ErrnoException;
-  const words = typeof errno === 'number' ? getSystemErrorMessage(errno) : message;
-  return new HostError(words.charAt(0).toUpperCase() + words.slice(1));
-}
-
-function translated<T>(work: () => T): T {
+function readBeginning(path: string, most: number): Uint8Array {
+  const file = openSync(path, 'r');
   try {
-    return work();
-  } catch (error) {
-    throw hostError(error);
+    const data = new Uint8Array(most);
+    return data.subarray(0, readSync(file, data));
+  } finally {
+    closeSync(file);
   }
 }
 

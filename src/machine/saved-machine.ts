@@ -1,0 +1,135 @@
+/**
+ * A machine's saved state: what kind of machine it is, its units, and its storage. A state is looked at as a whole
+ * before anything of it is put into place.
+ */
+
+import { SavedFields, SaveError, type SaveState } from '../save/save-state.ts';
+import { readStream, type Section, writeStream } from '../save/stream.ts';
+import type { RunState } from './control.ts';
+import type { CpuModel } from './cpu-model.ts';
+import { isStorage, loadStorage, saveStorage } from './saved-storage.ts';
+import type { Storage } from './storage.ts';
+
+/** As the command line names it. */
+export const machineType = 's390-ccw-virtio';
+
+const HEADER = 'machine';
+const VERSION = 1;
+
+/** What a state says of itself. */
+export interface StateSummary {
+  /** When it was saved, in milliseconds since 1970. */
+  readonly date: number;
+  /** Milliseconds that the machine had run. */
+  readonly running: number;
+  /** Instructions executed, of machines that count them. */
+  readonly instructions: number | undefined;
+  /** What the machine did before it was stopped to be saved. */
+  readonly status: RunState;
+}
+
+/** What must be the same where a state is loaded. */
+export interface MachineKind {
+  readonly storage: Storage;
+  readonly cpus: number;
+  readonly model: CpuModel;
+}
+
+export function* saveMachine(
+  { storage, cpus, model }: MachineKind,
+  units: readonly SaveState[],
+  { date, running, instructions, status }: StateSummary,
+): Generator<Uint8Array> {
+  const header = {
+    type: machineType,
+    storage: storage.size,
+    cpus,
+    cpuModel: model.definition.name,
+    cpuFeatures: [...model.features].sort(),
+    date,
+    running,
+    instructions: instructions ?? null,
+    status,
+  };
+  function* sections(): Generator<Section> {
+    yield { name: HEADER, version: VERSION, fields: header };
+    for (const unit of units) yield { name: unit.name, version: unit.version, fields: unit.save() };
+    yield* saveStorage(storage);
+  }
+  yield* writeStream(sections());
+}
+
+/**
+ * What a state, or the beginning of one, says of itself.
+ * @throws SaveError
+ */
+export function summaryOf(stream: Uint8Array): StateSummary {
+  return summary(headerOf(readStream(stream, false)));
+}
+
+const summary = (header: SavedFields): StateSummary => ({
+  date: header.integer('date'),
+  running: header.number('running'),
+  instructions: header.optional('instructions', () => header.integer('instructions')),
+  status: header.text('status') as RunState,
+});
+
+function fieldsOf({ name, version, fields }: Section, local: number): SavedFields {
+  if (version !== local) throw new SaveError(`savevm: unsupported version ${version} for '${name}' v${local}`);
+  return new SavedFields(name, fields);
+}
+
+function headerOf(sections: readonly Section[]): SavedFields {
+  const [first] = sections;
+  if (first?.name !== HEADER) throw new SaveError(`the saved state has no section '${HEADER}'`);
+  return fieldsOf(first, VERSION);
+}
+
+/**
+ * Puts a machine that stands still into a state that was saved.
+ * @throws SaveError when it cannot be; nothing has been changed then
+ */
+export function loadMachine(kind: MachineKind, units: readonly SaveState[], stream: Uint8Array): StateSummary {
+  const sections = readStream(stream);
+  const header = headerOf(sections);
+  compare(kind, header);
+  const found = new Map<string, Section>();
+  for (const section of sections.slice(1)) {
+    if (isStorage(section)) continue;
+    if (found.has(section.name) || !units.some(({ name }) => name === section.name)) {
+      throw new SaveError(
+        `Unknown savevm section '${section.name}'. Make sure that your current VM setup matches your saved VM setup`,
+      );
+    }
+    found.set(section.name, section);
+  }
+  const work = units.map(unit => {
+    const section = found.get(unit.name);
+    if (!section) throw new SaveError(`the saved state has no section '${unit.name}'`);
+    return unit.load(fieldsOf(section, unit.version));
+  });
+  work.push(loadStorage(kind.storage, sections.filter(isStorage), fieldsOf));
+  const result = summary(header);
+  for (const put of work) put();
+  return result;
+}
+
+/** @throws SaveError */
+function compare({ storage, cpus, model }: MachineKind, header: SavedFields): void {
+  const differ = (what: string, received: string | number, local: string | number): void => {
+    if (received !== local) throw new SaveError(`${what} received is '${received}' and local is '${local}'`);
+  };
+  differ('Machine type', header.text('type'), machineType);
+  const size = header.integer('storage');
+  if (size !== storage.size) {
+    throw new SaveError(`Size mismatch: s390.ram: 0x${size.toString(16)} != 0x${storage.size.toString(16)}`);
+  }
+  differ('Number of CPUs', header.integer('cpus'), cpus);
+  differ('CPU model', header.text('cpuModel'), model.definition.name);
+  const received = new Set(header.texts('cpuFeatures'));
+  const changes = [
+    ...[...received].filter(name => !model.features.has(name)).map(name => `${name}=on`),
+    ...[...model.features].filter(name => !received.has(name)).map(name => `${name}=off`),
+  ];
+  if (changes.length > 0) throw new SaveError(`CPU features received differ: ${changes.join()}`);
+}
