@@ -10,7 +10,7 @@ import type { Instruction } from '../../src/cpu/isa/insn.ts';
 import { PSW_BA, PSW_DAT, PSW_EA, PSW_PROBLEM } from '../../src/cpu/registers.ts';
 import { type Case, type Item, WINDOW_REGISTER } from './case.ts';
 import { dictionaryRegisters } from './dictionaries.ts';
-import { DATA, DATA_SIZE, POOL_COUNT, WINDOW } from './layout.ts';
+import { DATA, DATA_SIZE, POOL_COUNT, STACK, WINDOW } from './layout.ts';
 import type { Random } from './random.ts';
 import { controlRegisters } from './tables.ts';
 
@@ -48,7 +48,7 @@ const RESTARTED = new Set([...STRINGS].filter(name => !/^(CFC|MVPG|MVCL|CLCL)$/.
 /** First operands, or first and third, are even-odd pairs of registers. */
 const PAIRED = new Set(
   `CDS CDSG CDSY D DR DSG DSGF DSGR DSGFR DL DLR DLG DLGR M MR MFY ML MLR MLG MLGR MG MGRK LPQ STPQ LPD LPDG
-  SLDA SLDL SRDA SRDL CSP CSPG BRXH BRXLE BRXHG BRXLG BXH BXLE BXHG BXLEG PLO ESEA`.split(/\s+/),
+  SLDA SLDL SRDA SRDL CSP CSPG BRXH BRXLE BRXHG BRXLG BXH BXLE BXHG BXLEG PLO ESEA ESTA MSTA`.split(/\s+/),
 );
 
 /** Branches that count come to an end by themselves, so that they may lead backward. */
@@ -58,7 +58,9 @@ const RELATIVE_DATA = /^(?!BRCL|BRASL).*RL$/;
 /** Their second operand is where to branch to. */
 const BRANCHING = /^(BC|BAL|BAS|BCT|BCTG|BXH|BXLE|BXHG|BXLEG|BIC|C[LG]*[IR]B)$/;
 /** The same in a register. */
-const BRANCHING_BY_REGISTER = /^(BCR|BALR|BASR|BASSM|BSM|BCTR|BCTGR)$/;
+const BRANCHING_BY_REGISTER = /^(BAKR|BCR|BALR|BASR|BASSM|BSM|BCTR|BCTGR)$/;
+/** They use the entry of the linkage stack that BRANCH AND STACK makes. */
+const LINKAGE = /^(EREGG?|ESTA|MSTA|PR|BAKR)$/;
 /** Packed decimal: their operands have a sign in the last four bits. */
 const DECIMAL = /^(AP|SP|ZAP|CP|MP|DP|SRP|TP|CVB|CVBY|CVBG)$/;
 const SHIFT = /^S[LR][AL]|^RLL|^S[LR]D[AL]/;
@@ -81,6 +83,7 @@ const resume = rowOf('BRC');
 const setBits = rowOf('OIY');
 const clearBits = rowOf('NIY');
 const storeMultiple = rowOf('STMG');
+const stack = rowOf('BAKR');
 
 const EVEN = [2, 4, 6] as const;
 const BASES = [1, 2, 4, 6, 13, 15] as const;
@@ -244,6 +247,10 @@ export function pool(random: Random): Uint8Array {
     }
     at += length;
   }
+  // A header entry of the linkage stack, and free space behind it. State entries have bytes that need not be stored.
+  const free = 8 * random.between(30, 150);
+  bytes.fill(0, STACK - DATA, STACK + 16 + free - DATA);
+  view.setBigUint64(STACK + 8 - DATA, (0x09n << 56n) | (BigInt(free) << 32n));
   return bytes;
 }
 
@@ -367,6 +374,12 @@ export function generate(
     if (random.chance(0.8)) mask &= ~(0xfn << 52n);
     if (random.chance(0.5)) mask &= ~(3n << 46n);
   }
+  if (items.some(({ row }) => LINKAGE.test(row.mnemonic)) && random.chance(0.85)) {
+    mask = (mask & ~(2n << 46n)) | PSW_DAT;
+    gr[13] =
+      BigInt(WINDOW + 2 * random.below(200)) |
+      (mask & PSW_EA ? random.pick([0n, 1n]) : random.pick([0n, 0x8000_0000n]));
+  }
   const loads = items.find(({ row }) => /^LPSWE?$/.test(row.mnemonic));
   if (loads) {
     [gr[10], gr[11]] = psw(random, loads.row.mnemonic === 'LPSW');
@@ -388,7 +401,7 @@ export function generate(
     // Half of the programs begin so that they reach the end of the page.
     start: random.chance(0.5) ? 2 * random.between(40, 100) : 2 * random.between(110, 128),
     items,
-    ...(byRegister >= 0 && random.chance(0.8) ? { pointer } : {}),
+    ...(byRegister >= 0 && random.chance(0.6) ? { pointer } : {}),
   };
 }
 
@@ -417,10 +430,12 @@ function signs(random: Random, { row, operands }: Item): Item[] {
   });
 }
 
-/** Before a PSW is loaded, one is put in its place. */
+/** Before a PSW is loaded, one is put in its place; before an entry of the linkage stack is used, one is made. */
 function preparing(random: Random, { row, operands }: Item): Item[] {
   const { b2, d2 } = operands;
-  if (!/^LPSWE?$/.test(row.mnemonic) || random.chance(0.1)) return [];
+  if (random.chance(0.1)) return [];
+  if (LINKAGE.test(row.mnemonic)) return [{ row: stack, operands: { r1: random.pick([13, 13, 14, 0]), r2: 0 } }];
+  if (!/^LPSWE?$/.test(row.mnemonic)) return [];
   return [{ row: storeMultiple, operands: { r1: 10, r3: 11, b2: b2!, d2: d2! } }];
 }
 
@@ -536,6 +551,8 @@ function generalRegister(random: Random, mnemonic: string, name: string): number
     if (PAIRED.has(mnemonic) && name !== 'r2') return random.pick([0, 8, 10, 2, 4, 6]);
     if (/^(SSKE|ISKE|RRBE|IVSK|LURAG?|STURA|STURG|TB|CSPG?)$/.test(mnemonic) && name === 'r2')
       return random.pick(BASES);
+    if (mnemonic === 'BAKR') return random.pick([13, 13, 14, 0]);
+    if (mnemonic === 'ESTA' && name === 'r2') return 0;
     if (BRANCHING_BY_REGISTER.test(mnemonic) && name === 'r2') return random.pick([13, 13, 13, 14, 0]);
   }
   return random.chance(0.75) ? random.pick(VALUES) : random.below(16);

@@ -104,6 +104,11 @@ export const herculesKnowledge: Knowledge = {
       reason: 'the peer keeps 56 bits of the clock comparator: open',
     },
     {
+      mnemonics: /^ESTA$/,
+      when: ({ lpar, operands }) => (lpar.cpu.gr32(operands.r2!) & 0xff) === 5,
+      reason: 'the peer does not know code 5: lpar is right, it has the ASN-and-LX-reuse facility',
+    },
+    {
       mnemonics: /^SSKE$/,
       when: ({ operands }) => operands.m3 !== 0,
       reason: 'the peer has no conditional setting of keys, nor of those of several frames',
@@ -175,6 +180,10 @@ export const herculesKnowledge: Knowledge = {
   goesTooFar: ({ mnemonic }, code, ours) =>
     mnemonic === 'CMPSC' && (code === 7 || isAccess(code)) && conditionOf(ours) === 1,
   endings: [
+    {
+      when: ({ row }) => row.mnemonic === 'PR',
+      reason: 'the peer takes an instruction that is not completed for a breaking event: lpar is right',
+    },
     {
       when: ({ row, lpar }, code) =>
         /^DI[ED]BR$/.test(row.mnemonic) && code === 7 && (lpar.storage.read8(0x93) & 0x18) !== 0,

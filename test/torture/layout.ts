@@ -10,6 +10,8 @@ export const KERNEL = 0x2000;
 /** Data: eight frames, renewed before each case. */
 export const DATA = 0x40000;
 export const DATA_SIZE = 8 * 4096;
+/** Where the linkage stack begins: its header, in a data frame. */
+export const STACK = 0x43200;
 /** Two pages of code; programs lie in the window of 512 bytes around the boundary between them. */
 export const CODE = 0x48000;
 export const WINDOW = CODE + 0xf00;

@@ -4,7 +4,7 @@
  * changed places; the home space is as the primary, from the region-third table downwards.
  */
 
-import { CODE, DATA, DICTIONARIES, DICTIONARIES_SIZE, TABLES } from './layout.ts';
+import { CODE, DATA, DICTIONARIES, DICTIONARIES_SIZE, STACK, TABLES } from './layout.ts';
 
 /** Writes a big-endian doubleword at an absolute address. */
 export type Write64 = (address: number, value: bigint) => void;
@@ -114,6 +114,7 @@ export function controlRegisters(cr0: bigint): bigint[] {
   cr[2] = BigInt(DUCT);
   cr[5] = BigInt(PRIMARY_ASTE);
   cr[7] = BigInt(SECONDARY | 3);
+  cr[15] = BigInt(STACK + 8);
   cr[13] = BigInt(THIRD[0] | 4 | 3);
   return cr;
 }
