@@ -216,6 +216,23 @@ export const open: Knowledge = {
       reason: 'the operands are in the same registers: open',
     },
     {
+      mnemonics: /./,
+      when: ({ lpar, operands }) => {
+        const { b1, b2, l1 } = operands;
+        if (b1 === undefined || b2 === undefined || l1 === undefined) return false;
+        const [first, second] = [effectiveAddress(lpar, operands, 1), effectiveAddress(lpar, operands, 2)];
+        try {
+          const at = (address: bigint, base: number): number => lpar.cpu.access.absolute(address, base, false, 1);
+          const distance = Math.abs(at(first, b1) - at(second, b2));
+          const seeming = first > second ? first - second : second - first;
+          return distance < 256 && BigInt(distance) !== seeming;
+        } catch {
+          return false;
+        }
+      },
+      reason: 'the operands overlap, but not by their addresses: open',
+    },
+    {
       mnemonics: /^(UNPKA|UNPKU|PKA|PKU|ED|EDMK|MP|DP|MVCK|MVCSK|MVCDK)$/,
       when: ({ lpar, operands }) => {
         // The same frames are at several places, 32 KiB apart or more.

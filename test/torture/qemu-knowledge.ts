@@ -188,6 +188,11 @@ export const qemuKnowledge: Knowledge = {
   outcomes: [brokenMove],
   endings: [
     {
+      when: ({ row, address, test }, code) =>
+        row.mnemonic === 'CLC' && isAccess(code) && address !== WINDOW + test.start,
+      reason: 'the peer loses the condition code: lpar is right',
+    },
+    {
       when: ({ row }, code) => /^LPSWE?$/.test(row.mnemonic) && code === 6,
       reason: 'the peer does not check PSWs: lpar is right, specification exception',
     },
