@@ -6,6 +6,7 @@ import { type Actions, ConfigurationError, type LogItem, watchdogActions } from 
 import type { CpuDevice } from '../machine/cpu-table.ts';
 import type { View } from '../machine/identity.ts';
 import { machineType } from '../machine/saved-machine.ts';
+import { incrementSize } from '../machine/standby-storage.ts';
 import { type Shape, usualPlace } from '../machine/topology.ts';
 import { type ChardevOptions, parseChardev, parseShortChardev } from './chardev-options.ts';
 import { parseLogItems } from './log.ts';
@@ -29,6 +30,8 @@ export interface Configuration {
   cpuDevices: CpuDevice[];
   shape: Shape;
   view: View;
+  /** Bytes of standby storage. */
+  standbyMemory: number;
   watchdog: boolean;
   cpuModel?: string;
   cpuFeatures: Map<string, boolean>;
@@ -55,7 +58,7 @@ export interface Configuration {
   escapeCode: number;
   chardevs: ChardevOptions[];
   consoles: Front<'ascii' | 'line'>[];
-  monitors: Front<'readline'>[];
+  monitors: Front<'readline' | 'control'>[];
   /** Identifier of the debugger's character device. */
   gdb?: string;
 }
@@ -106,6 +109,7 @@ class Builder {
     cpuDevices: [],
     shape: { drawers: 1, books: 1, sockets: 1, cores: 1 },
     view: 'kvm',
+    standbyMemory: 0,
     watchdog: false,
     cpuFeatures: new Map(),
     name: '',
@@ -124,6 +128,7 @@ class Builder {
     this.#each(['chardev'], value => void this.configuration.chardevs.push(this.#chardev(value)));
     this.#memory();
     this.#machine();
+    this.#standby();
     this.#rest();
     this.#consoles();
     this.#load();
@@ -259,6 +264,9 @@ class Builder {
       case 'sysinfo':
         configuration.view = parseWord(value, key, ['kvm', 'lpar']);
         break;
+      case 'standby':
+        configuration.standbyMemory = parseSize(value, key, MEBIBYTE);
+        break;
       case 'snapshots':
         configuration.snapshots = value;
         break;
@@ -272,6 +280,17 @@ class Builder {
           throw new ConfigurationError(`Property '${machineName}-machine.${key}' not found`);
         }
         parseSwitch(value, key);
+    }
+  }
+
+  /** Storage is counted in increments, of which only so many can be told of. */
+  #standby(): void {
+    const { memory, standbyMemory } = this.configuration;
+    const increment = incrementSize(memory, standbyMemory);
+    if (memory % increment !== 0 || standbyMemory % increment !== 0) {
+      throw new ConfigurationError(
+        `storage and standby storage must be multiples of ${increment / MEBIBYTE} MiB with this standby storage`,
+      );
     }
   }
 
@@ -379,11 +398,14 @@ class Builder {
     this.#each(['mon'], (value, { text }) => {
       const values = parseList(value, 'chardev');
       allowOnly(values, ['chardev', 'mode', 'pretty', 'id']);
+      if (values.has('pretty') && parseSwitch(values.get('pretty')!, 'pretty')) {
+        throw new ConfigurationError("'pretty' is not supported");
+      }
       const chardev = values.get('chardev');
       if (chardev === undefined) throw new ConfigurationError("Parameter 'chardev' is missing");
-      const mode = values.get('mode') ?? 'readline';
-      if (mode !== 'readline') throw new ConfigurationError(`mode '${mode}' is not supported (only readline)`);
-      configuration.monitors.push({ kind: 'readline', chardev: this.#find(chardev), text });
+      const kind = values.get('mode') ?? 'readline';
+      if (kind !== 'readline' && kind !== 'control') throw new ConfigurationError(`unknown monitor mode "${kind}"`);
+      configuration.monitors.push({ kind, chardev: this.#find(chardev), text });
     });
     for (const [n, { value, given }] of serials.entries()) {
       if (value === 'none') continue;

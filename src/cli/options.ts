@@ -66,7 +66,11 @@ const sections: readonly Section[] = [
         help: 'where the console is: stdio, mon:stdio (with the monitor), file:FILE, null, none, tcp:HOST:PORT[,server=on][,wait=off], unix:PATH[,server=on][,wait=off], telnet:..., chardev:ID; a second one is the line-mode console',
       },
       { name: 'monitor', value: 'DEVICE', help: 'where the monitor is' },
-      { name: 'mon', value: '[chardev=]ID[,mode=readline]', help: 'a monitor on a character device' },
+      {
+        name: 'mon',
+        value: '[chardev=]ID[,mode=readline|control]',
+        help: 'a monitor on a character device, for people or (control) for programs',
+      },
       {
         name: 'chardev',
         value: 'BACKEND,id=ID[,mux=on][,OPTION]...',

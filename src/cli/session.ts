@@ -16,6 +16,7 @@ import { Snapshots } from './migration/snapshots.ts';
 import { execute, type MonitorEnvironment, MonitorState } from './monitor/commands.ts';
 import { hex } from './monitor/dump.ts';
 import { Monitor } from './monitor/monitor.ts';
+import { QmpMonitor } from './monitor/qmp.ts';
 
 export type MachineMaker = (configuration: MachineConfiguration) => Promise<MachineControl>;
 
@@ -83,7 +84,7 @@ class Session {
       this.#host.complain(`lpar: warning: ${warning}\n`);
     }
     const consoles = configuration.consoles.map(({ kind, chardev }) => ({ kind, chardev: this.#port(chardev, true) }));
-    const monitors = configuration.monitors.map(({ chardev }) => this.#port(chardev, false));
+    const monitors = configuration.monitors.map(({ kind, chardev }) => ({ kind, chardev: this.#port(chardev, false) }));
     const machine = await makeMachine({
       ...configuration,
       ...load,
@@ -93,7 +94,10 @@ class Session {
     this.#machine = machine;
     this.#follow(machine);
     const environment = this.#environment(machine);
-    for (const chardev of monitors) new Monitor(chardev, environment);
+    for (const { kind, chardev } of monitors) {
+      if (kind === 'control') new QmpMonitor(chardev, environment);
+      else new Monitor(chardev, environment);
+    }
     if (configuration.gdb !== undefined) this.#startDebugger(this.#port(configuration.gdb, false), environment);
     await this.#start(environment);
     return this.#ended;

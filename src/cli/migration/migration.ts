@@ -180,6 +180,20 @@ export class Migration implements Closable {
     this.#inlet?.close();
   }
 
+  /** Of `query-migrate`: times in milliseconds, amounts in bytes. */
+  get progress() {
+    if (this.#status === 'none') return {};
+    const end = this.#active ? performance.now() : this.#ended;
+    const ram = { transferred: this.#sent, remaining: this.#total - this.#sent, total: this.#machine.storage.size };
+    return {
+      status: this.#status,
+      ...(this.#status === 'failed' && { 'error-desc': this.#error }),
+      ...(this.#begun > 0 && { 'total-time': Math.round(end - this.#begun) }),
+      ...(this.#status === 'completed' && this.#stopped > 0 && { downtime: Math.round(end - this.#stopped) }),
+      ...(this.#total > 0 && { ram }),
+    };
+  }
+
   /** Of `info migrate`. */
   get report(): string {
     if (this.#status === 'none') return '';
