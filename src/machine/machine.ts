@@ -298,34 +298,35 @@ export class Machine implements MachineControl {
     await this.#reset('host');
   }
 
-  async #reset(cause: 'guest-reset' | 'host', how: ResetRequest = 'load'): Promise<void> {
+  /** @param first the CPU that runs afterwards */
+  async #reset(cause: 'guest-reset' | 'host', how: ResetRequest = 'load', first = 0): Promise<void> {
     const wasRunning = this.status === 'running';
     await this.#halt();
     if (cause === 'host') setIplParameters(this.storage.memory, this.storage.layout, undefined);
-    if (how === 'load') this.#resetAndLoad();
-    else this.#resetAndLoadPsw(how);
+    if (how === 'load') this.#resetAndLoad(first);
+    else this.#resetAndLoadPsw(how, first);
     this.#emit('reset', { cause });
     if (wasRunning) this.#go();
     else this.status = 'prelaunch';
   }
 
   /** Resets everything and loads the system from where it came. */
-  #resetAndLoad(): void {
-    this.#resetSubsystems('clear');
+  #resetAndLoad(first = 0): void {
+    this.#resetSubsystems('clear', first);
     if (!this.#plan) return;
     load(this.storage, this.#plan);
-    this.#cpuThreads[0]!.registers.setPsw(KERNEL_PSW, this.#plan.entry);
+    this.#cpuThreads[first]!.registers.setPsw(KERNEL_PSW, this.#plan.entry);
   }
 
   /** Resets, storage excepted, and loads the PSW of eight bytes at absolute address 0. */
-  #resetAndLoadPsw(how: 'modified-clear' | 'load-normal'): void {
-    this.#resetSubsystems(how === 'modified-clear' ? 'clear' : 'initial');
+  #resetAndLoadPsw(how: 'modified-clear' | 'load-normal', first: number): void {
+    this.#resetSubsystems(how === 'modified-clear' ? 'clear' : 'initial', first);
     const short = this.storage.read64(0);
     // Bit 12 says that the PSW is a short one; bits 33-63 are its address.
-    this.#cpuThreads[0]!.registers.setPsw(short & ~SHORT_PSW & ~SHORT_ADDRESS, short & SHORT_ADDRESS);
+    this.#cpuThreads[first]!.registers.setPsw(short & ~SHORT_PSW & ~SHORT_ADDRESS, short & SHORT_ADDRESS);
   }
 
-  #resetSubsystems(kind: ResetKind): void {
+  #resetSubsystems(kind: ResetKind, first: number): void {
     const { memory, layout } = this.storage;
     this.#doorbell.reset();
     clearConditions(memory, layout);
@@ -343,7 +344,7 @@ export class Machine implements MachineControl {
       thread.registersChanged();
     }
     // The others wait for a signal.
-    this.#cpuThreads[0]!.registers.setField32(CPU_STATE, CPU_OPERATING);
+    this.#cpuThreads[first]!.registers.setField32(CPU_STATE, CPU_OPERATING);
   }
 
   powerdown(): void {
@@ -380,7 +381,7 @@ export class Machine implements MachineControl {
       case 'reset':
         // Resets that load nothing but a PSW are part of what a system does to itself.
         if (this.actions.reboot === 'shutdown' && report.request === 'load') return this.#end('guest-reset');
-        return this.#reset('guest-reset', report.request);
+        return this.#reset('guest-reset', report.request, cpu);
       case 'request':
         return;
       default:
