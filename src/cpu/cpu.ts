@@ -86,9 +86,15 @@ export class Cpu extends Registers {
   #fetchBounce = 0;
   #bounceHost = 0;
 
-  /** @param rows the instructions that this CPU has */
-  constructor(storage: Storage, number: number, rows: readonly Instruction[]) {
+  readonly #weakHost: boolean;
+
+  /**
+   * @param rows the instructions that this CPU has
+   * @param weakHost the host's CPUs may see each other's storage accesses in another order than x86-64 allows
+   */
+  constructor(storage: Storage, number: number, rows: readonly Instruction[], weakHost = false) {
     super(storage.memory, storage.layout, number);
+    this.#weakHost = weakHost;
     this.storage = storage;
     this.rows = rows;
     this.handlers = handlersOf([...rows, ...invalidInstructions]);
@@ -432,10 +438,11 @@ export class Cpu extends Registers {
     programsOf.set(this.rows, programs);
     // The engine compiles what is the same for several CPUs only once.
     const cpuBase = this.layout.cpus === 1 ? this.base : undefined;
-    const key = `${full} ${cpuBase} ${JSON.stringify(this.layout)}`;
+    const ordered = this.layout.cpus > 1 && this.#weakHost;
+    const key = `${full} ${ordered} ${cpuBase} ${JSON.stringify(this.layout)}`;
     const known = programs.get(key);
     if (known) return known;
-    const program = buildInterpreter({ handlers: this.handlers, layout: this.layout, full, cpuBase });
+    const program = buildInterpreter({ handlers: this.handlers, layout: this.layout, full, cpuBase, ordered });
     const built = { module: new WebAssembly.Module(program.bytes), millicode: program.millicode };
     programs.set(key, built);
     return built;

@@ -25,6 +25,7 @@ export interface CpuStart {
   readonly memory: WebAssembly.Memory;
   readonly layout: Layout;
   readonly number: number;
+  readonly weakHost: boolean;
   readonly identity: Identity;
   readonly cpuModel: CpuModel;
   readonly shape: Shape;
@@ -66,7 +67,7 @@ export function cpuThread(port: Port, start: CpuStart): void {
   const rows = instructions.filter(({ facility }) =>
     typeof facility === 'number' ? facilities.has(facility) : facility === 'z' || features.has(facility),
   );
-  const cpu = new Cpu(storage, number, rows);
+  const cpu = new Cpu(storage, number, rows, start.weakHost);
   storage.onWrite((address, length) => forgetDecoded(memory, layout, address, length));
   const doorbell = new Doorbell(memory, layout);
   let request: ResetRequest | undefined;

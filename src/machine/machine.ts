@@ -176,6 +176,7 @@ export class Machine implements MachineControl {
     const start: Omit<CpuStart, 'number'> = {
       memory,
       layout,
+      weakHost: threads.weaklyOrdered,
       identity: { view: configuration.view, name: configuration.name, uuid: configuration.uuid },
       cpuModel: model,
       shape,

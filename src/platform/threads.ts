@@ -17,6 +17,8 @@ export interface Thread extends Port {
 }
 
 export interface ThreadHost {
+  /** Threads may see each other's storage accesses in another order than x86-64 allows. */
+  readonly weaklyOrdered: boolean;
   /** @param data is given to the thread's function, cloned */
   spawn(role: ThreadRole, data: unknown): Thread;
 }

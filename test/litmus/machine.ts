@@ -81,8 +81,15 @@ function source(program: Litmus, rounds: number): string {
   `;
 }
 
-/** What went wrong, or undefined. */
-export async function runLitmus(program: Litmus, rounds: number): Promise<string | undefined> {
+/**
+ * What went wrong, or undefined.
+ * @param weaklyOrdered what the machine is to believe of the host's order of storage accesses
+ */
+export async function runLitmus(
+  program: Litmus,
+  rounds: number,
+  weaklyOrdered = nodeThreads.weaklyOrdered,
+): Promise<string | undefined> {
   const assembled = new Assembler(instructions).assemble(source(program, rounds), ENTRY);
   const image = new Uint8Array(ENTRY + assembled.bytes.length);
   image.set(assembled.bytes, ENTRY);
@@ -92,7 +99,10 @@ export async function runLitmus(program: Litmus, rounds: number): Promise<string
   const options = ['-smp', `${program.cpus.length}`, '-nodefaults', '-action', 'shutdown=pause,panic=pause'];
   const { initrd: _, append: __, ...configuration } = configure(parseOptions(options));
   const log = { has: () => false, write: () => {} };
-  const machine = await createMachine({ ...configuration, kernel: image, consoles: [], log }, nodeThreads);
+  const machine = await createMachine(
+    { ...configuration, kernel: image, consoles: [], log },
+    { ...nodeThreads, weaklyOrdered },
+  );
   const ended = new Promise<string | undefined>(resolve => {
     machine.on('shutdown', () => resolve(undefined));
     machine.on('guest-panicked', ({ reason, pswAddress }) => resolve(`${reason} at ${pswAddress.toString(16)}`));

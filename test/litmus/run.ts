@@ -1,7 +1,9 @@
 /**
  * Storage order and interlocked updates between CPUs, as long as one likes.
  *
- *     npm run litmus -- [--rounds 10000000] [--only WORD]
+ *     npm run litmus -- [--rounds 10000000] [--only WORD] [--weak]
+ *
+ * --weak runs what a host with a weaker order, as Arm's, would need.
  */
 
 import { parseArgs } from 'node:util';
@@ -9,11 +11,15 @@ import { runLitmus } from './machine.ts';
 import { programs } from './programs.ts';
 
 const { values } = parseArgs({
-  options: { rounds: { type: 'string', default: '10000000' }, only: { type: 'string', default: '' } },
+  options: {
+    rounds: { type: 'string', default: '10000000' },
+    only: { type: 'string', default: '' },
+    weak: { type: 'boolean' },
+  },
 });
 for (const program of programs.filter(({ name }) => name.includes(values.only))) {
   const start = performance.now();
-  const trouble = await runLitmus(program, Number(values.rounds));
+  const trouble = await runLitmus(program, Number(values.rounds), values.weak);
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   console.log(`${trouble ? `FAILED, ${trouble}` : 'right'}: ${program.name} (${seconds} s)`);
   if (trouble) process.exitCode = 1;

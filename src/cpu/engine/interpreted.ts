@@ -18,6 +18,7 @@ import * as state from '../state.ts';
 import { loadAt, recordOn, storeAt, tlbOffset } from './addressing.ts';
 import type { Handler } from './handlers.ts';
 import type { RunFunction } from './interpreter.ts';
+import { fenced, loadOrdered, storeOrdered } from './ordered.ts';
 import {
   ACCESS_AR_SHIFT,
   ACCESS_FETCH,
@@ -54,13 +55,16 @@ class ProbedPlace implements Place {
   }
 
   private read<T extends Expr>(type: T['type'], opcode: number, size: number, offset: Offset): T {
-    return this.i.f.evaluate(x.load(type, opcode, ...this.at(size, offset))) as T;
+    const { f, run } = this.i;
+    if (run.parts.options.ordered) return loadOrdered(f, type, opcode, size, ...this.at(size, offset)) as T;
+    return f.evaluate(x.load(type, opcode, ...this.at(size, offset))) as T;
   }
 
   private write(opcode: number, size: number, offset: Offset, value: Expr): void {
-    const { f } = this.i;
+    const { f, run } = this.i;
     this.written();
-    f.store(opcode, ...this.at(size, offset), value);
+    if (run.parts.options.ordered) storeOrdered(f, opcode, size, ...this.at(size, offset), value);
+    else f.store(opcode, ...this.at(size, offset), value);
   }
 
   /** Something is about to be stored. */
@@ -87,7 +91,7 @@ class ProbedPlace implements Place {
   /** Hosts carry out aligned accesses of sixteen bytes as one. */
   loadPair = (): readonly [I64, I64] => {
     const { f } = this.i;
-    const both = f.evaluate(x.load('v128', loadOp.v128, ...this.at(16, 0)));
+    const both = this.read<x.V128>('v128', loadOp.v128, 16, 0);
     return [f.evaluate(x.v128.lane64(both, 1)), f.evaluate(x.v128.lane64(both, 0))];
   };
   storePair = (left: I64, right: I64): void => this.write(storeOp.v128, 16, 0, x.v128.fromLanes(right, left));
@@ -476,17 +480,27 @@ export class InterpretedInsn implements Insn {
 
   loadRegisters = (place: ProbedPlace, part: RegisterPart, first: string, last: string): void => {
     this.changes();
-    this.transfer(place, part, first, last, (opcodes, host, storage, register, at) =>
-      this.f.store(opcodes.store, register, at, x.load(opcodes.type, opcodes.load, host, storage)),
+    this.inOrder(() =>
+      this.transfer(place, part, first, last, (opcodes, host, storage, register, at) =>
+        this.f.store(opcodes.store, register, at, x.load(opcodes.type, opcodes.load, host, storage)),
+      ),
     );
   };
 
   storeRegisters = (place: ProbedPlace, part: RegisterPart, first: string, last: string): void => {
     place.written();
-    this.transfer(place, part, first, last, (opcodes, host, storage, register, at) =>
-      this.f.store(opcodes.store, host, storage, x.load(opcodes.type, opcodes.load, register, at)),
+    this.inOrder(() =>
+      this.transfer(place, part, first, last, (opcodes, host, storage, register, at) =>
+        this.f.store(opcodes.store, host, storage, x.load(opcodes.type, opcodes.load, register, at)),
+      ),
     );
   };
+
+  /** Several storage accesses that keep their place among those of other instructions. */
+  private inOrder(access: () => void): void {
+    if (this.run.parts.options.ordered) fenced(this.f, access);
+    else access();
+  }
 
   /** Moves a range of registers, one by one: a jump into a straight sequence unless the range wraps around. */
   private transfer(place: ProbedPlace, part: RegisterPart, first: string, last: string, move: Move): void {
@@ -805,7 +819,9 @@ export class InterpretedInsn implements Insn {
     let id = millicode.findIndex(call => call.work === work && call.format === format);
     if (id < 0) id = millicode.push({ work, format }) - 1;
     run.save();
-    f.ifUnlikely(x.call('i32', run.parts.imports.millicode, k32(id), run.record), () => f.return(k32(EXIT_LEFT)));
+    const left = f.temporary('i32');
+    this.inOrder(() => f.set(left, x.call('i32', run.parts.imports.millicode, k32(id), run.record)));
+    f.ifUnlikely(left, () => f.return(k32(EXIT_LEFT)));
     f.set(run.condition, run.load32(state.CC));
     this.changes();
   }
@@ -830,7 +846,7 @@ export class InterpretedInsn implements Insn {
       : k32(0);
     const values = args.map(arg => (isAddress(arg) ? arg.va : arg));
     const result = f.temporary('i32');
-    f.set(result, x.call('i32', run.parts.routines.index(name), ...values, spaces));
+    this.inOrder(() => f.set(result, x.call('i32', run.parts.routines.index(name), ...values, spaces)));
     f.brIfUnlikely(run.fault, i32.ltS(result, 0));
     this.changes();
     return result;

@@ -42,6 +42,8 @@ export interface InterpreterOptions {
   readonly full: boolean;
   /** Host address of the CPU's block, known when the module is made; undefined: read from the imported global `cpu`. */
   readonly cpuBase?: number | undefined;
+  /** The machine has several CPUs, and the host's order of storage accesses is weaker than z/Architecture's. */
+  readonly ordered?: boolean;
 }
 
 export interface InterpreterProgram {

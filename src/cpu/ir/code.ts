@@ -19,6 +19,18 @@ export const loadOp = {
   v128: 0x100,
 } as const;
 
+/** Added to the opcodes of the prefix for atomic accesses. */
+const ATOMIC = 0x300;
+/** Sequentially consistent loads and stores on their boundary, by size; narrow loads extend with zeros. */
+export const atomicLoadOp = { 1: ATOMIC + 0x12, 2: ATOMIC + 0x13, 4: ATOMIC + 0x10, 8: ATOMIC + 0x11 } as const;
+export const atomicStoreOp = { 1: ATOMIC + 0x19, 2: ATOMIC + 0x1a, 4: ATOMIC + 0x17, 8: ATOMIC + 0x18 } as const;
+/** log2 of the size of an atomic access, by opcode: the format wants it named. */
+const atomicAlignment = new Map(
+  [atomicLoadOp, atomicStoreOp].flatMap(ops =>
+    Object.entries(ops).map(([size, opcode]) => [opcode, Math.log2(Number(size))] as const),
+  ),
+);
+
 /** A place that `br` can name. */
 export interface Label {
   readonly depth: number;
@@ -82,10 +94,10 @@ export class FunctionCode implements Body {
 
   #memoryOp(opcode: number, offset: number): void {
     if (opcode > 0xff) {
-      this.code.u8(0xfd);
+      this.code.u8(opcode >= ATOMIC ? 0xfe : 0xfd);
       this.code.u32(opcode & 0xff);
     } else this.code.u8(opcode);
-    this.code.u8(0);
+    this.code.u8(atomicAlignment.get(opcode) ?? 0);
     this.code.u32(offset);
   }
 

@@ -7,6 +7,7 @@ import type { Thread, ThreadHost } from '../threads.ts';
 const entry = new URL(import.meta.url.endsWith('.ts') ? './thread-entry.ts' : './thread-entry.js', import.meta.url);
 
 export const nodeThreads: ThreadHost = {
+  weaklyOrdered: !['x64', 'ia32', 's390x'].includes(process.arch),
   spawn(role, data): Thread {
     const worker = new Worker(entry, { workerData: { role, data } });
     return {
