@@ -3,7 +3,7 @@
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { stat, writeFile } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Level } from './compile.ts';
@@ -105,8 +105,9 @@ export const peers: readonly Peer[] = [
       const line = Buffer.alloc(896);
       line.write(`console=ttyS0 conmode=sclp ${append}`);
       return hercules(folder, LINUX_MEMORY, [
-        [kernel, 0],
-        [initrd, INITRD],
+        // Hercules may not be permitted to look into a home directory.
+        [await place('kernel', await readFile(kernel)), 0],
+        [await place('initrd', await readFile(initrd)), INITRD],
         [await place('initrd.parameters', parameters), 0x10408],
         [await place('command.line', line), 0x10480],
       ]);
