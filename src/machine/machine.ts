@@ -285,7 +285,7 @@ export class Machine implements MachineControl {
   async step(cpu: number): Promise<void> {
     await this.stop();
     continueClock(this.storage.memory, this.storage.layout);
-    await this.#cpuThreads.find(({ number }) => number === cpu)!.step();
+    await this.#thread(cpu).step();
     stopClock(this.storage.memory, this.storage.layout);
     this.status = 'debug';
     this.#emit('debug', { cpu });
@@ -316,7 +316,7 @@ export class Machine implements MachineControl {
     this.#resetSubsystems('clear', first);
     if (!this.#plan) return;
     load(this.storage, this.#plan);
-    this.#cpuThreads[first]!.registers.setPsw(KERNEL_PSW, this.#plan.entry);
+    this.#thread(first).registers.setPsw(KERNEL_PSW, this.#plan.entry);
   }
 
   /** Resets, storage excepted, and loads the PSW of eight bytes at absolute address 0. */
@@ -324,7 +324,11 @@ export class Machine implements MachineControl {
     this.#resetSubsystems(how === 'modified-clear' ? 'clear' : 'initial', first);
     const short = this.storage.read64(0);
     // Bit 12 says that the PSW is a short one; bits 33-63 are its address.
-    this.#cpuThreads[first]!.registers.setPsw(short & ~SHORT_PSW & ~SHORT_ADDRESS, short & SHORT_ADDRESS);
+    this.#thread(first).registers.setPsw(short & ~SHORT_PSW & ~SHORT_ADDRESS, short & SHORT_ADDRESS);
+  }
+
+  #thread(cpu: number): CpuThread {
+    return this.#cpuThreads.find(({ number }) => number === cpu)!;
   }
 
   #resetSubsystems(kind: ResetKind, first: number): void {
@@ -345,7 +349,7 @@ export class Machine implements MachineControl {
       thread.registersChanged();
     }
     // The others wait for a signal.
-    this.#cpuThreads[first]!.registers.setField32(CPU_STATE, CPU_OPERATING);
+    this.#thread(first).registers.setField32(CPU_STATE, CPU_OPERATING);
   }
 
   powerdown(): void {
