@@ -124,7 +124,8 @@ export class Translator {
   readonly #i32: Int32Array;
   readonly #u8: Uint8Array;
   readonly #top: number;
-  readonly #size: number;
+  /** Storage below is there in any case. */
+  readonly #core: number;
   readonly #keys: number;
   readonly #frameFlags: number;
   readonly #soleStorer: number;
@@ -141,6 +142,8 @@ export class Translator {
   realHigh = 0;
   protected = false;
   noExecution = false;
+  /** The last access was one that only the fetch-protection override permits. */
+  overridden = false;
   /** The frame is larger than 4 KiB. */
   largeFrame = false;
   /** The walk ended at a region-table or segment-table entry whose invalid bit is on. */
@@ -161,7 +164,7 @@ export class Translator {
     this.#i32 = cpu.i32;
     this.#u8 = cpu.u8;
     this.#top = cpu.layout.top;
-    this.#size = cpu.layout.storageSize;
+    this.#core = cpu.layout.coreSize;
     this.#keys = cpu.layout.keys;
     this.#frameFlags = cpu.layout.frameFlags;
     this.#soleStorer = cpu.layout.soleStorer;
@@ -328,10 +331,14 @@ export class Translator {
     return (byte & (0x80 >>> ((index & 3) * 2 + bit))) !== 0;
   }
 
+  #isBeyond(absolute: number, length: number): boolean {
+    return absolute + length > this.#core && !this.#cpu.storage.contains(absolute, length);
+  }
+
   /** A word at a real address, or -1 beyond the end of storage. */
   #word(real: number): number {
     const absolute = this.toAbsolute(real);
-    return absolute + 4 > this.#size ? -1 : this.#i32[(this.#top - absolute - 4) >>> 2]! >>> 0;
+    return this.#isBeyond(absolute, 4) ? -1 : this.#i32[(this.#top - absolute - 4) >>> 2]! >>> 0;
   }
 
   // Tables
@@ -359,12 +366,12 @@ export class Translator {
   found(): number {
     const { realLow } = this;
     const absolute = this.largeFrame ? realLow >>> 0 : this.toAbsolute(realLow >>> 0);
-    return this.realHigh !== 0 || absolute >= this.#size ? -1 : absolute;
+    return this.realHigh !== 0 || this.#isBeyond(absolute, 1) ? -1 : absolute;
   }
 
   #readEntry(high: number, low: number): boolean {
     const at = low >>> 0;
-    if (high !== 0 || at + 8 > this.#size) return false;
+    if (high !== 0 || this.#isBeyond(at, 8)) return false;
     this.entryAt = at;
     const word = (this.#top - at - 8) >>> 2;
     this.entryLow = this.#i32[word]!;
@@ -541,6 +548,7 @@ export class Translator {
     const keyAt = this.#keys + frame;
     const key = this.#frameKey < 0 ? this.#u8[keyAt]! : this.#frameKey | (this.#u8[keyAt]! & 6);
     let fetchable = true;
+    this.overridden = false;
     if ((controls & KEY) !== 0 && key >>> 4 !== (controls & KEY)) {
       if (!(controls & STORAGE_PROTECTION_OVERRIDE && key >>> 4 === 9)) {
         if (store) return this.#access(program.PROTECTION, low, high, how, TEID_KEY);
@@ -549,6 +557,7 @@ export class Translator {
           const overridden = controls & FETCH_PROTECTION_OVERRIDE && high === 0 && low >>> 11 === 0 && !isPrivate;
           if (!overridden) return this.#access(program.PROTECTION, low, high, how, TEID_KEY);
           fetchable = false;
+          this.overridden = true;
         }
       }
     }
@@ -598,7 +607,11 @@ export class Translator {
     if (low & 1) return this.#report(program.SPECIFICATION, 0, 0, 0, true);
     const page = low & ~0xfff;
     const entry = (context + ((low >>> 12) & (state.TLB_ENTRIES - 1)) * state.TLB_ENTRY_SIZE) >>> 2;
-    if (i32[entry + 4] === page && i32[entry + 5] === high) {
+    const { volatilePage } = this.#cpu.code;
+    const isKnown = i32[entry + 4] === page && i32[entry + 5] === high;
+    // Where the fetch-protection override ends within the page, each instruction asks anew.
+    if (isKnown && (i32[entry] === page || i32[entry + 7] !== volatilePage)) {
+      this.overridden = false;
       return (this.#top - state.BIAS - i32[entry + 6]! + low) >>> 0;
     }
     for (;;) {
@@ -613,7 +626,7 @@ export class Translator {
         return -1;
       }
       const frame = absolute - (absolute & 0xfff);
-      const codePage = this.#cpu.code.pageOf(frame);
+      const codePage = this.overridden ? volatilePage : this.#cpu.code.pageOf(frame);
       if (codePage) {
         i32[entry + 4] = page;
         i32[entry + 5] = high;

@@ -214,6 +214,8 @@ export const FRAME_ATTRIBUTES = FRAME_USAGE | FRAME_NO_DAT;
 export interface Layout {
   readonly cpus: number;
   readonly storageSize: number;
+  /** How much of it is there from the start; the rest is standby storage, which software may take. */
+  readonly coreSize: number;
   /** Machine-wide words. */
   readonly machine: number;
   readonly cpuBase: number;
@@ -247,7 +249,8 @@ export function largestStorage(cpus: number): number {
 }
 
 /** @throws RangeError when the storage does not fit */
-export function planLayout(cpus: number, storageSize: number): Layout {
+export function planLayout(cpus: number, coreSize: number, standbySize = 0): Layout {
+  const storageSize = coreSize + standbySize;
   if (storageSize > largestStorage(cpus)) throw new RangeError('storage does not fit');
   const frames = storageSize / 4096;
   const cpuBase = MACHINE + 0x10000;
@@ -263,6 +266,7 @@ export function planLayout(cpus: number, storageSize: number): Layout {
   return {
     cpus,
     storageSize,
+    coreSize,
     machine: MACHINE,
     cpuBase,
     keys,

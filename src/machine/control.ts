@@ -153,6 +153,8 @@ export interface MachineConfiguration {
   readonly cpus: number;
   /** Addresses are below it; `cpus` unless given. */
   readonly maximumCpus?: number;
+  /** Bytes of standby storage; none unless given. */
+  readonly standbyMemory?: number;
   /** CPUs beside those. */
   readonly cpuDevices?: readonly CpuDevice[];
   readonly shape: Shape;

@@ -44,6 +44,11 @@ const specify = (condition: boolean): void => {
   if (!condition) throw new ProgramInterruption(SPECIFICATION);
 };
 
+/** @throws ProgramInterruption addressing exception unless storage is there */
+function reach(cpu: Cpu, address: bigint, length: number): void {
+  if (address >> 32n || !cpu.storage.contains(Number(address), length)) throw new ProgramInterruption(ADDRESSING);
+}
+
 const PAGE = 4096;
 const pageAligned = (address: bigint): boolean => (address & 0xfffn) === 0n;
 
@@ -66,7 +71,10 @@ function releasePages(cpu: Cpu, { r1, r3 }: Operands): void {
   specify(pageAligned(first) && pageAligned(last) && first <= last && first >= 0x2000n && last < 2n ** 64n - 0x1000n);
   const { storage } = cpu;
   const end = last < BigInt(storage.size) ? Number(last) + PAGE : storage.size;
-  for (let real = Number(first); real < end; real += PAGE) storage.fill(cpu.dat.toAbsolute(real), PAGE, 0);
+  for (let real = Number(first); real < end; real += PAGE) {
+    const absolute = cpu.dat.toAbsolute(real);
+    if (storage.contains(absolute, PAGE)) storage.fill(absolute, PAGE, 0);
+  }
 }
 
 // X'204', use of the machine by its partitions: R1 the address, R3 an even register with the function, R3 + 1 pages
@@ -177,7 +185,7 @@ const pageFaults =
   (cpu, { r1, r3 }) => {
     const address = cpu.gr(r1!);
     specify((address & 7n) === 0n);
-    if (address + BigInt(HANDSHAKE) > BigInt(cpu.storage.size)) throw new ProgramInterruption(ADDRESSING);
+    reach(cpu, address, HANDSHAKE);
     const bytes = cpu.access.readBytesIn(cpu.access.real(), address, HANDSHAKE);
     const view = new DataView(bytes.buffer, bytes.byteOffset);
     specify(view.getUint16(0) === 0x258 && view.getUint16(4) >= 5 && view.getUint16(6) === 2);
@@ -195,7 +203,7 @@ const pageFaults =
     specify(operation <= 1);
     if (operation === 0 && !isOn) {
       specify((compare & select) === compare && (token & 7n) === 0n && format === Z_ARCHITECTURE);
-      if (token >= BigInt(cpu.storage.size)) throw new ProgramInterruption(ADDRESSING);
+      reach(cpu, token, 8);
     }
     if (operation === 1) specify((token | select | compare | format) === 0n);
     if (operation === 0) Atomics.or(words, word, bit);
@@ -273,7 +281,7 @@ const load =
     const address = cpu.gr(r1!);
     specify((r1! & 1) === 0 && pageAligned(address));
     const { storage } = cpu;
-    if (address + BigInt(PAGE) > BigInt(storage.size)) throw new ProgramInterruption(ADDRESSING);
+    reach(cpu, address, PAGE);
     if (subcode === SET_PARAMETERS) {
       const length = storage.read32(Number(address));
       const block = storage.read(Number(address), Math.min(length, PAGE));

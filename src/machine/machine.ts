@@ -55,6 +55,7 @@ import { Doorbell } from './doorbell.ts';
 import { loadMachine, type MachineKind, type StateSummary, saveMachine } from './saved-machine.ts';
 import { SavedFrames } from './saved-storage.ts';
 import { scpInformation } from './scp-information.ts';
+import { StandbyMap, savedStandbyStorage, storageFacts } from './standby-storage.ts';
 import { Storage } from './storage.ts';
 import { ConfigurationTopology, usualPlace } from './topology.ts';
 import { Watchdog, WatchdogTimer } from './watchdog.ts';
@@ -69,7 +70,8 @@ const SHORT_ADDRESS = 0x7fff_ffffn;
 
 /** @throws ConfigurationError */
 export async function createMachine(configuration: MachineConfiguration, threads: ThreadHost): Promise<Machine> {
-  const { memory, maxMemory, cpus, maximumCpus = cpus, kernel, initrd, append } = configuration;
+  const { memory, standbyMemory = 0, cpus, maximumCpus = cpus, kernel, initrd, append } = configuration;
+  const maxMemory = Math.max(configuration.maxMemory, memory + standbyMemory);
   const limit = largestStorage(maximumCpus);
   if (maxMemory > limit) {
     throw new ConfigurationError(
@@ -105,6 +107,7 @@ export class Machine implements MachineControl {
   /** The CPUs that there are. */
   readonly table: CpuTable;
   readonly #topology: ConfigurationTopology;
+  readonly #standby: StandbyMap;
   readonly #watchdog: WatchdogTimer;
   readonly #doorbell: Doorbell;
   readonly #cpuThreads: CpuThread[];
@@ -122,8 +125,8 @@ export class Machine implements MachineControl {
   #handled: Promise<unknown> = Promise.resolve();
 
   constructor(configuration: MachineConfiguration, plan: LoadPlan | undefined, threads: ThreadHost) {
-    const { cpus, maximumCpus = cpus, cpuDevices = [] } = configuration;
-    const layout = planLayout(maximumCpus, configuration.memory);
+    const { cpus, maximumCpus = cpus, cpuDevices = [], memory: core, standbyMemory = 0 } = configuration;
+    const layout = planLayout(maximumCpus, core, standbyMemory);
     const memory = new WebAssembly.Memory({
       initial: layout.wasmPages,
       maximum: layout.wasmPages,
@@ -149,11 +152,18 @@ export class Machine implements MachineControl {
     const addresses = this.table.addresses('configured');
     this.#topology = new ConfigurationTopology(memory, layout, this.table, shape);
     this.#watchdog = new WatchdogTimer(new Watchdog(memory, layout, this.#doorbell), () => this.#watchdogExpired());
+    this.#standby = new StandbyMap(memory, layout);
     const attention = (): void => this.#sclp.attention();
     this.#sclp = new Sclp(
       this.storage,
-      scpInformation(memory, layout, model, this.table, configuration.loadparm ?? '', (cpu, on) =>
-        this.#configureCpu(cpu, on),
+      scpInformation(
+        memory,
+        layout,
+        model,
+        this.table,
+        storageFacts(this.storage, this.#standby),
+        configuration.loadparm ?? '',
+        (cpu, on) => this.#configureCpu(cpu, on),
       ),
       parameter => raiseServiceSignal(memory, layout, parameter),
       what => this.#log.write('unimp', `${what} is not implemented\n`),
@@ -180,7 +190,7 @@ export class Machine implements MachineControl {
       identity: { view: configuration.view, name: configuration.name, uuid: configuration.uuid },
       cpuModel: model,
       shape,
-      storageLimit: configuration.maxMemory,
+      storageLimit: Math.max(configuration.maxMemory, layout.storageSize),
       watchdog: configuration.watchdog,
     };
     this.#cpuThreads = addresses.map(
@@ -196,6 +206,7 @@ export class Machine implements MachineControl {
       ...this.cpus.map(({ number }) => new SavedCpu(memory, layout, number)),
       savedInterruptions(memory, layout),
       savedDiagnoses(memory, layout),
+      savedStandbyStorage(memory, layout),
       this.#watchdog,
       ...this.#sclp.events.units,
       new SavedFrames(memory, layout),
@@ -314,6 +325,7 @@ export class Machine implements MachineControl {
   /** Resets everything and loads the system from where it came. */
   #resetAndLoad(first = 0): void {
     this.#resetSubsystems('clear', first);
+    this.#standby.clear();
     if (!this.#plan) return;
     load(this.storage, this.#plan);
     this.#thread(first).registers.setPsw(KERNEL_PSW, this.#plan.entry);

@@ -1,7 +1,7 @@
 /** What the SCLP tells of the machine, from its CPU model and its CPUs. */
 
 import type { Layout } from '../cpu/state.ts';
-import type { MachineFacts } from '../devices/sclp/sclp.ts';
+import type { MachineFacts, StorageFacts } from '../devices/sclp/sclp.ts';
 import { fromEbcdic } from '../ebcdic.ts';
 import { bitBlock, bitsOf, type CpuModel } from './cpu-model.ts';
 import type { CpuTable } from './cpu-table.ts';
@@ -16,13 +16,14 @@ export function scpInformation(
   layout: Layout,
   model: CpuModel,
   table: CpuTable,
+  storage: StorageFacts,
   loadParameter: string,
   configureCpu: MachineFacts['configureCpu'],
 ): MachineFacts {
   const { features, definition } = model;
   const block = (kind: string, length: number): Uint8Array => bitBlock(bitsOf(features, kind), length);
   return {
-    storageSize: layout.storageSize,
+    storage,
     maximumCpus: table.size,
     extendedLength: features.has('els'),
     nesting: features.has('ctop') ? NESTING : 0,

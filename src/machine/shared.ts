@@ -19,5 +19,7 @@ export const CONTROL_PROGRAM = 0x838;
 export const PAGE_FAULT_HANDSHAKES = 0x840;
 /** The CPU table (cpu-table.ts), 248 entries of 8 bytes. */
 export const CPU_TABLE = 0x1000;
+/** A byte for each increment of standby storage (standby-storage.ts): 1, it is assigned. */
+export const STANDBY_STORAGE = 0x3000;
 /** The parameter block of the next IPL, a page; its first word is its length, 0: none. */
 export const IPL_PARAMETERS = 0x2000;

@@ -6,8 +6,10 @@
  */
 
 import type { Layout } from '../cpu/state.ts';
+import { StandbyMap } from './standby-storage.ts';
 
 export class Storage {
+  /** Bytes, those in standby included. */
   readonly size: number;
   readonly layout: Layout;
   readonly memory: WebAssembly.Memory;
@@ -15,6 +17,7 @@ export class Storage {
   readonly #bytes: Uint8Array<SharedArrayBuffer>;
   readonly #view: DataView<SharedArrayBuffer>;
   readonly #words: Int32Array;
+  readonly #standby: StandbyMap;
   /** Told of every range that is written, for those who keep copies of instructions. */
   #written: (address: number, length: number) => void = () => {};
 
@@ -27,6 +30,7 @@ export class Storage {
     this.#bytes = new Uint8Array(buffer);
     this.#view = new DataView(buffer);
     this.#words = new Int32Array(buffer);
+    this.#standby = new StandbyMap(memory, layout);
   }
 
   /** Sets who is told of writes, after they are done. */
@@ -34,12 +38,15 @@ export class Storage {
     this.#written = written;
   }
 
+  /** Whether all of the range is there for software. */
   contains(address: number, length: number): boolean {
-    return address >= 0 && length >= 0 && address + length <= this.size;
+    const end = address + length;
+    if (address < 0 || length < 0 || end > this.size) return false;
+    return end <= this.layout.coreSize || this.#standby.contains(Math.max(address, this.layout.coreSize), end);
   }
 
   #at(address: number, length: number): number {
-    if (!this.contains(address, length)) {
+    if (!(address >= 0 && length >= 0 && address + length <= this.size)) {
       throw new RangeError(`absolute address ${address.toString(16)} is beyond the end of storage`);
     }
     return this.#top - address - length;

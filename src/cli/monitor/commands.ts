@@ -112,7 +112,7 @@ const infoCommands: readonly Command[] = [
     for (const [n, line] of history.entries()) print(`${n}: '${line}'\n`);
   }),
   command('memory_size_summary', '', '', 'show the size of storage in bytes', ({ environment, print }) => {
-    print(`base memory: ${environment.machine.storage.size}\nplugged memory: 0\n`);
+    print(`base memory: ${environment.machine.storage.layout.coreSize}\nplugged memory: 0\n`);
   }),
   command('migrate', '', '', 'show how the migration goes', ({ environment, print }) =>
     print(environment.migration.report),

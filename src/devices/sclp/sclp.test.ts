@@ -19,8 +19,14 @@ function setUp() {
   const storage = new Storage(memory, layout);
   const signals: number[] = [];
   const unimplemented: string[] = [];
+  const assigned: [number, boolean][] = [];
   const facts = {
-    storageSize: 0x100000,
+    storage: {
+      increment: 0x100000,
+      core: 1,
+      standby: 2,
+      assign: (number: number, on: boolean) => number < 3 && assigned.push([number, on]) > 0,
+    },
     maximumCpus: 4,
     extendedLength: false,
     nesting: 0,
@@ -71,13 +77,13 @@ function setUp() {
     storage.write32(SCCB + 12, 0xffffffff);
     sclp.serviceCall(0x00780005, SCCB);
   };
-  return { storage, sclp, signals, unimplemented, screen, ascii, line, quiesce, command, enable };
+  return { assigned, storage, sclp, signals, unimplemented, screen, ascii, line, quiesce, command, enable };
 }
 
 test('READ SCP INFO tells of storage, CPUs and the load parameter', () => {
   const { storage, command, signals } = setUp();
   assert.equal(command(0x00020001, 4096), 0x0010);
-  assert.equal(storage.read16(SCCB + 8), 1);
+  assert.equal(storage.read16(SCCB + 8), 3);
   assert.equal(storage.read8(SCCB + 10), 1);
   assert.equal(storage.read16(SCCB + 16), 2);
   assert.equal(storage.read16(SCCB + 18), 128);
@@ -99,6 +105,34 @@ test('READ CPU INFO tells of configured CPUs, then of those in standby', () => {
   assert.equal(storage.read8(SCCB + 24 + 2 * 16), 3);
   // Room is wanted for as many CPUs as there may ever be.
   assert.equal(command(0x00010001, 24 + 4 * 16 - 1), 0x0300);
+});
+
+test('storage in standby is told of, attached and assigned', () => {
+  const { storage, command, assigned } = setUp();
+  assert.equal(command(0x00040001, 4096), 0x0010);
+  assert.deepEqual(
+    [8, 10, 12].map(at => storage.read16(SCCB + at)),
+    [1, 1, 0],
+  );
+  assert.equal(storage.read32(SCCB + 16), 0x10001);
+  assert.equal(command(0x00040101, 4096), 0x0410);
+  assert.deepEqual(
+    [8, 10, 12].map(at => storage.read16(SCCB + at)),
+    [1, 2, 2],
+  );
+  assert.equal(command(0x00080101, 4096), 0x0020);
+  assert.deepEqual(
+    [0, 4].map(at => storage.read32(SCCB + 16 + at)),
+    [0x20001, 0x30001],
+  );
+  assert.equal(command(0x000d0001, 16, 0, 0, 0, 0, 0, 0, 0, 2), 0x0020);
+  assert.equal(command(0x000c0001, 16, 0, 0, 0, 0, 0, 0, 0, 3), 0x0020);
+  assert.equal(command(0x000d0001, 16, 0, 0, 0, 0, 0, 0, 0, 4), 0x0340);
+  assert.equal(command(0x000d0001, 16, 0, 0, 0, 0, 0, 0, 0, 1), 0x0120);
+  assert.deepEqual(assigned, [
+    [1, true],
+    [2, false],
+  ]);
 });
 
 test('CPUs are configured and deconfigured', () => {

@@ -9,9 +9,19 @@ import type { Storage } from '../../machine/storage.ts';
 import { EventFacility } from './event-facility.ts';
 import { HEADER_LENGTH, Response, Sccb } from './sccb.ts';
 
+/** Storage in increments, numbered from 0: the core, then what is in standby and may be assigned. */
+export interface StorageFacts {
+  /** Bytes in an increment. */
+  readonly increment: number;
+  readonly core: number;
+  readonly standby: number;
+  /** Assigns an increment in standby or takes it away again; false if there is none of this number. */
+  assign(number: number, on: boolean): boolean;
+}
+
 /** What READ SCP INFO and READ CPU INFO tell of the machine. */
 export interface MachineFacts {
-  readonly storageSize: number;
+  readonly storage: StorageFacts;
   /** Addresses of CPUs are below it. */
   readonly maximumCpus: number;
   /** Control blocks of these commands may be longer than a page (STFLE bit 140). */
@@ -39,6 +49,10 @@ const Command = {
   readCpuInfo: 0x00010001,
   readScpInfo: 0x00020001,
   readScpInfoForced: 0x00120001,
+  readStorageElement: 0x00040001,
+  attachStorageElement: 0x00080001,
+  unassignStorage: 0x000c0001,
+  assignStorage: 0x000d0001,
   deconfigureCpu: 0x00100001,
   configureCpu: 0x00110001,
   writeEventData: 0x00760005,
@@ -50,6 +64,11 @@ const COMMAND_MASK = 0xffff00ff;
 const informative: readonly number[] = [Command.readCpuInfo, Command.readScpInfo, Command.readScpInfoForced];
 
 const CPU_ENTRY = 16;
+/** Storage elements can be read and attached, storage assigned. */
+const HAS_STORAGE_COMMANDS = 0xe000_0000_0000n;
+/** Elements: the core, standby. */
+const STANDBY_ELEMENT = 1;
+const STORAGE_ENTRIES = 16;
 /** CPU information can be read, and CPUs configured. */
 const HAS_CPU_INFO = 0x0c00_0000_0000_0000n;
 const SCP_INFO = 144;
@@ -126,6 +145,13 @@ export class Sclp {
       case Command.configureCpu:
       case Command.deconfigureCpu:
         return configured[this.#facts.configureCpu((word >>> 8) & 0xff, command === Command.configureCpu)];
+      case Command.readStorageElement:
+        return this.#readStorageElement(sccb, (word >>> 8) & 0xff);
+      case Command.attachStorageElement:
+        return this.#attachStorageElement(sccb, (word >>> 8) & 0xff);
+      case Command.assignStorage:
+      case Command.unassignStorage:
+        return this.#assignStorage(sccb, command === Command.assignStorage);
       case Command.writeEventMask:
         return this.events.writeEventMask(sccb);
       case Command.writeEventData:
@@ -146,22 +172,23 @@ export class Sclp {
 
   #readScpInfo(sccb: Sccb): number {
     if (!this.#hasRoom(sccb, SCP_INFO)) return Response.insufficientLength;
-    const { storageSize, maximumCpus, nesting, extendedLength, addressBits, hypervisorFacilities } = this.#facts;
+    const { storage, maximumCpus, nesting, extendedLength, addressBits, hypervisorFacilities } = this.#facts;
     const { configuration, configuration2, byte134 } = this.#facts;
     const { bytes, view } = sccb;
     bytes.fill(0, HEADER_LENGTH, sccb.length);
-    // Storage is counted in increments of one mebibyte.
-    const increments = storageSize / 0x100000;
+    const increments = storage.core + storage.standby;
     if (increments < 0x10000) view.setUint16(8, increments);
     else view.setBigUint64(104, BigInt(increments));
-    bytes[10] = 1;
+    const mebibytes = storage.increment / 0x100000;
+    if (mebibytes <= 128) bytes[10] = mebibytes;
+    else view.setUint32(100, mebibytes);
     bytes[15] = nesting;
     const { configured } = this.#facts.cpus();
     const entries = extendedLength ? SCP_INFO : SCP_INFO_ENTRIES;
     view.setUint16(16, configured.length);
     view.setUint16(18, entries);
     bytes.set(ebcdicText(this.#facts.loadParameter(), 8), 24);
-    view.setBigUint64(48, HAS_CPU_INFO);
+    view.setBigUint64(48, HAS_CPU_INFO | (storage.standby > 0 ? HAS_STORAGE_COMMANDS : 0n));
     bytes.set(configuration, 80);
     bytes[99] = addressBits;
     bytes.set(configuration2, 116);
@@ -171,6 +198,45 @@ export class Sclp {
     if (extendedLength) bytes[134] = byte134;
     this.#cpuEntries(sccb, entries, configured);
     return Response.normalRead;
+  }
+
+  /** Entries of increments from a number on, each with its number from 1 and its subincrement. */
+  #storageEntries({ view }: Sccb, first: number, count: number): void {
+    for (let n = 0; n < count; n++) view.setUint32(STORAGE_ENTRIES + 4 * n, ((first + n + 1) << 16) | 1);
+  }
+
+  #readStorageElement(sccb: Sccb, element: number): number {
+    const { core, standby } = this.#facts.storage;
+    if (standby === 0 || element > STANDBY_ELEMENT) return Response.invalidCommand;
+    const { view } = sccb;
+    sccb.bytes.fill(0, HEADER_LENGTH, sccb.length);
+    view.setUint16(8, STANDBY_ELEMENT);
+    if (element === STANDBY_ELEMENT) {
+      view.setUint16(10, standby);
+      view.setUint16(12, standby);
+      return Response.standbyRead;
+    }
+    if (sccb.length < STORAGE_ENTRIES + 4 * core) return Response.insufficientLength;
+    view.setUint16(10, core);
+    this.#storageEntries(sccb, 0, core);
+    return Response.normalRead;
+  }
+
+  #attachStorageElement(sccb: Sccb, element: number): number {
+    const { core, standby } = this.#facts.storage;
+    if (standby === 0 || element !== STANDBY_ELEMENT) return Response.invalidCommand;
+    if (sccb.length < STORAGE_ENTRIES + 4 * standby) return Response.insufficientLength;
+    sccb.view.setUint16(10, standby);
+    this.#storageEntries(sccb, core, standby);
+    return Response.normal;
+  }
+
+  #assignStorage(sccb: Sccb, on: boolean): number {
+    const { storage } = this.#facts;
+    if (storage.standby === 0) return Response.invalidCommand;
+    const number = sccb.view.getUint16(8) - 1;
+    if (number < storage.core) return Response.noAction;
+    return storage.assign(number, on) ? Response.normal : Response.equipmentCheck;
   }
 
   #readCpuInfo(sccb: Sccb): number {
