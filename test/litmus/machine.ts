@@ -77,7 +77,7 @@ function source(program: Litmus, rounds: number): string {
   .balign 16
   list: .skip 64
   .balign 4096
-  data: .skip 4096
+  data: .skip 16384
   `;
 }
 

@@ -167,4 +167,25 @@ export const programs: readonly Litmus[] = [
       `stg %r12,${X + 8}(%r13)\nlg %r2,${X + 8}(%r13)\ncgr %r2,%r12\n${forbiddenIf('ne', 1)}`,
     ],
   },
+  {
+    name: 'instructions that another CPU stores to, seen after serialization',
+    cpus: [
+      // The immediate operand of CPU 1's instruction; CPU 1 says when it has executed it.
+      `larl %r1,patched\nsth %r12,2(%r1)\nstg %r12,${X}(%r13)\nseen0: clg %r12,${Y}(%r13)\njne seen0`,
+      `seen1: clg %r12,${X}(%r13)\njne seen1\nbcr 15,0\npatched: lghi %r2,0\nlghr %r3,%r12\ncgr %r2,%r3\n${forbiddenIf('ne', 1)}\nstg %r12,${Y}(%r13)`,
+    ],
+  },
+  ...[2, 4, 8].map(count => ({
+    name: `${count} CPUs that invalidate, purge and set keys at once`,
+    cpus: Array.from({ length: count }, () =>
+      [
+        `lay %r1,8192(%r13)`,
+        `lgr %r3,%r12\nsllg %r3,%r3,12\nnilh %r3,15\nipte %r1,%r3,0`,
+        `lay %r4,12288(%r13)\nlghi %r5,16\nsske %r5,%r4`,
+        `lghi %r2,2048\nlgr %r6,%r1\nidte %r0,%r6,%r2`,
+        `lghi %r1,1\nlaag %r2,%r1,${X}(%r13)\nstg %r2,${0}(%r4)`,
+      ].join('\n'),
+    ),
+    check: sum(rounds => count * rounds, X),
+  })),
 ];
