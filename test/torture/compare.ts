@@ -75,9 +75,15 @@ function toleranceOf(laid: Laid, a: Result, b: Result): Tolerance {
     // The peer forgets EXECUTE when its target meets an exception.
     instructionLength: item?.target !== undefined,
     onlyEnding: codes[0] === 7 && row?.mnemonic === 'CMPSC',
-    accessException: isAccess && row !== undefined && (hasSeveralParts(row) || codes.some(code => ANYWHERE.has(code))),
+    accessException:
+      row !== undefined &&
+      ((isAccess && (hasSeveralParts(row) || codes.some(code => ANYWHERE.has(code)))) || isEitherOf(row, codes)),
   };
 }
+
+/** Exceptions that are met in tables on the way, and access exceptions of operands: which comes first is open. */
+const isEitherOf = ({ mnemonic }: Instruction, codes: readonly number[]): boolean =>
+  /^(CMPSC|PLO)$/.test(mnemonic) && codes.every(code => code === (mnemonic === 'PLO' ? 6 : 7) || ACCESS.has(code));
 
 /**
  * Of access exceptions for several parts of an instruction's operands, any may be recognised (PoP ch. 6, "Access

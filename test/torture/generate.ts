@@ -380,6 +380,15 @@ export function generate(
       BigInt(WINDOW + 2 * random.below(200)) |
       (mask & PSW_EA ? random.pick([0n, 1n]) : random.pick([0n, 0x8000_0000n]));
   }
+  const locks = items.find(({ row }) => /^(CSST|PLO)$/.test(row.mnemonic));
+  if (locks && random.chance(0.8)) {
+    // Function codes, and the size of what is stored; operands on quadwords, often equal.
+    gr[0] = BigInt(locks.row.mnemonic === 'PLO' ? random.below(24) : random.below(3) | (random.below(5) << 8));
+    for (const base of BASES) gr[base]! &= ~15n;
+    const { r1 = 0, r3 } = locks.operands;
+    if (random.chance(0.5))
+      for (const register of [r1, r1 + 1, r3!, r3! + 1]) if (register % 16) gr[register % 16] = 0n;
+  }
   const loads = items.find(({ row }) => /^LPSWE?$/.test(row.mnemonic));
   if (loads) {
     [gr[10], gr[11]] = psw(random, loads.row.mnemonic === 'LPSW');
@@ -594,7 +603,7 @@ function storageOperand(
         ? random.below(4096)
         : -random.below(4096)
       : far;
-  if (ALIGNED.test(mnemonic) && random.chance(0.9)) operands[name]! &= ~7;
+  if (ALIGNED.test(mnemonic) && random.chance(0.9)) operands[name]! &= /^(CSST|PLO)$/.test(mnemonic) ? ~15 : ~7;
   // Without a base the operand is in the lowcore, of which only the first 512 bytes protect themselves.
   if (operands[inner.at(-1)!] === 0 && !operands[inner[0]!] && random.chance(0.9))
     operands[inner.at(-1)!] = random.pick(BASES);

@@ -176,9 +176,11 @@ export const herculesKnowledge: Knowledge = {
     },
   ],
   outcomes: [...searchOutcomes, ...compressionOutcomes, ...divisionOutcomes],
-  // COMPRESSION CALL looks for a symbol before it looks for room.
+  // COMPRESSION CALL looks for a symbol before it looks for room; PERFORM LOCKED OPERATION looks at all operands although
+  // they do not compare equal, which is open.
   goesTooFar: ({ mnemonic }, code, ours) =>
-    mnemonic === 'CMPSC' && (code === 7 || isAccess(code)) && conditionOf(ours) === 1,
+    conditionOf(ours) === 1 &&
+    ((mnemonic === 'CMPSC' && code === 7) || (/^(CMPSC|PLO)$/.test(mnemonic) && isAccess(code))),
   endings: [
     {
       when: ({ row }) => row.mnemonic === 'PR',

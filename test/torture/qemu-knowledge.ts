@@ -181,8 +181,30 @@ export const qemuKnowledge: Knowledge = {
     },
     {
       mnemonics: /^CSST$/,
-      when: ({ lpar }) => (lpar.cpu.gr32(0) & 0xff) > 2 || ((lpar.cpu.gr32(0) >> 8) & 0xff) > 4,
+      when: ({ lpar, operands }) => {
+        const control = lpar.cpu.gr32(0);
+        const [code, size] = [control & 0xff, (control >> 8) & 0xff];
+        const aligned = (operand: number, boundary: number): boolean =>
+          (effectiveAddress(lpar, operands, operand) & BigInt(boundary - 1)) === 0n;
+        return (
+          code > 2 ||
+          size > 4 ||
+          (code === 2 && operands.r3! % 2 !== 0) ||
+          !aligned(1, 4 << code) ||
+          !aligned(2, 1 << size)
+        );
+      },
       reason: 'the peer aborts: lpar is right, specification exception',
+    },
+    {
+      mnemonics: /^CSST$/,
+      when: ({ lpar }) => (lpar.cpu.gr32(0) & 0xff00) === 0,
+      reason: 'the peer aborts where a byte is to be stored: lpar is right',
+    },
+    {
+      mnemonics: /^CSST$/,
+      when: ({ lpar }) => (lpar.cpu.gr32(0) & 0xff) === 0,
+      reason: 'the peer loads bits 0-31 of the register instead of bits 32-63: lpar is right',
     },
   ],
   outcomes: [brokenMove],
