@@ -166,11 +166,7 @@ export const qemuKnowledge: Knowledge = {
       reason: 'the peer does not check general register 0: lpar is right, specification exception',
     },
     {
-      mnemonics: /^STOCFH$/,
-      reason: 'the peer loses the condition code, or breaks down: lpar is right',
-    },
-    {
-      mnemonics: /^(TR|STOC|STOCG)$/,
+      mnemonics: /^(TR|STOC|STOCG|STOCFH)$/,
       when: ({ address, test }) => address !== WINDOW + test.start,
       reason: 'the peer loses the condition code: lpar is right',
     },
