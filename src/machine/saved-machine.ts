@@ -31,7 +31,8 @@ export interface StateSummary {
 /** What must be the same where a state is loaded. */
 export interface MachineKind {
   readonly storage: Storage;
-  readonly cpus: number;
+  /** Addresses of the CPUs that there are. */
+  readonly cpus: readonly number[];
   readonly model: CpuModel;
 }
 
@@ -124,7 +125,9 @@ function compare({ storage, cpus, model }: MachineKind, header: SavedFields): vo
   if (size !== storage.size) {
     throw new SaveError(`Size mismatch: s390.ram: 0x${size.toString(16)} != 0x${storage.size.toString(16)}`);
   }
-  differ('Number of CPUs', header.integer('cpus'), cpus);
+  const addresses = header.list('cpus');
+  differ('Number of CPUs', addresses.length, cpus.length);
+  differ('List of CPUs', addresses.join(), cpus.join());
   differ('CPU model', header.text('cpuModel'), model.definition.name);
   const received = new Set(header.texts('cpuFeatures'));
   const changes = [

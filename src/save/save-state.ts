@@ -109,6 +109,12 @@ export class SavedFields {
     throw this.#wrong(name);
   }
 
+  list(name: string): readonly Value[] {
+    const value = this.#value(name);
+    if (Array.isArray(value)) return value as readonly Value[];
+    throw this.#wrong(name);
+  }
+
   /** So many whole numbers of so many bytes; one may stand for itself. */
   integers(name: string, count: number, size: number): readonly bigint[] {
     const value = this.#value(name);
