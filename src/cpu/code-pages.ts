@@ -85,6 +85,8 @@ export class CodePages {
   readonly #records = new Map<number, number>();
   readonly #kept = new Uint32Array(2 * CACHE_LIMIT);
   readonly #plans: ReadonlyMap<Instruction, Plan>;
+  /** Host address of the page along which each instruction is read anew. */
+  readonly volatilePage: number;
   readonly #pairs: Pairs;
 
   constructor(cpu: Cpu) {
@@ -103,13 +105,14 @@ export class CodePages {
       this.#u16[(cpu.base + state.CROSSING_RECORD + n * RECORD_SIZE) / 2] = HANDLER_PAGE_END;
     }
     this.#fillPage(state.VOLATILE_PAGE, HANDLER_CROSSING);
+    this.volatilePage = this.#address(state.VOLATILE_PAGE);
   }
 
   /** Host address of what stands for the code page of the frame at this absolute address; 0: it is to be made. */
   pageOf(frame: number): number {
     const known = this.#u16[this.#layout.codePageOf / 2 + frame / 4096]!;
     if (known) return this.#address(known - 1);
-    return this.#volatile.has(frame) ? this.#address(state.VOLATILE_PAGE) : 0;
+    return this.#volatile.has(frame) ? this.volatilePage : 0;
   }
 
   /** Gives a frame a code page. What was known of storage before may no longer hold. */
@@ -215,12 +218,12 @@ export class CodePages {
     if (rest > 0) this.#volatile.set(frame, rest - 1);
     else {
       this.#volatile.delete(frame);
-      this.#cpu.tlb.forgetCode(this.#address(state.VOLATILE_PAGE));
+      this.#cpu.tlb.forgetCode(this.volatilePage);
     }
   }
 
   get #inVolatilePage(): boolean {
-    return this.#u32[(this.#cpu.base + state.CODE_PAGE) / 4] === this.#address(state.VOLATILE_PAGE);
+    return this.#u32[(this.#cpu.base + state.CODE_PAGE) / 4] === this.volatilePage;
   }
 
   /** Decodes the instruction at an offset in a frame into its record; gives the handler. */

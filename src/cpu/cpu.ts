@@ -318,7 +318,7 @@ export class Cpu extends Registers {
       return 1;
     }
     if (breaks) code.crossAt(frame, offset);
-    if (breaks || code.decodeAt(frame, offset) === HANDLER_CROSSING) {
+    if (breaks || this.dat.overridden || code.decodeAt(frame, offset) === HANDLER_CROSSING) {
       if (!this.#gather(low, high, absolute)) return 0;
       const text = this.#upper * 2 ** 32 + this.#lower;
       if (text !== this.#crossing) code.write(this.base + state.CROSSING_RECORD, this.#upper, this.#lower, 'crossing');
@@ -368,7 +368,7 @@ export class Cpu extends Registers {
     const absolute = this.dat.fillCode(low, high);
     if (absolute < 0) return this.#targetFaulted();
     // EXECUTE finds its usual targets by what is remembered here.
-    this.code.decodeAt(absolute - (low & 0xfff), low & 0xfff);
+    if (!this.dat.overridden) this.code.decodeAt(absolute - (low & 0xfff), low & 0xfff);
     if (!this.#gather(low, high, absolute)) return this.#targetFaulted();
     const upper = this.#upper | (modifierAndLength & 0xff);
     if (this.decoder.decode(upper, this.#lower)?.notExecutable) {

@@ -73,6 +73,27 @@ test('key-controlled protection and its overrides', () => {
   assert.equal(fetch(0x3000, 0x204_0000n), program.PROTECTION);
 });
 
+test('instructions that only the fetch-protection override lets be fetched', () => {
+  const run = (fast: boolean): TestMachine => {
+    const m = machine('lghi %r1,1\nexrl %r0,target\nlarl %r2,.+0x200\nbr %r2', {
+      data: 'target: lghi %r4,4',
+      mask: WIDE | KEY_1,
+    });
+    // The end of the first 2 KiB.
+    m.store(0x60a, 'a7390003 07fe').store(0x7fa, 'a7590005 1866 a7790007').gr(14, 0x7fa);
+    withKey(m, 0, 0x28).cr(0, 0x204_0000n);
+    return (fast ? m.fast() : m).run();
+  };
+  for (const m of [run(false), run(true)]) {
+    assert.deepEqual(outcome(m), [program.PROTECTION, 0x808n]);
+    assert.deepEqual(
+      [1, 3, 4, 5, 7].map(n => m.cpu.gr(n)),
+      [1n, 3n, 4n, 5n, 0n],
+    );
+    assert.equal(m.interruption?.oldAddress, 0x802n);
+  }
+});
+
 test('low-address protection', () => {
   const store = (address: number): ReturnType<typeof outcome> =>
     outcome(machine('stg %r1,0(%r2)').gr(2, address).cr(0, LOW_ADDRESS_PROTECTION).run());

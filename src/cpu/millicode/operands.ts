@@ -2,7 +2,7 @@
 
 import type { Cpu } from '../cpu.ts';
 import { LEAVE, type Operands, type Outcome } from '../isa/insn.ts';
-import { PRIVILEGED_OPERATION, ProgramInterruption, SPECIAL_OPERATION, SPECIFICATION } from '../program.ts';
+import { ADDRESSING, PRIVILEGED_OPERATION, ProgramInterruption, SPECIAL_OPERATION, SPECIFICATION } from '../program.ts';
 import * as state from '../state.ts';
 
 /** Base, index and displacement of operand 1, 2 or 4, in the addressing mode. */
@@ -54,10 +54,14 @@ export const inProblemState = (cpu: Cpu): boolean => (pswHigh(cpu) & PSW_PROBLEM
 export const keyAllowed = (cpu: Cpu, key: number): boolean =>
   !inProblemState(cpu) || (crLow(cpu, 3) & (0x8000_0000 >>> key)) !== 0;
 
-/** Real address in a general register, in the addressing mode; a number, Infinity beyond 2^32. */
-export function realAddress(cpu: Cpu, register: number): number {
+/**
+ * Address of storage in a general register, in the addressing mode; less than 2^32.
+ * @throws ProgramInterruption addressing exception
+ */
+export function storageAddress(cpu: Cpu, register: number): number {
   const address = cpu.gr(register) & cpu.addressMask;
-  return address >> 32n ? Number.POSITIVE_INFINITY : Number(address);
+  if (address >> 32n) throw new ProgramInterruption(ADDRESSING);
+  return Number(address);
 }
 
 /**

@@ -13,8 +13,8 @@ import {
   inProblemState,
   permit,
   privilege,
-  realAddress,
   specify,
+  storageAddress,
 } from './operands.ts';
 import { setAddress } from './pairs.ts';
 
@@ -37,8 +37,7 @@ const FRAME = 4096;
 
 /** Absolute address of the frame at a real address in a register. */
 function frameOf(cpu: Cpu, register: number): number {
-  const real = realAddress(cpu, register);
-  if (!(real < 2 ** 32)) throw new ProgramInterruption(ADDRESSING);
+  const real = storageAddress(cpu, register);
   return existing(cpu, cpu.dat.toAbsolute(real - (real % FRAME)));
 }
 
@@ -94,7 +93,7 @@ export function setStorageKey(cpu: Cpu, operands: Operands): Outcome {
   const bypass = bypassControls(cpu, control);
   const change = conditionally(cpu.gr32(r1) & 0xfe, bypass);
   if (control & MULTIPLE_BLOCK && cpu.environment.facilities.has(ENHANCED_DAT)) {
-    const address = realAddress(cpu, r2);
+    const address = storageAddress(cpu, r2);
     const start = existing(cpu, address - (address % FRAME));
     const end = start - (start % SEGMENT) + SEGMENT;
     changeKeys(cpu, start, end - start, change);
@@ -161,7 +160,7 @@ function clear(cpu: Cpu, start: number, length: number): void {
 
 /** TEST BLOCK: every block is usable; it is cleared. */
 export function testBlock(cpu: Cpu, { r2 }: Operands): void {
-  const real = realAddress(cpu, r2!);
+  const real = storageAddress(cpu, r2!);
   cpu.dat.protectLow(real);
   clear(cpu, frameOf(cpu, r2!), FRAME);
   setAddress(cpu, 0, 0n);
@@ -170,8 +169,7 @@ export function testBlock(cpu: Cpu, { r2 }: Operands): void {
 
 /** Reference bits of the 64 blocks from an address, which is a multiple of 256 KiB. */
 function referenceBits(cpu: Cpu, register: number, reset: boolean): bigint {
-  const address = realAddress(cpu, register);
-  if (!(address < 2 ** 32)) throw new ProgramInterruption(ADDRESSING);
+  const address = storageAddress(cpu, register);
   const first = address - (address % 0x4_0000);
   const frames = Array.from({ length: 64 }, (_, n) => existing(cpu, cpu.dat.toAbsolute(first + n * FRAME)));
   let bits = 0n;
@@ -212,8 +210,7 @@ export function performFrameManagement(cpu: Cpu, { r1, r2 }: Operands): Outcome 
     changeKeys(cpu, start, length, change);
     cpu.per.keysSet(start, length);
   };
-  const address = realAddress(cpu, r2!);
-  if (!(address < 2 ** 32)) throw new ProgramInterruption(ADDRESSING);
+  const address = storageAddress(cpu, r2!);
   if (clears) cpu.dat.protectLow(address);
   if (sizeCode === 0) {
     manage(frameOf(cpu, r2!), FRAME);
@@ -249,7 +246,7 @@ const USAGE_AFTER = [0, 0, 1, 3, 2, 0, 0, 0];
  */
 export function setStorageAttributes(cpu: Cpu, { r1, r2, m3 }: Operands): void {
   specify(m3! <= (cpu.environment.facilities.has(ESSA_ENHANCEMENT) ? SET_STABLE_NO_DAT : SET_STABLE_IF_RESIDENT));
-  const address = realAddress(cpu, r2!);
+  const address = storageAddress(cpu, r2!);
   const at = cpu.layout.frameFlags + existing(cpu, address - (address % FRAME)) / FRAME;
   const { u8 } = cpu;
   const old = Atomics.load(u8, at);
