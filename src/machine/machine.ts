@@ -39,7 +39,7 @@ import {
   type PanicReason,
   type RunState,
 } from './control.ts';
-import { cpuModel } from './cpu-model.ts';
+import { type CpuModel, cpuModel } from './cpu-model.ts';
 import { CpuTable, savedTable } from './cpu-table.ts';
 import type { CpuStart, FromCpu, ToCpu } from './cpu-thread.ts';
 import { CpuView } from './cpu-view.ts';
@@ -117,10 +117,8 @@ export class Machine implements MachineControl {
   readonly #listeners: Listeners = {};
   readonly #stopListening: () => void;
   #log: MachineConfiguration['log'];
-  readonly #kind: MachineKind;
+  readonly #model: CpuModel;
   readonly #clock: SavedClock;
-  /** What is saved beside storage. */
-  readonly #units: readonly SaveState[];
   /** Resolves when what CPUs have reported by now has been dealt with. */
   #handled: Promise<unknown> = Promise.resolve();
 
@@ -198,19 +196,8 @@ export class Machine implements MachineControl {
     );
     this.cpus = this.#cpuThreads;
     this.#ticker = threads.spawn('ticker', { memory, layout });
-    this.#kind = { storage: this.storage, cpus: addresses.length, model };
+    this.#model = model;
     this.#clock = new SavedClock(memory, layout);
-    this.#units = [
-      this.#clock,
-      savedTable(memory, layout),
-      ...this.cpus.map(({ number }) => new SavedCpu(memory, layout, number)),
-      savedInterruptions(memory, layout),
-      savedDiagnoses(memory, layout),
-      savedStandbyStorage(memory, layout),
-      this.#watchdog,
-      ...this.#sclp.events.units,
-      new SavedFrames(memory, layout),
-    ];
     this.#resetAndLoad();
   }
 
@@ -273,12 +260,32 @@ export class Machine implements MachineControl {
     }
   }
 
+  get #kind(): MachineKind {
+    return { storage: this.storage, cpus: this.cpus.map(({ number }) => number), model: this.#model };
+  }
+
+  /** What is saved beside storage. */
+  #units(): readonly SaveState[] {
+    const { memory, layout } = this.storage;
+    return [
+      this.#clock,
+      savedTable(memory, layout),
+      ...this.cpus.map(({ number }) => new SavedCpu(memory, layout, number)),
+      savedInterruptions(memory, layout),
+      savedDiagnoses(memory, layout),
+      savedStandbyStorage(memory, layout),
+      this.#watchdog,
+      ...this.#sclp.events.units,
+      new SavedFrames(memory, layout),
+    ];
+  }
+
   *save(status: RunState): Generator<Uint8Array> {
     // What is on its way from a CPU to this side.
     this.#watchdog.look();
     this.#answerServiceCall();
     const instructions = undefined;
-    yield* saveMachine(this.#kind, this.#units, {
+    yield* saveMachine(this.#kind, this.#units(), {
       date: Date.now(),
       running: this.#clock.running,
       instructions,
@@ -287,7 +294,7 @@ export class Machine implements MachineControl {
   }
 
   load(stream: Uint8Array): StateSummary {
-    const summary = loadMachine(this.#kind, this.#units, stream);
+    const summary = loadMachine(this.#kind, this.#units(), stream);
     this.#doorbell.reset();
     for (const thread of this.#cpuThreads) thread.registersChanged();
     return summary;
@@ -466,7 +473,9 @@ export class Machine implements MachineControl {
     const presence = cpu < this.table.size ? this.table.presence(cpu) : 'reserved';
     if (presence === 'reserved') return 'impossible';
     if (presence === (on ? 'configured' : 'standby')) return 'unchanged';
-    if (!on && this.table.addresses('configured').length === 1) return 'impossible';
+    const { memory, layout } = this.storage;
+    const stands = new Registers(memory, layout, cpu).field32(CPU_STATE) === CPU_STOPPED;
+    if (!on && (!stands || this.table.addresses('configured').length === 1)) return 'impossible';
     this.table.setPresence(cpu, on ? 'configured' : 'standby');
     this.#topology.report();
     return 'done';
