@@ -152,7 +152,7 @@ test('what is shown', async () => {
   );
   assert.match(await say('help x'), /^x \/fmt addr -- /);
   assert.match(await say('help info status'), /^info status {2}-- /);
-  assert.match(await say('info'), /^info chardev.*\ninfo cpus/);
+  assert.match(await say('info'), /^info chardev.*\ninfo control_program.*\ninfo cpus/);
 });
 
 test('a line is edited as it is typed', async () => {
