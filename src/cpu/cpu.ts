@@ -20,6 +20,7 @@ import {
   ACCESS_WIDE,
   EXIT_BREAKPOINT,
   EXIT_FUEL,
+  EXIT_PENDING,
   EXIT_PROGRAM,
   HANDLER_CROSSING,
 } from './engine/protocol.ts';
@@ -519,7 +520,8 @@ export class Cpu extends Registers {
       i32[(this.base + state.EXECUTING) >>> 2] = 0;
       i32[fuel] = left;
       if (due) return EXIT_PROGRAM;
-      if (reason !== EXIT_FUEL || Atomics.load(i32, pending)) return reason;
+      if (reason !== EXIT_FUEL) return reason;
+      if (left > 0 && Atomics.load(i32, pending)) return EXIT_PENDING;
     }
   }
 
