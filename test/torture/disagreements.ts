@@ -265,7 +265,7 @@ export const open: Knowledge = {
       reason: 'whether invalid data or an access exception is recognised first is open',
     },
     {
-      when: ({ row, operands }, code) => isString({ row, operands }) && isAccess(code),
+      when: ({ row, operands }, code) => (row.mnemonic === 'UPT' || isString({ row, operands })) && isAccess(code),
       reason: 'how far an interruptible instruction gets before an access exception is open: both are right',
     },
   ],

@@ -24,8 +24,8 @@ const EXCLUDED = new Set(
   STCKE STCKF STFL STFLE PTFF PTF ECTG ECAG ECCTR EPCTR LCCTL LPCTL LSCTL QCTRI QSI SCCTR SPCTR STCPS STCRW
   CSCH HSCH MSCH RCHP RSCH SAL SCHM SSCH STSCH TPI TSCH XSCH CHSC SIE PGIN PGOUT
   IDTE CRDTE RRBM IRBM PFMF ESSA LPTEA
-  PC PT PTI RP SSAR SSAIR BSA BSG LASP TRACE TRACG
-  TRAP2 TRAP4 LPP NIAI PPA PFPO UPT PRNO TBEGIN TBEGINC TEND TABORT ETND NTSTG LBEAR STBEAR`.split(/\s+/),
+  PTI SSAIR BSA BSG LASP TRACE TRACG
+  TRAP2 TRAP4 LPP NIAI PPA PFPO PRNO TBEGIN TBEGINC TEND TABORT ETND NTSTG LBEAR STBEAR`.split(/\s+/),
 );
 
 /** Only in the problem state. */
@@ -61,6 +61,8 @@ const BRANCHING = /^(BC|BAL|BAS|BCT|BCTG|BXH|BXLE|BXHG|BXLEG|BIC|C[LG]*[IR]B)$/;
 const BRANCHING_BY_REGISTER = /^(BAKR|BCR|BALR|BASR|BASSM|BSM|BCTR|BCTGR)$/;
 /** They use the entry of the linkage stack that BRANCH AND STACK makes. */
 const LINKAGE = /^(EREGG?|ESTA|MSTA|PR|BAKR)$/;
+/** They change address spaces. */
+const SPACES = /^(PC|PT|SSAR)$/;
 /** Packed decimal: their operands have a sign in the last four bits. */
 const DECIMAL = /^(AP|SP|ZAP|CP|MP|DP|SRP|TP|CVB|CVBY|CVBG)$/;
 const SHIFT = /^S[LR][AL]|^RLL|^S[LR]D[AL]/;
@@ -374,6 +376,13 @@ export function generate(
     if (random.chance(0.8)) mask &= ~(0xfn << 52n);
     if (random.chance(0.5)) mask &= ~(3n << 46n);
   }
+  if (items.some(({ row }) => SPACES.test(row.mnemonic)) && random.chance(0.85)) {
+    mask = (mask & ~(3n << 46n)) | PSW_DAT | (random.chance(0.3) && accessRegisters ? 1n << 46n : 0n);
+    // ASNs in general registers, the address to which PROGRAM TRANSFER leads.
+    for (const n of VALUES) gr[n] = (gr[n]! & ~0xffffn) | BigInt(random.below(random.chance(0.9) ? 6 : 0x10000));
+    gr[13] = BigInt(WINDOW + 2 * random.below(200) + random.below(2));
+    cr[14]! &= random.chance(0.9) ? -1n : ~0x8_0000n;
+  }
   if (items.some(({ row }) => LINKAGE.test(row.mnemonic)) && random.chance(0.85)) {
     mask = (mask & ~(2n << 46n)) | PSW_DAT;
     gr[13] =
@@ -388,6 +397,11 @@ export function generate(
     const { r1 = 0, r3 } = locks.operands;
     if (random.chance(0.5))
       for (const register of [r1, r1 + 1, r3!, r3! + 1]) if (register % 16) gr[register % 16] = 0n;
+  }
+  // A tree in the data: its base, and the index of a node.
+  if (items.some(({ row }) => row.mnemonic === 'UPT')) {
+    gr[4] = BigInt(DATA + 16 * random.below(400));
+    gr[5] = BigInt(16 * random.below(60));
   }
   const loads = items.find(({ row }) => /^LPSWE?$/.test(row.mnemonic));
   if (loads) {
@@ -561,6 +575,7 @@ function generalRegister(random: Random, mnemonic: string, name: string): number
     if (/^(SSKE|ISKE|RRBE|IVSK|LURAG?|STURA|STURG|TB|CSPG?)$/.test(mnemonic) && name === 'r2')
       return random.pick(BASES);
     if (mnemonic === 'BAKR') return random.pick([13, 13, 14, 0]);
+    if (mnemonic === 'PT') return name === 'r2' ? 13 : random.pick(VALUES);
     if (mnemonic === 'ESTA' && name === 'r2') return 0;
     if (BRANCHING_BY_REGISTER.test(mnemonic) && name === 'r2') return random.pick([13, 13, 13, 14, 0]);
   }
@@ -587,6 +602,10 @@ function storageOperand(
   if (/^SACF?$/.test(mnemonic) && random.chance(0.9)) {
     // Primary, secondary, access-register mode, home.
     Object.assign(operands, { b2: 0, d2: 0x100 * random.below(4) });
+    return;
+  }
+  if (mnemonic === 'PC' && random.chance(0.9)) {
+    Object.assign(operands, { b2: 0, d2: random.below(random.chance(0.9) ? 32 : 0x400) });
     return;
   }
   if (SHIFT.test(mnemonic) && random.chance(0.9)) {

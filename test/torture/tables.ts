@@ -4,7 +4,7 @@
  * changed places; the home space is as the primary, from the region-third table downwards.
  */
 
-import { CODE, DATA, DICTIONARIES, DICTIONARIES_SIZE, STACK, TABLES } from './layout.ts';
+import { CODE, DATA, DICTIONARIES, DICTIONARIES_SIZE, STACK, TABLES, WINDOW } from './layout.ts';
 
 /** Writes a big-endian doubleword at an absolute address. */
 export type Write64 = (address: number, value: bigint) => void;
@@ -36,6 +36,13 @@ const ACCESS_LIST = DUCT + 0x100;
 const ASTE = DUCT + 0x400;
 /** That of the primary space, whose access list is the same. */
 const PRIMARY_ASTE = DUCT + 0x440;
+
+/** ASN tables, an authority table that allows everything, and the tables of PROGRAM CALL. */
+const ASN_FIRST = TABLES + 0x19_0000;
+const ASN_SECOND = TABLES + 0x19_1000;
+const AUTHORITY = TABLES + 0x19_2000;
+const LINKAGE = TABLES + 0x19_3000;
+const ENTRIES = TABLES + 0x19_4000;
 
 const frame = (n: number): bigint => BigInt(DATA + n * 4096);
 
@@ -84,6 +91,7 @@ export function writeTables(write: Write64): void {
     write(PROTECTED + (at >> 12) * 8, BigInt(DICTIONARIES + at) | PROTECTED_PAGE);
   for (const at of [END_24, END_31, END_64]) write(at + 255 * 8, frame(5));
   writeAccessList(write);
+  writeAddressSpaces(write);
 }
 
 /** Access-list entries 2 to 7: good, invalid, fetch-only, wrong sequence numbers of two kinds, not authorised. */
@@ -106,6 +114,41 @@ function writeAccessList(write: Write64): void {
   }
 }
 
+/** ASNs 1 to 5: the primary space, the secondary, none, one without authority, one that is an event. */
+function writeAddressSpaces(write: Write64): void {
+  const none = 0x8000_0000n;
+  for (let at = 0; at < 0x1000; at += 8) write(ASN_FIRST + at, (none << 32n) | none);
+  write(ASN_FIRST, (BigInt(ASN_SECOND) << 32n) | none);
+  for (let asn = 0; asn < 64; asn++) {
+    const at = ASN_SECOND + 64 * asn;
+    const authority = BigInt(asn === 4 ? AUTHORITY + 64 : AUTHORITY);
+    write(at, ((asn && asn < 6 && asn !== 3 ? authority : none) << 32n) | 0x10n);
+    write(at + 8, asn === 1 ? BigInt(FIRST | 0xc | 3) : BigInt(SECONDARY | 3 | (asn === 5 ? 0x40 : 0)));
+    write(at + 16, (BigInt(ACCESS_LIST) << 32n) | 9n);
+    write(at + 24, BigInt(LINKAGE | 0x8000_0000) << 32n);
+  }
+  write(AUTHORITY, 0xffff_ffff_ffff_ffffn);
+  write(AUTHORITY + 64, 0n);
+  // One linkage-table entry that is good, of 32 entries; the rest is not.
+  for (let at = 0; at < 128; at += 8) write(LINKAGE + at, (none << 32n) | none);
+  write(LINKAGE, (BigInt(ENTRIES | 7) << 32n) | none);
+  // The primary space's own: linkage table, no others.
+  write(PRIMARY_ASTE + 24, BigInt(LINKAGE | 0x8000_0000) << 32n);
+  for (let entry = 0; entry < 32; entry++) {
+    const at = ENTRIES + 32 * entry;
+    // Flags from the number: stacking, 64-bit mode, keys, mask, authorization, space mode, secondary space.
+    const flags = (entry * 0x9e37_79b1) >>> 0;
+    const asn = [0, 0, 0, 1, 2, 3, 4, 5][(flags >>> 3) & 7]!;
+    const target = WINDOW + ((flags >>> 7) & 0x1fe);
+    const keys = BigInt(entry % 3 ? 0xffff : flags & 0xffff);
+    write(at, BigInt((target | (flags & 0x40 ? 0x8000_0000 : 0) | ((flags >>> 4) & 1)) >>> 0));
+    write(at + 8, (((keys << 16n) | BigInt(asn)) << 32n) | (BigInt((flags >>> 9) & 0xffff) << 16n));
+    const options = ((entry & 1 ? 0x8000_0000 : 0) | (flags & 0x5f80_0000) | 0x0012) >>> 0;
+    write(at + 16, (BigInt(options) << 32n) | BigInt(ASN_SECOND + 64 * asn));
+    write(at + 24, (0x0123_4567_89ab_cdefn * BigInt(entry + 1)) & 0xffff_ffff_ffff_ffffn);
+  }
+}
+
 /** Control registers of a case: CR0 as given, the spaces above, all interruptions disabled. */
 export function controlRegisters(cr0: bigint): bigint[] {
   const cr = new Array<bigint>(16).fill(0n);
@@ -114,6 +157,8 @@ export function controlRegisters(cr0: bigint): bigint[] {
   cr[2] = BigInt(DUCT);
   cr[5] = BigInt(PRIMARY_ASTE);
   cr[7] = BigInt(SECONDARY | 3);
+  // ASN translation.
+  cr[14] = BigInt(0x8_0000 | (ASN_FIRST >> 12));
   cr[15] = BigInt(STACK + 8);
   cr[13] = BigInt(THIRD[0] | 4 | 3);
   return cr;
