@@ -176,6 +176,16 @@ export const open: Knowledge = {
       reason: 'the operands may overlap: open',
     },
     {
+      mnemonics: /^TR[OT][OT]$/,
+      when: ({ lpar: { cpu }, operands }) => {
+        const place = (register: number): number => Number(cpu.gr(register) & 0x7fffn);
+        const length = 2 * cpu.gr32((operands.r1! + 1) & 15);
+        const distance = Math.abs(place(operands.r1!) - place(operands.r2!));
+        return distance < length || 0x8000 - distance < length;
+      },
+      reason: 'the operands overlap: open',
+    },
+    {
       mnemonics: /^CKSM$/,
       when: ({ operands }) => operands.r1 === operands.r2 || operands.r1 === operands.r2! + 1,
       reason: 'the operands are in the same registers: open',
@@ -308,9 +318,11 @@ export const wrapping: Disagreement = {
       n => `b${n}` in step.operands && effectiveAddress(step.lpar, step.operands, n) + 256n > addressMask(step),
     ) ||
       (isString(step) &&
-        pointers(step).some(
-          (pointer, n) => (pointer & addressMask(step)) + BigInt(lengths(step)[n]!) > addressMask(step),
-        ))),
+        pointers(step).some((pointer, n) => {
+          // The length of a string that an ending character limits is not known.
+          const length = /^(SRSTU?|MVST|CLST)$/.test(step.row.mnemonic) ? 0x1000 : lengths(step)[n]!;
+          return (pointer & addressMask(step)) + BigInt(length) > addressMask(step);
+        }))),
   reason: 'the peer does not wrap within operands in the 24-bit and 31-bit modes: lpar is right',
 };
 
