@@ -61,6 +61,7 @@ export class Clock {
   /** Indices of doublewords. */
   readonly #epoch: number;
   readonly #physical: number;
+  readonly #user: number;
   /** Index of the word EPOCH_INDEX. */
   readonly #index: number;
   readonly #offset: number;
@@ -81,6 +82,7 @@ export class Clock {
     const origin = new Float64Array(memory.buffer)[(layout.machine + state.CLOCK_ORIGIN) / 8]!;
     this.#offset = performance.timeOrigin - origin;
     this.#stopped = new Float64Array(memory.buffer, layout.machine + state.CLOCK_STOPPED, 1);
+    this.#user = (layout.machine + state.USER_EPOCH) / 8;
     this.#index = (layout.machine + state.EPOCH_INDEX) / 4;
     this.#number = number;
   }
@@ -194,6 +196,15 @@ export class Clock {
 
   setOffset(value: bigint): void {
     this.#setEpoch(this.#u64[this.#physical]! + value);
+  }
+
+  /** The user-specified part of the TOD epoch difference. */
+  get userDifference(): bigint {
+    return this.#u64[this.#user]!;
+  }
+  set userDifference(value: bigint) {
+    this.#setEpoch(this.#u64[this.#epoch]! - this.userDifference + value);
+    this.#u64[this.#user] = unsigned(value);
   }
 
   #setEpoch(value: bigint): void {

@@ -26,7 +26,9 @@ const everything: Readonly<Record<string, string>> = {
 const LEVEL = modelNamed('z14')!;
 
 /** Features that lpar has beside facilities. */
-const others: readonly string[] = expand('plo diag318 esop dateh2 cmm ptff-qto ptff-qsi ptff-qpc ptff-qui ptff-sto');
+const others: readonly string[] = expand(
+  'plo diag318 esop dateh2 cmm ptff-qto ptff-qsi ptff-qpc ptff-qui ptff-qtou ptff-sto ptff-stou',
+);
 
 /** What `max` and the like have only when asked for: guests read the topology again and again. */
 const onRequest: readonly string[] = ['ctop'];

@@ -382,6 +382,23 @@ test('the breaking-event address is stored and loaded', () => {
   assert.equal(machine('stbear 0x804(0)').run().interruption?.code, program.SPECIFICATION);
 });
 
+test('the user-specified part of the TOD epoch difference', () => {
+  const m = machine(
+    'stckf a\nlghi %r0,69\nla %r1,b\nptff\nlghi %r0,5\nla %r1,c\nptff\nstckf a+8\nlghi %r0,0\nla %r1,d\nptff',
+    {
+      data: '.balign 8\na: .quad 0,0\nb: .quad 0x10000000000\nc: .quad 0,0,0,0,0\nd: .quad 0,0',
+    },
+  ).run();
+  assert.equal(m.cc, 0);
+  const [offset, logical, difference, user] = [8, 16, 24, 32].map(at => m.storage.read64(m.at('c') + at));
+  assert.deepEqual([offset, logical, difference, user], [0x100_0000_0000n, 0n, 0x100_0000_0000n, 0x100_0000_0000n]);
+  const passed = m.storage.read64(m.at('a') + 8) - m.storage.read64(m.at('a'));
+  assert.ok(passed >= 0x100_0000_0000n && passed < 0x110_0000_0000n);
+  assert.equal(m.hex('d', 16), 'fc00000000000000c400000000000000');
+  const problem = machine('lghi %r0,127\nptff', { mask: PSW_EA | PSW_BA | PSW_PROBLEM }).run();
+  assert.equal(problem.interruption?.code, program.PRIVILEGED_OPERATION);
+});
+
 test('addressing modes', () => {
   const m = machine('sam31\ntam\nipm %r2\nsam24\ntam\nipm %r3\nsam64\ntam').gr(2, 0).gr(3, 0).run();
   assert.deepEqual([m.cpu.gr(2) >> 28n, m.cpu.gr(3) >> 28n, m.cc], [1n, 0n, 3]);

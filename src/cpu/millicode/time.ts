@@ -102,20 +102,23 @@ const QUERY_TOD_OFFSET = 0x01;
 const QUERY_STEERING = 0x02;
 const QUERY_PHYSICAL_CLOCK = 0x03;
 const QUERY_UTC = 0x04;
+const QUERY_TOD_OFFSET_USER = 0x05;
 const ADJUST_TOD_OFFSET = 0x40;
 const SET_TOD_OFFSET = 0x41;
-const SET_FINE_STEERING = 0x42;
-const SET_GROSS_STEERING = 0x43;
+const SET_TOD_OFFSET_USER = 0x45;
+/** This and all above it are for the supervisor. */
+const FIRST_CONTROL = 0x40;
 const functions: readonly number[] = [
   QUERY,
   QUERY_TOD_OFFSET,
   QUERY_STEERING,
   QUERY_PHYSICAL_CLOCK,
   QUERY_UTC,
+  QUERY_TOD_OFFSET_USER,
   ADJUST_TOD_OFFSET,
   SET_TOD_OFFSET,
+  SET_TOD_OFFSET_USER,
 ];
-const controlFunctions: readonly number[] = [ADJUST_TOD_OFFSET, SET_TOD_OFFSET, SET_FINE_STEERING, SET_GROSS_STEERING];
 
 /** GR0 bits 57-63 the function, GR1 the address of the parameter block. The clock is never steered. */
 export function performTimingFunction(cpu: Cpu): void {
@@ -124,7 +127,7 @@ export function performTimingFunction(cpu: Cpu): void {
   specify((cpu.gr32(0) & 0x80) === 0);
   const code = cpu.gr32(0) & 0x7f;
   const { ptff: withheld } = cpu.environment.withheld;
-  if (controlFunctions.includes(code)) privilege(!inProblemState(cpu));
+  if (code >= FIRST_CONTROL) privilege(!inProblemState(cpu));
   if (!functions.includes(code) || withheld.has(code)) {
     cpu.cc = 3;
     return;
@@ -137,7 +140,9 @@ export function performTimingFunction(cpu: Cpu): void {
     access.writeBytes(address, bytes, 1);
   };
   const physical = clock.physical();
-  const offset = clock.offset;
+  const { offset, userDifference: user } = clock;
+  // Physical clock, TOD offset, logical TOD offset, TOD epoch difference.
+  const offsets = { 0: physical, 8: offset, 16: offset - user, 24: user };
   switch (code) {
     case QUERY: {
       const list = new Uint8Array(16);
@@ -146,8 +151,10 @@ export function performTimingFunction(cpu: Cpu): void {
       break;
     }
     case QUERY_TOD_OFFSET:
-      // Physical clock, TOD offset, logical TOD offset, TOD epoch difference.
-      block(32, { 0: physical, 8: offset, 16: offset, 24: 0n });
+      block(32, offsets);
+      break;
+    case QUERY_TOD_OFFSET_USER:
+      block(40, { ...offsets, 32: user });
       break;
     case QUERY_STEERING:
       block(56, { 0: physical });
@@ -160,7 +167,8 @@ export function performTimingFunction(cpu: Cpu): void {
       break;
     default: {
       const value = access.read64(address, 1);
-      clock.setOffset(code === SET_TOD_OFFSET ? value : offset + value);
+      if (code === SET_TOD_OFFSET_USER) clock.userDifference = value;
+      else clock.setOffset(code === SET_TOD_OFFSET ? value : offset + value);
       clockSet(cpu);
     }
   }
