@@ -156,6 +156,11 @@ export const qemuKnowledge: Knowledge = {
       reason: 'the peer takes 64 bits of the length: lpar is right',
     },
     {
+      mnemonics: /^TROT$/,
+      when: ({ lpar, operands }) => (operands.m3! & 1) === 0 && (lpar.cpu.gr32(0) & 0xffff) > 0xff,
+      reason: 'the peer takes a test character of one byte: lpar is right, results have two',
+    },
+    {
       mnemonics: /^TR[OT][OT]$/,
       when: ({ lpar, operands }) => (operands.r1! & 1) !== 0 || lpar.cpu.gr32((operands.r1! + 1) & 15) === 0,
       reason: 'the peer takes an odd register, and translates one character where the length is zero: lpar is right',
