@@ -557,6 +557,11 @@ export class Cpu extends Registers {
         return this.#halt('stopped');
       }
       if (i32[ownState]! !== state.CPU_OPERATING && i32[ownState] !== state.CPU_DISABLED_WAIT) {
+        if (i32[ownState] === state.CPU_STOPPED && this.field32(state.CONDITIONS) & state.CONDITION_RESTART) {
+          // The restart key.
+          this.enterOperatingState();
+          continue;
+        }
         this.#rest(pending);
         continue;
       }

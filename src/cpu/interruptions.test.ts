@@ -207,6 +207,14 @@ test('why run ends', () => {
   assert.equal(Atomics.load(itself.cpu.i32, (itself.cpu.layout.machine + state.EXECUTING_CPUS) >>> 2), 0);
 });
 
+test('a restart leads out of the stopped state', () => {
+  const m = prepared('.short 0');
+  m.cpu.setField32(state.CPU_STATE, state.CPU_STOPPED);
+  pending.raiseRestart(...parts(m.cpu), 0);
+  arrived(m, 'restart');
+  assert.equal(m.storage.read64(0x128), 0x400n);
+});
+
 test('a reset forgets conditions', () => {
   const m = prepared('.short 0', PSW_EXTERNAL);
   pending.raiseServiceSignal(...parts(m.cpu), 4);
