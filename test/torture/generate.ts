@@ -25,7 +25,7 @@ const EXCLUDED = new Set(
   CSCH HSCH MSCH RCHP RSCH SAL SCHM SSCH STSCH TPI TSCH XSCH CHSC SIE PGIN PGOUT
   IDTE CRDTE RRBM IRBM PFMF ESSA LPTEA
   PTI SSAIR BSA BSG LASP TRACE TRACG
-  TRAP2 TRAP4 LPP NIAI PPA PFPO PRNO TBEGIN TBEGINC TEND TABORT ETND NTSTG LBEAR STBEAR`.split(/\s+/),
+  TRAP2 TRAP4 LPP PFPO PRNO TBEGIN TBEGINC TEND TABORT ETND NTSTG LBEAR STBEAR`.split(/\s+/),
 );
 
 /** Only in the problem state. */
@@ -249,9 +249,9 @@ export function pool(random: Random): Uint8Array {
     }
     at += length;
   }
-  // A header entry of the linkage stack, and free space behind it. State entries have bytes that need not be stored.
+  // A header entry of the linkage stack, free space behind it, and a trailer that leads to no other section. State entries have bytes that need not be stored.
   const free = 8 * random.between(30, 150);
-  bytes.fill(0, STACK - DATA, STACK + 16 + free - DATA);
+  bytes.fill(0, STACK - DATA, STACK + 64 + free - DATA);
   view.setBigUint64(STACK + 8 - DATA, (0x09n << 56n) | (BigInt(free) << 32n));
   return bytes;
 }
