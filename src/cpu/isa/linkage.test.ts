@@ -308,3 +308,67 @@ test('TRAP2', () => {
   assert.equal(m.storage.read64(0x9020 + 120), 0xabcn);
   assert.equal(linked('trap4 0').run().interruption?.code, program.SPECIAL_OPERATION);
 });
+
+test('ASNs with their instances', () => {
+  // ASN-and-LX reuse: instance numbers are in bits 0-31 of control registers 3 and 4, and in word 11 of the ASTE.
+  const reuse = (source: string): TestMachine => {
+    const m = linked(source).cr(0, 0x40c_0000n).cr(3, 0x33_8000_0001n).cr(4, 0x44_0001_0001n);
+    m.storage.write32(OTHER_ASTE + 44, 0x55);
+    return m;
+  };
+  const both = reuse('epair %r1\nesair %r2').run();
+  assert.equal(both.interruption, undefined);
+  assert.deepEqual([both.cpu.gr(1), both.cpu.gr(2)], [0x44_0000_0001n, 0x33_0000_0001n]);
+
+  const secondary = reuse('ssair %r1').gr(1, 0x55_0000_0002n).run();
+  assert.equal(secondary.interruption, undefined);
+  assert.equal(secondary.cpu.cr(3), 0x55_8000_0002n);
+  const other = reuse('ssair %r1').gr(1, 0x56_0000_0002n).run();
+  assert.equal(other.interruption?.code, program.ASTE_INSTANCE);
+});
+
+test('PROGRAM TRANSFER WITH INSTANCE', () => {
+  const transfer = (instance: bigint): TestMachine => {
+    const m = linked('pti %r1,%r2\n.short 0', { data: 'there: lghi %r6,1\n.short 0' }).cr(0, 0x40c_0000n);
+    m.storage.write32(OTHER_ASTE + 44, 0x55);
+    return m
+      .gr(1, (instance << 32n) | 0x8000_0002n)
+      .gr(2, m.at('there'))
+      .run();
+  };
+  const m = transfer(0x55n);
+  assert.equal(m.interruption?.code, program.OPERATION);
+  assert.equal(m.cpu.gr(6), 1n);
+  assert.equal(m.cpu.cr(4), 0x55_0001_0002n);
+  assert.equal(m.cpu.cr(5), BigInt(OTHER_ASTE));
+  assert.equal(transfer(0x56n).interruption?.code, program.ASTE_INSTANCE);
+});
+
+test('BRANCH IN SUBSPACE GROUP', () => {
+  const branch = (alet: number, change: (m: TestMachine) => void = () => {}): TestMachine => {
+    const m = linked('bsg %r1,%r2\n.short 0', { data: 'there: lghi %r6,1\n.short 0' });
+    // The base space is the primary one, and a subspace is in the access list.
+    m.storage.write32(DUCT, PRIMARY_ASTE);
+    m.storage.write32(DUCT + 4, 0);
+    m.storage.write32(DUCT + 16, 0x5600);
+    m.storage.write64(OTHER_ASTE + 8, ASCE | 0x200n);
+    m.storage.write32(0x5600 + 32, 0);
+    m.storage.write32(0x5600 + 40, OTHER_ASTE);
+    m.storage.write32(0x5600 + 44, 0x77);
+    change(m);
+    return m.ar(2, alet).gr(2, m.at('there')).run();
+  };
+  const base = branch(0);
+  assert.equal(base.interruption?.code, program.OPERATION);
+  assert.deepEqual([base.cpu.gr(6), base.cpu.gr(1), base.cpu.cr(1)], [1n, 0x404n, ASCE]);
+  const subspace = branch(2);
+  assert.equal(subspace.cpu.gr(6), 1n);
+  assert.equal(subspace.cpu.cr(1), ASCE | 0x200n);
+  // The dispatchable unit is in its subspace now.
+  assert.equal(subspace.storage.read32(DUCT + 4), (0x8000_0000 | OTHER_ASTE) >>> 0);
+  assert.equal(subspace.storage.read32(DUCT + 12), 0x77);
+  // ALET 1 is the subspace last used; there is none. The group is another; the space is no subspace.
+  assert.equal(branch(1).interruption?.code, program.SPECIAL_OPERATION);
+  assert.equal(branch(0, m => m.storage.write32(DUCT, OTHER_ASTE)).interruption?.code, program.SPECIAL_OPERATION);
+  assert.equal(branch(2, m => m.storage.write64(OTHER_ASTE + 8, ASCE)).interruption?.code, program.SPECIAL_OPERATION);
+});
