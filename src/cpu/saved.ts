@@ -114,6 +114,7 @@ export class SavedClock implements SaveState {
       tod: BigInt.asUintN(64, tod),
       physical: BigInt.asUintN(64, physical),
       running: BigInt.asUintN(64, physical - this.#begin),
+      userDifference: this.#epoch(state.USER_EPOCH),
     };
   }
 
@@ -122,12 +123,14 @@ export class SavedClock implements SaveState {
     const tod = saved.doubleword('tod');
     const physical = saved.doubleword('physical');
     const running = saved.doubleword('running');
+    const userDifference = saved.doubleword('userDifference');
     return () => {
       const standing = this.#standing;
       const epoch = (index << 64n) + tod - standing;
       this.#i32[(this.#machine + state.EPOCH_INDEX) / 4] = Number(BigInt.asIntN(8, epoch >> 64n));
       Atomics.store(this.#u64, (this.#machine + state.TOD_EPOCH) / 8, BigInt.asUintN(64, epoch));
       this.#u64[(this.#machine + state.PHYSICAL_EPOCH) / 8] = BigInt.asUintN(64, physical - standing);
+      this.#u64[(this.#machine + state.USER_EPOCH) / 8] = userDifference;
       this.#begin = physical - running;
     };
   }
