@@ -64,7 +64,7 @@ const LINKAGE = /^(EREGG?|ESTA|MSTA|PR|BAKR)$/;
 /** They change address spaces. */
 const SPACES = /^(PC|PT|SSAR)$/;
 /** Packed decimal: their operands have a sign in the last four bits. */
-const DECIMAL = /^(AP|SP|ZAP|CP|MP|DP|SRP|TP|CVB|CVBY|CVBG)$/;
+const DECIMAL = /^(AP|SP|ZAP|CP|MP|DP|SRP|TP|CVB|CVBY|CVBG|ED|EDMK)$/;
 const SHIFT = /^S[LR][AL]|^RLL|^S[LR]D[AL]/;
 /** Extended operands: floating-point registers in pairs. */
 const EXTENDED = /^[A-Z]*X[A-Z]*R|^(TCXB|MXD|SQX)/;
@@ -398,6 +398,11 @@ export function generate(
     if (random.chance(0.5))
       for (const register of [r1, r1 + 1, r3!, r3! + 1]) if (register % 16) gr[register % 16] = 0n;
   }
+  // Digits are in the second frame; a program of many instructions gets nowhere without good addresses.
+  if (items.some(({ row }) => DECIMAL.test(row.mnemonic)) && random.chance(0.8)) {
+    for (const n of BASES) gr[n] = BigInt(DATA + 0x1000 * random.pick([0, 1, 1, 1, 3]) + random.below(0xf00));
+    mask &= ~(0xfn << 52n);
+  }
   // A tree in the data: its base, and the index of a node.
   if (items.some(({ row }) => row.mnemonic === 'UPT')) {
     gr[4] = BigInt(DATA + 16 * random.below(400));
@@ -439,7 +444,7 @@ function fpc(random: Random): number {
 
 /** Instructions that put signs where a decimal instruction will look for them. */
 function signs(random: Random, { row, operands }: Item): Item[] {
-  if (!DECIMAL.test(row.mnemonic)) return [];
+  if (!DECIMAL.test(row.mnemonic) || row.mnemonic.startsWith('ED')) return [];
   return ([1, 2] as const).flatMap(n => {
     const base = operands[`b${n}`];
     if (base === undefined || operands.x2 || (n === 2 && row.mnemonic === 'SRP')) return [];

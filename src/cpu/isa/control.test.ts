@@ -478,3 +478,31 @@ test('masks of the system mask are PSW bits', () => {
   const m = machine('stosm a(0),3', { data: 'a: .byte 0' }).run();
   assert.equal(m.cpu.pswMask & (PSW_IO | PSW_EXTERNAL), PSW_IO | PSW_EXTERNAL);
 });
+
+test('CPU attributes', () => {
+  // Line size and total size of the first level, topology, an attribute that there is none of.
+  const m = machine('ecag %r1,%r0,0x10\necag %r2,%r0,0x20\necag %r3,%r0,0\necag %r4,%r0,0x70').run();
+  assert.equal(m.cpu.gr(1), 256n);
+  assert.equal(m.cpu.gr(2), 0x2_0000n);
+  assert.equal(m.cpu.gr(3) >> 56n, 4n);
+  assert.equal(m.cpu.gr(4), 0xffff_ffff_ffff_ffffn);
+});
+
+test('the CPU time since a value of the timer', () => {
+  const m = machine('spt a\nlarl %r3,c\nectg a,b,%r3', {
+    data: '.balign 8\na: .quad 0x0100000000000000\nb: .quad 5\nc: .quad 6',
+  }).run();
+  assert.ok(m.cpu.gr(0) < 0x100_0000_0000n);
+  assert.deepEqual([m.cpu.gr(1), m.cpu.gr(3)], [5n, 6n]);
+});
+
+test('the programmable field of the TOD clock', () => {
+  const m = machine('sckpf\nstcke a', { data: '.balign 8\na: .quad 0,0' }).gr(0, 0x1234).run();
+  assert.equal(m.hex('a', 16).slice(-4), '1234');
+  assert.equal(machine('sckpf').gr(0, 0x1_0000).run().interruption?.code, program.SPECIFICATION);
+});
+
+test('the program parameter', () => {
+  const m = machine('lpp a', { data: '.balign 8\na: .quad 0x123456789abcdef0' }).run();
+  assert.equal(m.cpu.field64(state.PROGRAM_PARAMETER), 0x1234_5678_9abc_def0n);
+});
