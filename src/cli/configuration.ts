@@ -2,20 +2,22 @@
 
 import type { BackendOptions } from '../chardev/backends.ts';
 import { largestStorage } from '../cpu/state.ts';
-import { type Actions, ConfigurationError, type LogItem, watchdogActions } from '../machine/control.ts';
+import { type Actions, ConfigurationError, type Counting, type LogItem, watchdogActions } from '../machine/control.ts';
 import type { CpuDevice } from '../machine/cpu-table.ts';
 import type { View } from '../machine/identity.ts';
 import { machineType } from '../machine/saved-machine.ts';
 import { incrementSize } from '../machine/standby-storage.ts';
-import { type Shape, usualPlace } from '../machine/topology.ts';
+import type { Shape } from '../machine/topology.ts';
 import { type ChardevOptions, parseChardev, parseShortChardev } from './chardev-options.ts';
 import { parseLogItems } from './log.ts';
 import { type Given, located } from './options.ts';
-import { CPU_DRIVER, cpuDevice, cpuDeviceHelp, shapeOf } from './smp.ts';
+import { CPU_DRIVER, cpuDeviceHelp, cpuOf, firstCpus, shapeOf } from './smp.ts';
+import { FIXED_DATE, parseCounting, parseDate } from './time-options.ts';
 import { allowOnly, parseList, parseNumber, parseSize, parseSwitch, parseUuid, parseWord } from './values.ts';
 
 const MEBIBYTE = 0x100000;
-const CPUS = 248;
+/** The largest number of CPUs. */
+export const CPUS = 248;
 
 export const machineName = machineType;
 
@@ -49,6 +51,9 @@ export interface Configuration {
   snapshot?: string;
   /** Where the state comes from that the machine waits for. */
   incoming?: string;
+  counting?: Counting;
+  /** In milliseconds since 1970. */
+  date?: number;
   actions: Actions;
   paused: boolean;
   log: ReadonlySet<LogItem>;
@@ -58,7 +63,7 @@ export interface Configuration {
   escapeCode: number;
   chardevs: ChardevOptions[];
   consoles: Front<'ascii' | 'line'>[];
-  monitors: Front<'readline' | 'control'>[];
+  monitors: Monitor[];
   /** Identifier of the debugger's character device. */
   gdb?: string;
 }
@@ -70,6 +75,11 @@ export interface Front<Kind> {
   readonly chardev: string;
   /** The option that asked for it, for messages. */
   readonly text: string;
+}
+
+/** `control` is the one for programs; `pretty`: it writes many lines. */
+export interface Monitor extends Front<'readline' | 'control'> {
+  readonly pretty?: boolean;
 }
 
 /** @throws ConfigurationError */
@@ -325,6 +335,13 @@ class Builder {
     this.#each(['pidfile'], value => {
       configuration.pidFile = value;
     });
+    this.#each(['icount'], value => {
+      configuration.counting = parseCounting(value);
+      configuration.date = FIXED_DATE;
+    });
+    this.#each(['rtc'], value => {
+      configuration.date = parseDate(value);
+    });
     this.#each(['incoming'], value => {
       configuration.incoming = value;
     });
@@ -377,7 +394,7 @@ class Builder {
     const monitors: { value: string; given: Given }[] = [];
     for (const given of this.#options) {
       if (given.name === 'serial') serials.push({ value: given.value, given });
-      if (given.name === 'monitor') monitors.push({ value: given.value, given });
+      if (['monitor', 'qmp', 'qmp-pretty'].includes(given.name)) monitors.push({ value: given.value, given });
     }
     const defaults = !this.#has('nodefaults');
     const defaultSerial = defaults && serials.length === 0;
@@ -393,19 +410,19 @@ class Builder {
     for (const [n, { value, given }] of monitors.entries()) {
       if (value === 'none') continue;
       const chardev = located(given, () => this.#device(value, `compat_monitor${n}`, given));
-      configuration.monitors.push({ kind: 'readline', chardev, text: given.text });
+      const kind = given.name.startsWith('qmp') ? 'control' : 'readline';
+      configuration.monitors.push({ kind, pretty: given.name === 'qmp-pretty', chardev, text: given.text });
     }
     this.#each(['mon'], (value, { text }) => {
       const values = parseList(value, 'chardev');
       allowOnly(values, ['chardev', 'mode', 'pretty', 'id']);
-      if (values.has('pretty') && parseSwitch(values.get('pretty')!, 'pretty')) {
-        throw new ConfigurationError("'pretty' is not supported");
-      }
       const chardev = values.get('chardev');
       if (chardev === undefined) throw new ConfigurationError("Parameter 'chardev' is missing");
       const kind = values.get('mode') ?? 'readline';
       if (kind !== 'readline' && kind !== 'control') throw new ConfigurationError(`unknown monitor mode "${kind}"`);
-      configuration.monitors.push({ kind, chardev: this.#find(chardev), text });
+      const pretty = values.has('pretty') && parseSwitch(values.get('pretty')!, 'pretty');
+      if (pretty && kind === 'readline') throw new ConfigurationError("'pretty' is not compatible with HMP monitors");
+      configuration.monitors.push({ kind, pretty, chardev: this.#find(chardev), text });
     });
     for (const [n, { value, given }] of serials.entries()) {
       if (value === 'none') continue;
@@ -423,7 +440,7 @@ class Builder {
         configuration.watchdog = true;
         return;
       }
-      if (driver.endsWith(CPU_DRIVER)) return this.#addCpu(driver, values);
+      if (driver.endsWith(CPU_DRIVER)) return this.#addCpu(value);
       const kind = deviceKinds[driver];
       if (!kind) throw new ConfigurationError(`'${driver}' is not a valid device model name`);
       for (const key of values.keys()) {
@@ -454,14 +471,11 @@ class Builder {
     this.#checkSharing();
   }
 
-  #addCpu(driver: string, values: ReadonlyMap<string, string>): void {
+  #addCpu(description: string): void {
     const { configuration } = this;
     const { cpus, maximumCpus, shape, cpuModel = 'qemu', cpuDevices } = configuration;
-    if (driver !== cpuModel + CPU_DRIVER) {
-      throw new ConfigurationError(`Invalid CPU type, expected cpu type: '${cpuModel}${CPU_DRIVER}'`);
-    }
-    const first = Array.from({ length: cpus }, (_, address) => ({ address, place: usualPlace(address, shape) }));
-    cpuDevices.push(cpuDevice(driver, values, shape, maximumCpus, [...first, ...cpuDevices]));
+    const others = [...firstCpus(cpus, shape), ...cpuDevices];
+    cpuDevices.push(cpuOf(description, cpuModel, shape, maximumCpus, others));
   }
 
   #addConsole(kind: 'ascii' | 'line', chardev: string, { text }: Given): void {

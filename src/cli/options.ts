@@ -68,9 +68,11 @@ const sections: readonly Section[] = [
       { name: 'monitor', value: 'DEVICE', help: 'where the monitor is' },
       {
         name: 'mon',
-        value: '[chardev=]ID[,mode=readline|control]',
-        help: 'a monitor on a character device, for people or (control) for programs',
+        value: '[chardev=]ID[,mode=readline|control][,pretty=on]',
+        help: 'a monitor on a character device, for people or (control) for programs; pretty: it writes many lines',
       },
+      { name: 'qmp', value: 'DEVICE', help: 'where the monitor for programs is' },
+      { name: 'qmp-pretty', value: 'DEVICE', help: 'the same, with many lines' },
       {
         name: 'chardev',
         value: 'BACKEND,id=ID[,mux=on][,OPTION]...',
@@ -85,6 +87,12 @@ const sections: readonly Section[] = [
     title: 'Running',
     options: [
       { name: 'S', help: 'do not start; the monitor or the debugger does' },
+      {
+        name: 'icount',
+        value: '[shift=]N|auto[,sleep=on|off]',
+        help: 'counted mode: the CPUs take turns, an instruction takes 2^N nanoseconds, and every run is the same; sleep=off: waiting takes no time',
+      },
+      { name: 'rtc', value: '[base=]utc|localtime|DATE', help: 'what the clock shows at the start' },
       { name: 'loadvm', value: 'TAG', help: 'begin with a snapshot' },
       {
         name: 'incoming',
@@ -130,6 +138,10 @@ const silent: readonly Option[] = [
 const byName = new Map(
   [...sections.flatMap(section => section.options), ...silent].map(option => [option.name, option]),
 );
+
+/** The names of the options that have values. */
+export const optionNames = (): string[] =>
+  [...byName.values()].filter(({ value }) => value !== undefined).map(({ name }) => name);
 
 /** An option as it was given. */
 export interface Given {

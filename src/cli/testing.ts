@@ -3,7 +3,15 @@
 import { Backend, type ChardevEvent } from '../chardev/chardev.ts';
 import { Registers } from '../cpu/registers.ts';
 import { planLayout } from '../cpu/state.ts';
-import type { Actions, CpuControl, MachineControl, MachineEvents, RunState } from '../machine/control.ts';
+import type {
+  Actions,
+  CpuControl,
+  MachineControl,
+  MachineEvents,
+  RunState,
+  TopologyControl,
+} from '../machine/control.ts';
+import type { CpuDevice } from '../machine/cpu-table.ts';
 import type { ControlProgram } from '../machine/diagnose.ts';
 import type { StateSummary } from '../machine/saved-machine.ts';
 import { Storage } from '../machine/storage.ts';
@@ -20,6 +28,10 @@ export class FakeMachine implements MachineControl {
   readonly cpus: CpuControl[];
   readonly actions: Actions = { reboot: 'reset', shutdown: 'poweroff', panic: 'shutdown', watchdog: 'reset' };
   controlProgram: ControlProgram = {};
+  topology: TopologyControl | undefined;
+  addCpu({ address }: CpuDevice): void {
+    this.calls.push(`CPU ${address}`);
+  }
   /** What was asked of it. */
   readonly calls: string[] = [];
   breakpoints: ReadonlySet<bigint> = new Set();
@@ -73,6 +85,12 @@ export class FakeMachine implements MachineControl {
     this.calls.push('stop');
     if (this.status !== 'running') return;
     this.stopAs(state);
+  }
+
+  instructions: number | undefined;
+
+  stopAfter(instructions: number): void {
+    this.calls.push(`stop after ${instructions}`);
   }
 
   *save(status: RunState): Generator<Uint8Array> {

@@ -5,6 +5,7 @@
  */
 
 import * as state from './state.ts';
+import type { VirtualTime } from './virtual-time.ts';
 
 /** TOD-clock units in a millisecond. */
 export const UNITS = 4_096_000;
@@ -17,11 +18,14 @@ const STEP = 256;
 const SIGN_CONTROL = 0x0020_0000;
 const unsigned = (value: bigint): bigint => BigInt.asUintN(64, value);
 
-/** Sets up the words that the clocks of all threads share; the TOD clock shows the host's time. */
-export function startClock(memory: WebAssembly.Memory, layout: state.Layout): void {
+/**
+ * Sets up the words that the clocks of all threads share.
+ * @param date what the TOD clock shows, in milliseconds since 1970
+ */
+export function startClock(memory: WebAssembly.Memory, layout: state.Layout, date = Date.now()): void {
   const origin = performance.timeOrigin + performance.now();
   new Float64Array(memory.buffer)[(layout.machine + state.CLOCK_ORIGIN) / 8] = origin;
-  const microseconds = BigInt(Math.round(Date.now() * 1000));
+  const microseconds = BigInt(Math.round(date * 1000));
   const u64 = new BigUint64Array(memory.buffer);
   const epoch = unsigned(UNIX_EPOCH + microseconds * 4096n);
   u64[(layout.machine + state.TOD_EPOCH) / 8] = epoch;
@@ -32,10 +36,12 @@ export function startClock(memory: WebAssembly.Memory, layout: state.Layout): vo
 }
 
 /** Milliseconds of the machine's clock, which goes on while the machine is stopped. */
-const machineTime = (memory: WebAssembly.Memory, layout: state.Layout): number =>
-  performance.timeOrigin -
-  new Float64Array(memory.buffer)[(layout.machine + state.CLOCK_ORIGIN) / 8]! +
-  performance.now();
+function machineTime(memory: WebAssembly.Memory, { machine }: state.Layout): number {
+  const f64 = new Float64Array(memory.buffer);
+  if (new Int32Array(memory.buffer)[(machine + state.COUNTS) / 4])
+    return f64[(machine + state.VIRTUAL_TIME) / 8]! / 1e6;
+  return performance.timeOrigin - f64[(machine + state.CLOCK_ORIGIN) / 8]! + performance.now();
+}
 
 /** While the machine is stopped its TOD clock stands still. All CPUs must be at a halt. */
 export function stopClock(memory: WebAssembly.Memory, layout: state.Layout): void {
@@ -73,8 +79,11 @@ export class Clock {
   #lastEpoch = 0;
   readonly #stopped: Float64Array;
 
+  readonly #virtual: VirtualTime | undefined;
+
   /** `startClock` has run. */
-  constructor(memory: WebAssembly.Memory, layout: state.Layout, number: number) {
+  constructor(memory: WebAssembly.Memory, layout: state.Layout, number: number, virtual?: VirtualTime) {
+    this.#virtual = virtual;
     this.#i32 = new Int32Array(memory.buffer);
     this.#u64 = new BigUint64Array(memory.buffer);
     this.#epoch = (layout.machine + state.TOD_EPOCH) / 8;
@@ -89,12 +98,12 @@ export class Clock {
 
   /** Milliseconds of the machine's clock. */
   now(): number {
-    return performance.now() + this.#offset;
+    return this.#virtual?.milliseconds ?? performance.now() + this.#offset;
   }
 
   /** The same in TOD-clock units, a whole number. */
   units(): number {
-    return Math.floor((performance.now() + this.#offset) * UNITS);
+    return Math.floor(this.now() * UNITS);
   }
 
   // The TOD clock, read into the doubleword with this index of its lower half among 32-bit words
@@ -238,8 +247,14 @@ export class Timers {
   /** As CR0 bit 10, the clock-comparator sign control: 0x80000000 or 0. */
   #sign = 0;
 
-  constructor(memory: WebAssembly.Memory, layout: state.Layout, cpuBase: number, number: number) {
-    this.clock = new Clock(memory, layout, number);
+  constructor(
+    memory: WebAssembly.Memory,
+    layout: state.Layout,
+    cpuBase: number,
+    number: number,
+    virtual?: VirtualTime,
+  ) {
+    this.clock = new Clock(memory, layout, number, virtual);
     this.#i32 = new Int32Array(memory.buffer);
     this.#u64 = new BigUint64Array(memory.buffer);
     this.#f64 = new Float64Array(memory.buffer);
@@ -341,6 +356,12 @@ export class Timers {
       subclasses & 2 ? this.clockComparatorDue : Number.POSITIVE_INFINITY,
       subclasses & 1 ? this.cpuTimerDue : Number.POSITIVE_INFINITY,
     );
+  }
+
+  /** When each is due. */
+  due(): readonly number[] {
+    if (!this.clock.hasEpoch(this.#epochLow, this.#epochHigh)) this.recompute();
+    return [this.clockComparatorDue, this.cpuTimerDue];
   }
 
   isDue(subclasses: number): boolean {

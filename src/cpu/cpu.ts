@@ -40,6 +40,7 @@ import { ProgramInterruption } from './program.ts';
 import { PSW_WAIT, Registers } from './registers.ts';
 import * as state from './state.ts';
 import { Tlb } from './tlb.ts';
+import type { VirtualTime } from './virtual-time.ts';
 
 interface Built {
   readonly module: WebAssembly.Module;
@@ -92,15 +93,16 @@ export class Cpu extends Registers {
   /**
    * @param rows the instructions that this CPU has
    * @param weakHost the host's CPUs may see each other's storage accesses in another order than x86-64 allows
+   * @param virtual the time of counted mode, in which all CPUs are in one thread
    */
-  constructor(storage: Storage, number: number, rows: readonly Instruction[], weakHost = false) {
+  constructor(storage: Storage, number: number, rows: readonly Instruction[], weakHost = false, virtual?: VirtualTime) {
     super(storage.memory, storage.layout, number);
     this.#weakHost = weakHost;
     this.storage = storage;
     this.rows = rows;
     this.handlers = handlersOf([...rows, ...invalidInstructions]);
     this.decoder = new Decoder(rows);
-    this.exclusion = new Exclusion(storage.memory, storage.layout, number);
+    this.exclusion = new Exclusion(storage.memory, storage.layout, number, virtual !== undefined);
     const { cpuBase, cpus } = storage.layout;
     this.#tlbs = Array.from({ length: cpus }, (_, n) => {
       return new Tlb(storage.memory.buffer, cpuBase + n * state.CPU_STRIDE, n === number);
@@ -109,7 +111,7 @@ export class Cpu extends Registers {
     this.code = new CodePages(this);
     this.dat = new Translator(this);
     this.access = new LogicalAccess(this);
-    this.timers = new Timers(storage.memory, storage.layout, this.base, number);
+    this.timers = new Timers(storage.memory, storage.layout, this.base, number, virtual);
     this.interruptions = new Interruptions(this);
     this.per = new Per(this);
     this.setField32(state.CPU_ADDRESS, number);
@@ -542,18 +544,18 @@ export class Cpu extends Registers {
     const ownState = (this.base + state.CPU_STATE) >>> 2;
     if (i32[ownState] !== state.CPU_STOPPED && i32[ownState] !== state.CPU_CHECK_STOP) timers.start();
     this.#executing(1);
-    this.#obey();
+    this.obey();
     if (this.code.breakpoints.has(this.pswAddress)) this.single();
     for (;;) {
       // What comes after this is seen at the next round; what came before is in the conditions.
       const asked = Atomics.exchange(i32, pending, 0);
       if (asked & state.PENDING_REQUEST) {
         this.exclusion.yield();
-        this.#obey();
+        this.obey();
       }
       if (asked & state.PENDING_STOP) return this.#halt('request');
-      if (this.#stopped) {
-        this.#stopped = false;
+      if (this.stopping) {
+        this.stopping = false;
         return this.#halt('stopped');
       }
       if (i32[ownState]! !== state.CPU_OPERATING && i32[ownState] !== state.CPU_DISABLED_WAIT) {
@@ -574,7 +576,7 @@ export class Cpu extends Registers {
         return this.#halt(looping);
       }
       if (this.field32(state.CPU_STATE) === state.CPU_CHECK_STOP) {
-        if (!this.#othersOperate()) return this.#halt('check-stop');
+        if (!this.othersOperate()) return this.#halt('check-stop');
         continue;
       }
       if (!(i32[mask]! & PSW_WAIT_HIGH)) {
@@ -591,7 +593,7 @@ export class Cpu extends Registers {
         this.single();
       } else if (!(i32[mask]! & PSW_ENABLED_HIGH)) {
         Atomics.store(i32, ownState, state.CPU_DISABLED_WAIT);
-        if (!this.#othersOperate()) return this.#halt('disabled-wait');
+        if (!this.othersOperate()) return this.#halt('disabled-wait');
         this.#rest(pending);
       } else this.#sleep(pending, (i32[mask]! & PSW_EXTERNAL_HIGH) !== 0);
     }
@@ -626,11 +628,12 @@ export class Cpu extends Registers {
     this.timers.recompute();
   }
 
-  #stopped = false;
+  /** `run` is to end with 'stopped'. */
+  stopping = false;
 
   /** Ends `run` with 'stopped' after the current instruction. */
   stopCpu(): void {
-    this.#stopped = true;
+    this.stopping = true;
   }
 
   /** Puts the CPU into the stopped state. The last one to stop ends `run`: nothing will ever happen again. */
@@ -638,7 +641,7 @@ export class Cpu extends Registers {
     const word = (this.base + state.CPU_STATE) >>> 2;
     if (Atomics.exchange(this.i32, word, state.CPU_STOPPED) === state.CPU_STOPPED) return;
     this.timers.stop();
-    if (!this.#othersOperate()) this.#stopped = true;
+    if (!this.othersOperate()) this.stopping = true;
   }
 
   /** A machine check cannot be taken: only a reset leads out of this state. The other CPUs are told. */
@@ -656,7 +659,8 @@ export class Cpu extends Registers {
     this.timers.start();
   }
 
-  #othersOperate(): boolean {
+  /** Some other CPU may still do something. */
+  othersOperate(): boolean {
     const { cpus, cpuBase } = this.layout;
     for (let n = 0; n < cpus; n++) {
       const word = (cpuBase + n * state.CPU_STRIDE + state.CPU_STATE) >>> 2;
@@ -666,7 +670,7 @@ export class Cpu extends Registers {
   }
 
   /** Carries out the order that another CPU has sent, if any. */
-  #obey(): void {
+  obey(): void {
     const word = (this.base + state.ORDER) >>> 2;
     const order = Atomics.load(this.i32, word);
     if (order <= 0) return;

@@ -18,13 +18,16 @@ export class Exclusion {
   readonly #owner: number;
   readonly #number: number;
   readonly #cpus: number;
+  /** All CPUs are in one thread: each is alone while it executes. */
+  readonly #always: boolean;
   /** Indices of the words RUNNING and PENDING of CPU 0, and the distance of two CPUs' words. */
   readonly #running: number;
   readonly #pending: number;
   readonly #stride = state.CPU_STRIDE / 4;
   #depth = 0;
 
-  constructor(memory: WebAssembly.Memory, layout: Layout, number: number) {
+  constructor(memory: WebAssembly.Memory, layout: Layout, number: number, always = false) {
+    this.#always = always || layout.cpus === 1;
     this.#i32 = new Int32Array(memory.buffer);
     this.#owner = (layout.machine + state.ALONE) >>> 2;
     this.#number = number;
@@ -35,7 +38,7 @@ export class Exclusion {
 
   /** No other CPU executes instructions now, or ever. */
   get isAlone(): boolean {
-    return this.#depth > 0 || this.#cpus === 1;
+    return this.#depth > 0 || this.#always;
   }
 
   /** Executing begins: once nobody wants to be alone. */

@@ -175,6 +175,13 @@ export const CLOCK_STOPPED = 0x88;
 export const USER_EPOCH = 0x98;
 /** Epoch index that goes with TOD_EPOCH: how often the TOD clock has passed 2^64. */
 export const EPOCH_INDEX = 0x90;
+/** Counted mode: nanoseconds of the machine's clock, and instructions executed by all CPUs; doubles. */
+export const VIRTUAL_TIME = 0x98;
+export const INSTRUCTIONS = 0xa0;
+/** Counted mode: after so many instructions all CPUs are to come to a halt; 0: none. A double. */
+export const INSTRUCTION_GOAL = 0xa8;
+/** 1 in counted mode: the machine's clock shows VIRTUAL_TIME. */
+export const COUNTS = 0xb0;
 /** How many CPUs execute instructions, neither stopped nor waiting; waiters are notified when it leaves 0. */
 export const EXECUTING_CPUS = 0x28;
 /** As TOD_EPOCH for the physical clock, which is never set. */

@@ -4,7 +4,7 @@
 
 import type { Chardev } from '../chardev/chardev.ts';
 import type { Registers } from '../cpu/registers.ts';
-import type { CpuDevice } from './cpu-table.ts';
+import type { CpuDevice, Place } from './cpu-table.ts';
 import type { ControlProgram } from './diagnose.ts';
 import type { View } from './identity.ts';
 import type { StateSummary } from './saved-machine.ts';
@@ -95,6 +95,16 @@ export interface CpuControl {
   writeVirtual(address: bigint, data: Uint8Array): boolean;
 }
 
+/** Where CPUs are, as the guest sees it. */
+export interface TopologyControl {
+  readonly shape: Shape;
+  /** The guest has asked for vertical polarization. */
+  readonly vertical: boolean;
+  place(cpu: number): Place;
+  /** Moves a CPU; the guest is told. */
+  setPlace(cpu: number, place: Place): void;
+}
+
 export interface MachineControl {
   /** May be set to another state in which the CPUs do not run while they do not. */
   status: RunState;
@@ -119,6 +129,10 @@ export interface MachineControl {
   examine<T>(work: () => T): Promise<T>;
   /** System reset and load, as at the start. The machine runs on if it ran. */
   reset(): Promise<void>;
+  /** A CPU comes that was not there; the guest is told. Its address is free, and its place is in the topology. */
+  addCpu(cpu: CpuDevice): void;
+  /** Undefined when the CPUs have no configuration-topology facility. */
+  readonly topology: TopologyControl | undefined;
   /** What the system that runs has told of itself. */
   readonly controlProgram: ControlProgram;
   /** Asks the guest to end (SCLP signal quiesce). */
@@ -128,6 +142,10 @@ export interface MachineControl {
   /** One instruction of one CPU, the others stopped. The state is 'debug' afterwards. */
   step(cpu: number): Promise<void>;
   /** Virtual instruction addresses at which a CPU stops before the instruction. Replaces those set before. */
+  /** Instructions executed, in counted mode. */
+  readonly instructions: number | undefined;
+  /** Counted mode: stops, with the event 'debug', when so many instructions have been executed. */
+  stopAfter(instructions: number): void;
   setBreakpoints(addresses: ReadonlySet<bigint>): void;
   /** A restart interruption on one CPU. */
   nmi(cpu: number): void;
@@ -144,7 +162,19 @@ export interface Log {
   write(item: LogItem, text: string): void;
 }
 
+/** Counted mode: time is made of instructions, and the CPUs take turns. */
+export interface Counting {
+  /** Logarithm of the nanoseconds that an instruction takes. */
+  readonly shift: number;
+  /** Time in which all CPUs wait passes as it does outside; otherwise it takes no time. */
+  readonly sleep: boolean;
+}
+
 export interface MachineConfiguration {
+  /** Undefined: the CPUs run by themselves, and time is the host's. */
+  readonly counting?: Counting;
+  /** What the TOD clock shows at the start, in milliseconds since 1970; undefined: the host's time. */
+  readonly date?: number;
   /** Bytes. */
   readonly memory: number;
   /** Bytes; at least `memory`. */

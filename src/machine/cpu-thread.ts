@@ -4,6 +4,7 @@ import { forgetDecoded } from '../cpu/code-pages.ts';
 import { Cpu, type StopReason } from '../cpu/cpu.ts';
 import { standalone } from '../cpu/environment.ts';
 import { instructions } from '../cpu/isa/index.ts';
+import type { Instruction } from '../cpu/isa/insn.ts';
 import { raiseServiceSignal } from '../cpu/pending.ts';
 import type { Layout } from '../cpu/state.ts';
 import { Response } from '../devices/sclp/sccb.ts';
@@ -61,13 +62,44 @@ const panics: Readonly<Record<string, PanicReason>> = {
 const QUIET_WAIT = 0xfffn;
 
 export function cpuThread(port: Port, start: CpuStart): void {
-  const { memory, layout, number } = start;
-  const storage = new Storage(memory, layout);
-  const { facilities, announced, features } = start.cpuModel;
-  const rows = instructions.filter(({ facility }) =>
+  const { memory, layout, number, weakHost } = start;
+  const doorbell = new Doorbell(memory, layout);
+  const cpu = new Cpu(new Storage(memory, layout), number, rowsOf(start.cpuModel), weakHost);
+  const post = (message: FromCpu): void => port.post(message);
+  const equipment = equip(cpu, start, post, () => doorbell.ring());
+  port.onMessage((message: ToCpu) => {
+    if (!equipment.take(message)) return;
+    let reason: StopReason = 'request';
+    if (message.kind === 'run') reason = cpu.run();
+    else {
+      cpu.onInstruction?.();
+      cpu.singleStep();
+    }
+    equipment.report(reason);
+  });
+  post({ kind: 'ready' });
+}
+
+/** The instructions that a CPU of this model has. */
+export function rowsOf({ facilities, features }: CpuModel): readonly Instruction[] {
+  return instructions.filter(({ facility }) =>
     typeof facility === 'number' ? facilities.has(facility) : facility === 'z' || features.has(facility),
   );
-  const cpu = new Cpu(storage, number, rows, start.weakHost);
+}
+
+/** What a CPU is told and tells, beside running. */
+export interface Equipment {
+  /** Makes the CPU ready to do what a message says; false: it is done. */
+  take(message: ToCpu): boolean;
+  /** The CPU stands still. */
+  report(reason: StopReason): void;
+}
+
+/** Puts a CPU into its surroundings. @param ordered another CPU has been given an order */
+export function equip(cpu: Cpu, start: CpuStart, post: (message: FromCpu) => void, ordered: () => void): Equipment {
+  const { memory, layout } = start;
+  const { storage } = cpu;
+  const { announced, features } = start.cpuModel;
   storage.onWrite((address, length) => forgetDecoded(memory, layout, address, length));
   const doorbell = new Doorbell(memory, layout);
   let request: ResetRequest | undefined;
@@ -98,13 +130,17 @@ export function cpuThread(port: Port, start: CpuStart): void {
     withheld: { plo: new Set(bitsWithout(features, 'plo')), ptff: new Set(bitsWithout(features, 'ptff')) },
     information,
     isConfigured: address => table.presence(address) === 'configured',
-    ordered: () => doorbell.ring(),
+    ordered,
     ...(features.has('ctop') && { topology: new ConfigurationTopology(memory, layout, table, start.shape) }),
     diagnose: new Map([...standalone.diagnose, ...functions]),
     serviceCall: (command, address) => {
       // What is refused at once need not go to another thread.
       const refused = refusal(command, address, storage.read16(address), features.has('els'));
-      if (refused === undefined) return doorbell.serviceCall(command, address) ? 0 : 2;
+      if (refused === undefined) {
+        if (!doorbell.serviceCall(command, address)) return 2;
+        if (cpu.counted) doorbell.awaitAnswer();
+        return 0;
+      }
       if (doorbell.serviceBusy) return 2;
       if (refused === Response.invalidCommand) unimplemented(commandName(command));
       storage.write16(address + 6, refused);
@@ -113,7 +149,6 @@ export function cpuThread(port: Port, start: CpuStart): void {
     },
     unimplemented,
   };
-  const post = (message: FromCpu): void => port.post(message);
   const tracer = new Tracer(cpu, (item, text) => post({ kind: 'log', item, text }));
 
   const outcome = (reason: StopReason): StoppedReason => {
@@ -125,22 +160,20 @@ export function cpuThread(port: Port, start: CpuStart): void {
     return panics[reason] ?? 'request';
   };
 
-  port.onMessage((message: ToCpu) => {
-    if (message.kind === 'breakpoints') {
-      cpu.code.breakpoints = new Set(message.addresses);
-      return;
-    }
-    if (message.changed) cpu.changedFromOutside();
-    tracer.watch(message.log);
-    request = undefined;
-    let reason: StopReason = 'request';
-    if (message.kind === 'run') reason = cpu.run();
-    else {
-      cpu.onInstruction?.();
-      cpu.singleStep();
-    }
-    tracer.flush();
-    post({ kind: 'stopped', reason: outcome(reason), request });
-  });
-  post({ kind: 'ready' });
+  return {
+    take(message) {
+      if (message.kind === 'breakpoints') {
+        cpu.code.breakpoints = new Set(message.addresses);
+        return false;
+      }
+      if (message.changed) cpu.changedFromOutside();
+      tracer.watch(message.log);
+      request = undefined;
+      return true;
+    },
+    report(reason) {
+      tracer.flush();
+      post({ kind: 'stopped', reason: outcome(reason), request });
+    },
+  };
 }

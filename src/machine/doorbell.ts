@@ -10,6 +10,8 @@ const BELL = 0x800;
 const SERVICE_BUSY = 0x804;
 const SERVICE_COMMAND = 0x808;
 const SERVICE_ADDRESS = 0x80c;
+/** Counts service calls that have been answered. */
+const SERVICE_ANSWERS = 0x810;
 
 export class Doorbell {
   readonly #words: Int32Array;
@@ -23,6 +25,7 @@ export class Doorbell {
   /** CPU side: hands over a service call; false while one is being carried out. */
   serviceCall(command: number, address: number): boolean {
     if (Atomics.compareExchange(this.#words, this.#at(SERVICE_BUSY), 0, 1) !== 0) return false;
+    this.#answered = Atomics.load(this.#words, this.#at(SERVICE_ANSWERS));
     this.#words[this.#at(SERVICE_COMMAND)] = command;
     this.#words[this.#at(SERVICE_ADDRESS)] = address;
     this.ring();
@@ -33,6 +36,14 @@ export class Doorbell {
   get serviceBusy(): boolean {
     return Atomics.load(this.#words, this.#at(SERVICE_BUSY)) !== 0;
   }
+
+  /** CPU side: waits until the service call that was handed over has been answered. */
+  awaitAnswer(): void {
+    const at = this.#at(SERVICE_ANSWERS);
+    // Only this CPU's call is under way.
+    while (Atomics.load(this.#words, at) === this.#answered) Atomics.wait(this.#words, at, this.#answered);
+  }
+  #answered = 0;
 
   ring(): void {
     Atomics.add(this.#words, this.#at(BELL), 1);
@@ -49,6 +60,12 @@ export class Doorbell {
       address: this.#words[this.#at(SERVICE_ADDRESS)]! >>> 0,
       done: () => Atomics.store(this.#words, this.#at(SERVICE_BUSY), 0),
     };
+  }
+
+  /** I/O side: the service call that was taken has been answered. */
+  answered(): void {
+    Atomics.add(this.#words, this.#at(SERVICE_ANSWERS), 1);
+    Atomics.notify(this.#words, this.#at(SERVICE_ANSWERS));
   }
 
   /** Forgets what has not been taken; for resets. */

@@ -12,10 +12,13 @@ import { PSW_WAIT, Registers } from '../cpu/registers.ts';
 import { type ResetKind, resetCpu, resetStorageAttributes } from '../cpu/reset.ts';
 import { SavedClock, SavedCpu, savedInterruptions } from '../cpu/saved.ts';
 import {
+  COUNTS,
   CPU_CHECK_STOP,
   CPU_OPERATING,
   CPU_STATE,
   CPU_STOPPED,
+  INSTRUCTION_GOAL,
+  INSTRUCTIONS,
   largestStorage,
   ORDER,
   planLayout,
@@ -38,9 +41,11 @@ import {
   type MachineEvents,
   type PanicReason,
   type RunState,
+  type TopologyControl,
 } from './control.ts';
+import { inOneThread } from './counted-thread.ts';
 import { type CpuModel, cpuModel } from './cpu-model.ts';
-import { CpuTable, savedTable } from './cpu-table.ts';
+import { type CpuDevice, CpuTable, savedTable } from './cpu-table.ts';
 import type { CpuStart, FromCpu, ToCpu } from './cpu-thread.ts';
 import { CpuView } from './cpu-view.ts';
 import {
@@ -111,9 +116,10 @@ export class Machine implements MachineControl {
   readonly #watchdog: WatchdogTimer;
   readonly #doorbell: Doorbell;
   readonly #cpuThreads: CpuThread[];
+  readonly #newThread: (number: number, eager: boolean) => CpuThread;
   /** CPUs run, as far as they have something to do. */
   #going = false;
-  readonly #ticker: Thread;
+  readonly #ticker: Thread | undefined;
   readonly #listeners: Listeners = {};
   readonly #stopListening: () => void;
   #log: MachineConfiguration['log'];
@@ -136,7 +142,7 @@ export class Machine implements MachineControl {
     this.storage = new Storage(memory, layout);
     this.storage.onWrite((address, length) => forgetDecoded(memory, layout, address, length));
     this.#doorbell = new Doorbell(memory, layout);
-    startClock(memory, layout);
+    startClock(memory, layout, configuration.date);
     const model = cpuModel(configuration.cpuModel, configuration.cpuFeatures, configuration.view);
     const { shape } = configuration;
     this.table = new CpuTable(memory, layout);
@@ -191,11 +197,15 @@ export class Machine implements MachineControl {
       storageLimit: Math.max(configuration.maxMemory, layout.storageSize),
       watchdog: configuration.watchdog,
     };
-    this.#cpuThreads = addresses.map(
-      number => new CpuThread(this, threads, { ...start, number }, addresses.length <= EAGER_THREADS),
+    const { counting } = configuration;
+    const hosts = counting ? inOneThread(threads, { ...counting, memory, layout }) : threads;
+    this.#newThread = (number, eager) => new CpuThread(this, hosts, { ...start, number }, eager);
+    this.#cpuThreads = addresses.map(number =>
+      this.#newThread(number, addresses.length <= EAGER_THREADS || counting !== undefined),
     );
     this.cpus = this.#cpuThreads;
-    this.#ticker = threads.spawn('ticker', { memory, layout });
+    if (counting) new Int32Array(memory.buffer)[(layout.machine + COUNTS) / 4] = 1;
+    else this.#ticker = threads.spawn('ticker', { memory, layout });
     this.#model = model;
     this.#clock = new SavedClock(memory, layout);
     this.#resetAndLoad();
@@ -260,6 +270,17 @@ export class Machine implements MachineControl {
     }
   }
 
+  get instructions(): number | undefined {
+    const { memory, layout } = this.storage;
+    if (!new Int32Array(memory.buffer)[(layout.machine + COUNTS) / 4]) return undefined;
+    return new Float64Array(memory.buffer)[(layout.machine + INSTRUCTIONS) / 8];
+  }
+
+  stopAfter(instructions: number): void {
+    const { memory, layout } = this.storage;
+    new Float64Array(memory.buffer)[(layout.machine + INSTRUCTION_GOAL) / 8] = instructions;
+  }
+
   get #kind(): MachineKind {
     return { storage: this.storage, cpus: this.cpus.map(({ number }) => number), model: this.#model };
   }
@@ -284,7 +305,7 @@ export class Machine implements MachineControl {
     // What is on its way from a CPU to this side.
     this.#watchdog.look();
     this.#answerServiceCall();
-    const instructions = undefined;
+    const { instructions } = this;
     yield* saveMachine(this.#kind, this.#units(), {
       date: Date.now(),
       running: this.#clock.running,
@@ -324,7 +345,8 @@ export class Machine implements MachineControl {
     if (cause === 'host') setIplParameters(this.storage.memory, this.storage.layout, undefined);
     if (how === 'load') this.#resetAndLoad(first);
     else this.#resetAndLoadPsw(how, first);
-    this.#emit('reset', { cause });
+    // The others are part of what a system does to itself.
+    if (how === 'load') this.#emit('reset', { cause });
     if (wasRunning) this.#go();
     else this.status = 'prelaunch';
   }
@@ -384,7 +406,7 @@ export class Machine implements MachineControl {
     this.#stopListening();
     // What the log has not been told yet comes when a CPU stops.
     if (this.logged().length > 0) await this.#halt();
-    await Promise.all([this.#ticker.terminate(), ...this.#cpuThreads.map(thread => thread.terminate())]);
+    await Promise.all([this.#ticker?.terminate(), ...this.#cpuThreads.map(thread => thread.terminate())]);
   }
 
   // What CPUs report
@@ -468,6 +490,20 @@ export class Machine implements MachineControl {
     }
   }
 
+  addCpu({ address, place }: CpuDevice): void {
+    const { memory, layout } = this.storage;
+    const thread = this.#newThread(address, false);
+    resetCpu(memory, thread.registers, 'clear');
+    this.table.setPlace(address, place);
+    this.table.setPresence(address, 'configured');
+    this.#cpuThreads.push(thread);
+    this.#cpuThreads.sort((a, b) => a.number - b.number);
+    new Registers(memory, layout, address).setField32(CPU_STATE, CPU_STOPPED);
+    this.#topology.report();
+    this.#management.cpusChanged();
+    if (this.#going) thread.run();
+  }
+
   /** SCLP: a CPU goes into the configuration or out of it, where it must stand still. */
   #configureCpu(cpu: number, on: boolean): 'done' | 'unchanged' | 'impossible' {
     const presence = cpu < this.table.size ? this.table.presence(cpu) : 'reserved';
@@ -488,6 +524,10 @@ export class Machine implements MachineControl {
     return { ...(identification && { identification }), ...(codes && { codes }) };
   }
 
+  get topology(): TopologyControl | undefined {
+    return this.#model.features.has('ctop') ? this.#topology : undefined;
+  }
+
   // Devices
 
   #addConsole(kind: 'ascii' | 'line', chardev: Chardev, attention: () => void): void {
@@ -505,6 +545,7 @@ export class Machine implements MachineControl {
     // Ready for the next one before the interruption tells the guest so.
     call.done();
     this.#sclp.serviceCall(call.command, call.address);
+    this.#doorbell.answered();
   }
 }
 

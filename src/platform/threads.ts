@@ -1,7 +1,7 @@
 /** Threads as the machine needs them; platform/node and platform/browser provide them. */
 
 /** What a thread is for; `src/machine/threads.ts` maps it to the function that runs there. */
-export type ThreadRole = 'cpu' | 'ticker';
+export type ThreadRole = 'cpu' | 'counted' | 'ticker';
 
 /** One end of a message channel. Messages are structured clones; shared memory stays shared. */
 export interface Port {

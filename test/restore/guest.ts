@@ -99,7 +99,9 @@ export async function finish(guest: SavedGuest, seconds: number, until?: RegExp)
   const { console } = guest;
   if (until) await console.waitFor(until, seconds);
   else {
-    // What was typed before the shell is there waits for it.
+    // The prompt may have come before the guest was saved, or come yet.
+    const asking = setInterval(() => console.type('\n'), 2000);
+    await console.waitFor(console.prompt, seconds).finally(() => clearInterval(asking));
     const { output } = await console.shell(
       'echo $((6 * 7)); dmesg | grep -E "WARNING|BUG|Oops|Call Trace|stall"',
       seconds,

@@ -26,13 +26,15 @@ export interface MonitorEnvironment {
   readonly migration: Migration;
   readonly processId: number;
   /** All character devices with what stands behind them. */
-  readonly chardevs: () => { readonly id: string; readonly description: string }[];
+  readonly chardevs: () => { readonly id: string; readonly description: string; readonly inUse: boolean }[];
   /** @throws HostError */
   readonly writeFile: (path: string, data: Uint8Array) => void;
   /** Sends the log to a file. @throws HostError */
   readonly logTo: (path: string) => void;
   /** Starts, moves or (none) ends the debugger's device. @throws ConfigurationError HostError */
   readonly debugOn: (device: string) => Promise<void>;
+  /** Adds a device, which is described as after -device. @throws ConfigurationError */
+  readonly addDevice: (description: string) => void;
   /** Sends a break to the front end of a character device; false when there is no such device. */
   readonly sendBreak: (id: string) => boolean;
   /** Ends everything. */
@@ -138,6 +140,13 @@ const infoCommands: readonly Command[] = [
       });
     },
   ),
+  command('replay', '', '', 'show how many instructions have been counted', ({ environment: { machine }, print }) =>
+    print(
+      machine.instructions === undefined
+        ? 'Record/replay is not active\n'
+        : `Counted execution: instruction count = ${machine.instructions}\n`,
+    ),
+  ),
   command('snapshots', '', '', 'show the snapshots that there are', ({ environment, print }) =>
     print(environment.snapshots.list()),
   ),
@@ -172,6 +181,9 @@ const commands: readonly Command[] = [
   }),
   command('delvm', 's', 'tag', 'delete a snapshot', ({ environment }, tag: string) =>
     environment.snapshots.remove(tag),
+  ),
+  command('device_add', '*', 'driver[,prop=value][,...]', 'add a device: a CPU', ({ environment }, text: string) =>
+    environment.addDevice(text),
   ),
   command(
     'gdbserver',
@@ -269,6 +281,18 @@ const commands: readonly Command[] = [
     ({ print }, { letter }: Format, value: bigint) => print(`${formatNumber(value, letter)}\n`),
   ),
   command('quit|q', '', '', 'end the machine and lpar', ({ environment }) => environment.quit()),
+  command(
+    'replay_break',
+    'n',
+    'icount',
+    'stop when so many instructions have been counted',
+    ({ environment: { machine }, print }, count: bigint) => {
+      if (machine.instructions === undefined) print('Error: replay is not enabled\n');
+      else if (Number(count) < machine.instructions)
+        print('Error: cannot set breakpoint at the instruction in the past\n');
+      else machine.stopAfter(Number(count));
+    },
+  ),
   command(
     'savevm',
     's?',
