@@ -115,6 +115,12 @@ export const herculesKnowledge: Knowledge = {
     },
     {
       mnemonics: /^CMPSC$/,
+      when: ({ lpar: { cpu }, operands }) => (cpu.gr(operands.r1!) & cpu.addressMask) < 0x1800n,
+      reason:
+        'the peer takes 2 KiB for protected whose beginning is: lpar is right, low-address protection is of 512 bytes',
+    },
+    {
+      mnemonics: /^CMPSC$/,
       when: ({ lpar }) => (lpar.cpu.gr32(0) & 0x20000) !== 0,
       reason: 'the peer does not fill up with zeros: both are right, but lpar announces it',
     },
