@@ -54,6 +54,11 @@ export abstract class Backend implements Chardev {
     return this.#open;
   }
 
+  /** It has a front end. */
+  get inUse(): boolean {
+    return this.#frontEnd !== undefined;
+  }
+
   attach(frontEnd: FrontEnd | undefined): void {
     this.#frontEnd = frontEnd;
     if (this.#open) frontEnd?.event?.('open');

@@ -6,6 +6,7 @@ import { Mux } from '../chardev/mux.ts';
 import type { MachineConfiguration, MachineControl, Panic } from '../machine/control.ts';
 import { ConfigurationError } from '../machine/control.ts';
 import { cpuModel } from '../machine/cpu-model.ts';
+import type { CpuDevice } from '../machine/cpu-table.ts';
 import { type Closable, type Host, HostError } from '../platform/host.ts';
 import type { ChardevOptions } from './chardev-options.ts';
 import { type Configuration, debuggerDevice } from './configuration.ts';
@@ -16,7 +17,10 @@ import { Snapshots } from './migration/snapshots.ts';
 import { execute, type MonitorEnvironment, MonitorState } from './monitor/commands.ts';
 import { hex } from './monitor/dump.ts';
 import { Monitor } from './monitor/monitor.ts';
-import { QmpMonitor } from './monitor/qmp.ts';
+import type { QmpEnvironment } from './qmp/commands.ts';
+import { QmpEvents } from './qmp/events.ts';
+import { QmpMonitor } from './qmp/monitor.ts';
+import { cpuOf, firstCpus } from './smp.ts';
 
 export type MachineMaker = (configuration: MachineConfiguration) => Promise<MachineControl>;
 
@@ -44,7 +48,10 @@ class Session {
   readonly #log: TextLog;
   readonly #chardevs = new Map<string, OpenChardev>();
   readonly #closing: Closable[] = [];
+  /** Those that are there. */
+  readonly #cpus: CpuDevice[];
   #machine: MachineControl | undefined;
+  #events: QmpEvents | undefined;
   #gdb: GdbStub | undefined;
   #end: (status: number) => void = () => {};
   /** Resolves with the exit status. */
@@ -55,6 +62,8 @@ class Session {
   constructor(configuration: Configuration, host: Host) {
     this.#configuration = configuration;
     this.#host = host;
+    const { cpus, shape, cpuDevices } = configuration;
+    this.#cpus = [...firstCpus(cpus, shape), ...cpuDevices];
     this.#log = new TextLog(configuration.log, text => host.complain(text));
   }
 
@@ -64,6 +73,7 @@ class Session {
     const signals = this.#host.onSignal(number => {
       if (!told) this.#host.complain(`lpar: terminating on signal ${number}\n`);
       told = true;
+      this.#events?.ends('host-signal');
       this.#end(0);
     });
     this.#closing.push(signals);
@@ -84,7 +94,10 @@ class Session {
       this.#host.complain(`lpar: warning: ${warning}\n`);
     }
     const consoles = configuration.consoles.map(({ kind, chardev }) => ({ kind, chardev: this.#port(chardev, true) }));
-    const monitors = configuration.monitors.map(({ kind, chardev }) => ({ kind, chardev: this.#port(chardev, false) }));
+    const monitors = configuration.monitors.map(monitor => ({
+      ...monitor,
+      chardev: this.#port(monitor.chardev, false),
+    }));
     const machine = await makeMachine({
       ...configuration,
       ...load,
@@ -94,8 +107,8 @@ class Session {
     this.#machine = machine;
     this.#follow(machine);
     const environment = this.#environment(machine);
-    for (const { kind, chardev } of monitors) {
-      if (kind === 'control') new QmpMonitor(chardev, environment);
+    for (const { kind, chardev, pretty = false } of monitors) {
+      if (kind === 'control') new QmpMonitor(chardev, environment, pretty);
       else new Monitor(chardev, environment);
     }
     if (configuration.gdb !== undefined) this.#startDebugger(this.#port(configuration.gdb, false), environment);
@@ -161,32 +174,49 @@ class Session {
 
   // Monitors and the debugger
 
-  #environment(machine: MachineControl): MonitorEnvironment {
-    const { name, uuid, snapshots } = this.#configuration;
-    const environment: MonitorEnvironment = {
+  #environment(machine: MachineControl): QmpEnvironment {
+    const { name, uuid, snapshots, cpuModel = 'qemu', maximumCpus } = this.#configuration;
+    const events = new QmpEvents(machine);
+    this.#events = events;
+    const changed = (status: string) => events.migration(status);
+    const environment: QmpEnvironment = {
       machine,
+      events,
+      cpuModel,
+      maximumCpus,
       name,
       uuid,
       log: this.#log,
       snapshots: new Snapshots(this.#host, machine, snapshots),
-      migration: new Migration({ host: this.#host, machine, fail: () => this.#end(1) }),
+      migration: new Migration({ host: this.#host, machine, changed, fail: () => this.#end(1) }),
       processId: this.#host.processId,
       chardevs: () =>
-        [...this.#chardevs.values()].flatMap(({ id, backend: { description }, mux }) =>
+        [...this.#chardevs.values()].flatMap(({ id, backend: { description, inUse }, mux }) =>
           mux
             ? [
-                { id: `${id}-base`, description },
-                { id, description: 'mux' },
+                { id: `${id}-base`, description, inUse },
+                { id, description: 'mux', inUse },
               ]
-            : [{ id, description }],
+            : [{ id, description, inUse }],
         ),
-      writeFile: (path, data) => about(`'${path}'`, () => this.#host.writeFile(path, data)),
+      writeFile: (path, data) => about(`Could not open '${path}'`, () => this.#host.writeFile(path, data)),
       logTo: path => about(`'${path}'`, () => this.#logTo(path)),
       debugOn: device => this.#debugOn(device, environment),
+      addDevice: description => this.#addCpu(machine, description),
       sendBreak: id => this.#sendBreak(id),
-      quit: () => this.#end(0),
+      quit: () => {
+        events.ends('host-qmp-quit');
+        this.#end(0);
+      },
     };
     return environment;
+  }
+
+  #addCpu(machine: MachineControl, description: string): void {
+    const { cpuModel = 'qemu', shape, maximumCpus } = this.#configuration;
+    const cpu = cpuOf(description, cpuModel, shape, maximumCpus, this.#cpus);
+    this.#cpus.push(cpu);
+    machine.addCpu(cpu);
   }
 
   #sendBreak(id: string): boolean {

@@ -1,9 +1,9 @@
 /** The CPUs of `-smp`, how many and in which containers, and those that `-device` adds. */
 
 import { ConfigurationError } from '../machine/control.ts';
-import { type CpuDevice, type Entitlement, entitlements } from '../machine/cpu-table.ts';
+import { type CpuDevice, type Entitlement, entitlements, type Place } from '../machine/cpu-table.ts';
 import { type Shape, usualPlace } from '../machine/topology.ts';
-import { parseNumber, parseSwitch, parseWord } from './values.ts';
+import { parseList, parseNumber, parseSwitch, parseWord } from './values.ts';
 
 /**
  * The containers by what was said of them: cores are preferred to sockets.
@@ -43,12 +43,33 @@ export const cpuDeviceHelp = (driver: string): string =>
   socket-id=<int>        - number of the socket in its book
 `;
 
+/** The CPUs that a machine begins with by -smp. */
+export const firstCpus = (cpus: number, shape: Shape): CpuDevice[] =>
+  Array.from({ length: cpus }, (_, address) => ({ address, place: usualPlace(address, shape) }));
+
+/** A CPU as it is described after -device or device_add. @throws ConfigurationError */
+export function cpuOf(
+  description: string,
+  cpuModel: string,
+  shape: Shape,
+  maximumCpus: number,
+  others: readonly CpuDevice[],
+): CpuDevice {
+  const values = parseList(description, 'driver');
+  const driver = values.get('driver') ?? '';
+  if (!driver.endsWith(CPU_DRIVER)) throw new ConfigurationError(`'${driver}' is not a valid device model name`);
+  if (driver !== cpuModel + CPU_DRIVER) {
+    throw new ConfigurationError(`Invalid CPU type, expected cpu type: '${cpuModel}${CPU_DRIVER}'`);
+  }
+  return cpuDevice(driver, values, shape, maximumCpus, others);
+}
+
 /**
  * A CPU that `-device` adds.
  * @param others those that are there
  * @throws ConfigurationError
  */
-export function cpuDevice(
+function cpuDevice(
   driver: string,
   values: ReadonlyMap<string, string>,
   shape: Shape,
@@ -71,18 +92,34 @@ export function cpuDevice(
   else if (socket !== undefined || book !== undefined || drawer !== undefined) {
     throw new ConfigurationError('Please define all or none of the topology geometry attributes');
   }
+  const dedicated = values.has('dedicated') && parseSwitch(values.get('dedicated')!, 'dedicated');
+  const entitlement = values.has('entitlement')
+    ? parseWord<Entitlement>(values.get('entitlement')!, 'entitlement', entitlements)
+    : 'auto';
+  const places = others.map(({ place }) => place);
+  return { address, place: placed(where, entitlement, dedicated, shape, places) };
+}
+
+/**
+ * The place of a CPU as it was asked for.
+ * @param others those of the other CPUs
+ * @throws ConfigurationError when there is no such place, or none is left there
+ */
+export function placed(
+  where: Pick<Place, 'drawer' | 'book' | 'socket'>,
+  given: Entitlement,
+  dedicated: boolean,
+  shape: Shape,
+  others: readonly Place[],
+): Place {
   if (where.socket >= shape.sockets) throw new ConfigurationError(`Unavailable socket: ${where.socket}`);
   if (where.book >= shape.books) throw new ConfigurationError(`Unavailable book: ${where.book}`);
   if (where.drawer >= shape.drawers) throw new ConfigurationError(`Unavailable drawer: ${where.drawer}`);
-  const dedicated = values.has('dedicated') && parseSwitch(values.get('dedicated')!, 'dedicated');
-  const given = values.has('entitlement')
-    ? parseWord<Entitlement>(values.get('entitlement')!, 'entitlement', entitlements)
-    : 'auto';
   const entitlement = given === 'auto' ? (dedicated ? 'high' : 'medium') : given;
   if (dedicated && entitlement !== 'high') throw new ConfigurationError('A dedicated CPU implies high entitlement');
   const sharing = others.filter(
-    ({ place }) => place.drawer === where.drawer && place.book === where.book && place.socket === where.socket,
+    ({ drawer, book, socket }) => drawer === where.drawer && book === where.book && socket === where.socket,
   );
   if (sharing.length >= shape.cores) throw new ConfigurationError('No more space on this socket');
-  return { address, place: { ...where, entitlement, dedicated } };
+  return { ...where, entitlement, dedicated };
 }

@@ -17,11 +17,12 @@ import { featuresOf, type ModelDefinition, modelNamed, models } from './cpu-mode
 import type { View } from './identity.ts';
 
 /** Names for all that lpar has. */
-const everything: Readonly<Record<string, string>> = {
+const forAll: Readonly<Record<string, string>> = {
   qemu: 'All that lpar has',
   host: 'All that lpar has',
   max: 'All that lpar has',
 };
+export const everything: readonly string[] = Object.keys(forAll);
 /** The machine that a CPU with all that lpar has says it is. */
 const LEVEL = modelNamed('z14')!;
 
@@ -67,7 +68,7 @@ export const available: ReadonlySet<string> = new Set(
 );
 
 function definitionOf(name: string): { definition: ModelDefinition; set: Set<string>; possible: ReadonlySet<string> } {
-  if (name in everything) {
+  if (everything.includes(name)) {
     const set = new Set([...available].filter(feature => !onRequest.includes(feature)));
     return { definition: LEVEL, set, possible: featuresOf(LEVEL).possible };
   }
@@ -77,21 +78,32 @@ function definitionOf(name: string): { definition: ModelDefinition; set: Set<str
   return { definition, set: name.endsWith('-base') ? base : usual, possible };
 }
 
+/** A model with the changes to it, whether lpar has all of it or not. */
+export interface ChosenModel {
+  readonly definition: ModelDefinition;
+  /** Names of features, */
+  readonly set: Set<string>;
+  /** and of those that were asked for by name. */
+  readonly asked: ReadonlySet<string>;
+}
+
 /**
  * @param changes features and groups switched on or off
- * @throws ConfigurationError naming a model or feature that does not exist, or a feature asked for that lpar lacks
+ * @param told of the change that goes wrong, for a message that names it
+ * @throws ConfigurationError naming a model or feature that does not exist
  */
-export function cpuModel(
-  name = 'max',
-  changes: ReadonlyMap<string, boolean> = new Map(),
+export function chosenModel(
+  name: string,
+  changes: ReadonlyMap<string, boolean>,
   view: View = 'kvm',
-): CpuModel {
+  told: (feature: string, on: boolean) => string = () => '',
+): ChosenModel {
   const { definition, set, possible } = definitionOf(name);
   if (view === 'lpar') for (const feature of ofHypervisors) set.delete(feature);
   const asked = new Set<string>();
   for (const [feature, on] of changes) {
     const fail = (message: string): never => {
-      throw new ConfigurationError(`can't apply global ${name}-s390x-cpu.${feature}=${on ? 'on' : 'off'}: ${message}`);
+      throw new ConfigurationError(told(feature, on) + message);
     };
     if (feature === 'deprecated-features') {
       if (!on) for (const member of deprecated) set.delete(member);
@@ -117,6 +129,21 @@ export function cpuModel(
       }
     }
   }
+  return { definition, set, asked };
+}
+
+/**
+ * What the CPUs have and tell of themselves.
+ * @throws ConfigurationError naming a model or feature that does not exist, or a feature asked for that lpar lacks
+ */
+export function cpuModel(
+  name = 'max',
+  changes: ReadonlyMap<string, boolean> = new Map(),
+  view: View = 'kvm',
+): CpuModel {
+  const told = (feature: string, on: boolean): string =>
+    `can't apply global ${name}-s390x-cpu.${feature}=${on ? 'on' : 'off'}: `;
+  const { definition, set, asked } = chosenModel(name, changes, view, told);
   const lacking = (wanted: Iterable<string>): string[] =>
     summarize(new Set([...wanted].filter(feature => !available.has(feature))));
   const refused = lacking(asked);
@@ -161,7 +188,7 @@ export function cpuHelp(): string {
     `${entry.name.padEnd(20)} ${entry.description.padEnd(50)}`;
   return [
     'Available CPUs:',
-    ...Object.entries(everything).map(([name, text]) => model(name, text, name === 'qemu' ? '(migration-safe)' : '')),
+    ...Object.entries(forAll).map(([name, text]) => model(name, text, name === 'qemu' ? '(migration-safe)' : '')),
     ...models.flatMap(({ name, description }) => [
       model(`${name}-base`, description, '(static, migration-safe)'),
       model(name, description, '(migration-safe)'),

@@ -2,6 +2,7 @@
 
 import type { Topology } from '../cpu/environment.ts';
 import type { Layout } from '../cpu/state.ts';
+import type { TopologyControl } from './control.ts';
 import { type CpuTable, entitlements, type Place } from './cpu-table.ts';
 import { POLARIZATION, TOPOLOGY_CHANGED } from './shared.ts';
 
@@ -40,21 +41,30 @@ interface Entry extends Place {
   mask: bigint;
 }
 
-export class ConfigurationTopology implements Topology {
+export class ConfigurationTopology implements Topology, TopologyControl {
   readonly #words: Int32Array;
   readonly #at: (offset: number) => number;
   readonly #table: CpuTable;
-  readonly #shape: Shape;
+  readonly shape: Shape;
 
   constructor(memory: WebAssembly.Memory, layout: Layout, table: CpuTable, shape: Shape) {
     this.#words = new Int32Array(memory.buffer);
     this.#at = offset => (layout.machine + offset) >>> 2;
     this.#table = table;
-    this.#shape = shape;
+    this.shape = shape;
   }
 
   get vertical(): boolean {
     return Atomics.load(this.#words, this.#at(POLARIZATION)) !== 0;
+  }
+
+  place(cpu: number): Place {
+    return this.#table.place(cpu);
+  }
+
+  setPlace(cpu: number, place: Place): void {
+    this.#table.setPlace(cpu, place);
+    this.report();
   }
 
   polarize(vertical: boolean): boolean {
@@ -79,7 +89,7 @@ export class ConfigurationTopology implements Topology {
 
   describe(nesting: number): Uint8Array | undefined {
     if (nesting < 2 || nesting > NESTING) return undefined;
-    const { drawers, books, sockets, cores } = this.#shape;
+    const { drawers, books, sockets, cores } = this.shape;
     // Levels that are not told of are joined to the highest that is.
     const magnitudes = { 2: [drawers * books * sockets], 3: [drawers * books, sockets], 4: [drawers, books, sockets] }[
       nesting as 2 | 3 | 4

@@ -15,6 +15,8 @@ const KIBIBYTE = 1024;
 export interface Surroundings {
   readonly host: Host;
   readonly machine: MachineControl;
+  /** The migration has come to another status. */
+  readonly changed: (status: string) => void;
   /** The process must end: the machine that was waited for cannot be had. */
   readonly fail: () => void;
 }
@@ -22,6 +24,7 @@ export interface Surroundings {
 export class Migration implements Closable {
   readonly #host: Host;
   readonly #machine: MachineControl;
+  readonly #changed: (status: string) => void;
   readonly #fail: () => void;
   #status: Status = 'none';
   #error = '';
@@ -39,9 +42,10 @@ export class Migration implements Closable {
   /** Bytes in a second, or 0 for any number. */
   maxBandwidth = 0;
 
-  constructor({ host, machine, fail }: Surroundings) {
+  constructor({ host, machine, changed, fail }: Surroundings) {
     this.#host = host;
     this.#machine = machine;
+    this.#changed = changed;
     this.#fail = fail;
   }
 
@@ -59,13 +63,18 @@ export class Migration implements Closable {
     if (this.#machine.status === 'postmigrate') {
       throw new ConfigurationError("Can't migrate the vm that was paused due to previous migration");
     }
-    this.#status = 'setup';
+    this.#become('setup');
     this.#error = '';
     this.#sent = 0;
     this.#total = 0;
     this.#begun = performance.now();
     const done = this.#send(channel);
     if (!detach) await done;
+  }
+
+  #become(status: Status): void {
+    this.#status = status;
+    this.#changed(status);
   }
 
   get #active(): boolean {
@@ -81,16 +90,16 @@ export class Migration implements Closable {
       if (status === 'running') await machine.stop('finish-migrate');
       await this.#write(this.#outlet, together(machine.save(status)));
       await this.#outlet.end();
-      this.#status = 'completed';
+      this.#become('completed');
       machine.status = 'postmigrate';
     } catch (error) {
       if (!(error instanceof HostError)) throw error;
       this.#outlet?.abort();
       this.#error = error.message;
       // What breaks because it is given up has not failed.
-      if (this.#status === 'cancelling') this.#status = 'cancelled';
+      if (this.#status === 'cancelling') this.#become('cancelled');
       else {
-        this.#status = 'failed';
+        this.#become('failed');
         this.#host.complain(`lpar: ${error.message}\n`);
       }
       if (machine.status === 'finish-migrate') machine.cont();
@@ -113,7 +122,7 @@ export class Migration implements Closable {
 
   /** The state as a whole is in `pieces`: it does not change while it is written. */
   async #write(outlet: Outlet, pieces: readonly Uint8Array[]): Promise<void> {
-    this.#status = this.#status === 'setup' ? 'active' : this.#status;
+    if (this.#status === 'setup') this.#become('active');
     this.#total = pieces.reduce((sum, { length }) => sum + length, 0);
     const begun = performance.now();
     for (const piece of pieces) {
@@ -127,7 +136,7 @@ export class Migration implements Closable {
 
   cancel(): void {
     if (!this.#active) return;
-    this.#status = 'cancelling';
+    this.#become('cancelling');
     this.#outlet?.abort();
   }
 
@@ -165,7 +174,7 @@ export class Migration implements Closable {
       for await (const piece of inlet.read()) pieces.push(piece);
       inlet.close();
       const status = loadState(machine, concatenated(pieces));
-      this.#status = 'completed';
+      this.#become('completed');
       machine.status = this.autostart && status !== 'running' ? status : 'paused';
       if (this.autostart && status === 'running') machine.cont();
     } catch (error) {

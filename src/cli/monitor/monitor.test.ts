@@ -17,17 +17,18 @@ function setUp() {
   const environment: MonitorEnvironment = {
     machine,
     snapshots: new Snapshots(host, machine, 'snapshots'),
-    migration: new Migration({ host, machine, fail: () => {} }),
+    migration: new Migration({ host, machine, changed: () => {}, fail: () => {} }),
     name: 'test',
     log,
     processId: 4711,
-    chardevs: () => [{ id: 'serial0', description: 'null' }],
+    chardevs: () => [{ id: 'serial0', description: 'null', inUse: true }],
     writeFile: (path, data) => {
       if (path.startsWith('/nowhere')) throw new HostError('No such file or directory');
       files.set(path, data);
     },
     logTo: () => {},
     debugOn: async () => {},
+    addDevice: description => void machine.calls.push(`device_add ${description}`),
     sendBreak: id => id === 'serial0',
     quit: () => void machine.calls.push('ended'),
   };
@@ -188,4 +189,19 @@ test('hidden while the console has the terminal', async () => {
   assert.equal(chardev.take(), '');
   monitor.event('focus');
   assert.match(chardev.take(), /monitor - type.*\r\n\(qemu\) $/);
+});
+
+test('a CPU is added, and what the system told of itself is shown', async () => {
+  const { machine, say } = setUp();
+  assert.equal(await say('device_add qemu-s390x-cpu,core-id=1'), '');
+  assert.deepEqual(machine.calls, ['device_add qemu-s390x-cpu,core-id=1']);
+  assert.equal(await say('info control_program'), '');
+  const identification = { systemType: 'LINUX', systemName: 'GUEST', sysplexName: '', systemLevel: 0x60c6bn };
+  machine.controlProgram = { identification, codes: { name: 4, version: 1n } };
+  assert.match(
+    await say('info control_program'),
+    /system name: GUEST\n.*\nsystem level: 0x0000000000060c6b\nname code: 4\n/,
+  );
+  assert.equal(await say('watchdog_action none'), '');
+  assert.equal(machine.actions.watchdog, 'none');
 });

@@ -1,0 +1,291 @@
+/** The commands of QMP: what each takes and does. */
+
+import { CPU_CHECK_STOP, CPU_STATE, CPU_STOPPED } from '../../cpu/state.ts';
+import { type CpuControl, watchdogActions } from '../../machine/control.ts';
+import { entitlements } from '../../machine/cpu-table.ts';
+import { version } from '../../version.ts';
+import { CPUS, machineName } from '../configuration.ts';
+import { execute, type MonitorEnvironment, MonitorState } from '../monitor/commands.ts';
+import { hex } from '../monitor/dump.ts';
+import { optionNames } from '../options.ts';
+import { CPU_DRIVER, placed } from '../smp.ts';
+import { formatUuid } from '../values.ts';
+import { baseline, comparison, definitions, expansion } from './cpu-models.ts';
+import { eventNames, type QmpEvents } from './events.ts';
+import type { Json, JsonObject } from './json.ts';
+import { cpuPath, listObject, objectProperty } from './objects.ts';
+import { type Members, type ObjectOf, QmpError } from './schema.ts';
+
+/** What QMP needs of a machine and what is around it, beside what the other monitor needs. */
+export interface QmpEnvironment extends MonitorEnvironment {
+  readonly events: QmpEvents;
+  /** The name of the CPU model. */
+  readonly cpuModel: string;
+  /** Addresses of CPUs are below it. */
+  readonly maximumCpus: number;
+}
+
+type Answer = Json | undefined;
+
+export interface Command {
+  readonly name: string;
+  readonly takes: Members;
+  /** Nothing to say is `{}`. @throws QmpError ConfigurationError HostError */
+  readonly run: (environment: QmpEnvironment, given: ObjectOf<Members>) => Answer | Promise<Answer>;
+}
+
+const command = <const M extends Members>(
+  name: string,
+  takes: M,
+  run: (environment: QmpEnvironment, given: ObjectOf<M>) => Answer | Promise<Answer>,
+): Command => ({ name, takes, run: run as Command['run'] });
+
+/** The first part is of the QEMU whose language this is. */
+export const versions = { qemu: { micro: 0, minor: 2, major: 9 }, package: `lpar ${version}` };
+
+/** Nothing that there is. */
+const nothing = (): Json => [];
+
+const model = { object: { name: 'str', '*props': 'any' } } as const;
+const twoModels = { modela: model, modelb: model } as const;
+
+const all: readonly Command[] = [
+  command('qmp_capabilities', { '*enable': { list: ['oob'] } }, (_, { enable = [] }) => {
+    if (enable.length > 0) throw new QmpError(`Capability ${enable[0]} not available`);
+    return undefined;
+  }),
+
+  // The machine as a whole
+  command('cont', {}, ({ machine, migration }) => {
+    if (machine.status === 'inmigrate') migration.autostart = true;
+    else if (machine.status === 'finish-migrate') throw new QmpError('Migration is not finalized yet');
+    else if (['shutdown', 'guest-panicked', 'internal-error'].includes(machine.status)) {
+      throw new QmpError('Resetting the Virtual Machine is required');
+    } else machine.cont();
+    return undefined;
+  }),
+  command('stop', {}, async ({ machine, migration }) => {
+    if (machine.status === 'inmigrate') migration.autostart = false;
+    else await machine.stop();
+    return undefined;
+  }),
+  command('system_powerdown', {}, ({ machine }) => void machine.powerdown()),
+  command('system_reset', {}, async ({ machine }) => void (await machine.reset())),
+  command('inject-nmi', {}, ({ machine }) => void machine.nmi(machine.cpus[0]!.number)),
+  command('quit', {}, ({ events, quit }) => {
+    events.ends('host-qmp-quit');
+    // The answer comes before the end.
+    setTimeout(quit);
+    return undefined;
+  }),
+  command(
+    'set-action',
+    {
+      '*reboot': ['reset', 'shutdown'],
+      '*shutdown': ['poweroff', 'pause'],
+      '*panic': ['pause', 'shutdown', 'exit-failure', 'none'],
+      '*watchdog': watchdogActions,
+    },
+    ({ machine: { actions } }, given) => void Object.assign(actions, given),
+  ),
+  command('watchdog-set-action', { action: watchdogActions }, ({ machine: { actions } }, { action }) => {
+    actions.watchdog = action;
+    return undefined;
+  }),
+  command('query-status', {}, ({ machine: { status } }) => ({ status, running: status === 'running' })),
+  command('query-name', {}, ({ name }) => (name === '' ? {} : { name })),
+  command('query-uuid', {}, ({ uuid }) => ({ UUID: formatUuid(uuid ?? new Uint8Array(16)) })),
+  command('query-current-machine', {}, () => ({ 'wakeup-suspend-support': false })),
+
+  // What lpar is
+  command('query-version', {}, () => versions),
+  command('query-commands', {}, () => [...commands.keys()].map(name => ({ name }))),
+  command('query-events', {}, () => eventNames.map(name => ({ name }))),
+  command('query-kvm', {}, () => ({ enabled: false, present: false })),
+  command('query-target', {}, () => ({ arch: 's390x' })),
+  command('query-machines', {}, () => [
+    {
+      name: machineName,
+      'is-default': true,
+      'cpu-max': CPUS,
+      'hotpluggable-cpus': false,
+      'numa-mem-supported': false,
+      deprecated: false,
+      'default-cpu-type': `qemu${CPU_DRIVER}`,
+      'default-ram-id': 's390.ram',
+    },
+  ]),
+  command('query-command-line-options', { '*option': 'str' }, (_, { option }) => {
+    const names = optionNames().filter(name => option === undefined || name === option);
+    if (names.length === 0) throw new QmpError(`invalid option name: ${option}`);
+    return names.map(name => ({ option: name, parameters: [] }));
+  }),
+
+  // CPUs
+  command('query-cpus-fast', {}, ({ machine, processId }) => {
+    const { topology } = machine;
+    return machine.cpus.map((cpu, n) => {
+      const place = topology?.place(cpu.number);
+      return {
+        'cpu-index': cpu.number,
+        'qom-path': cpuPath(n),
+        'thread-id': processId,
+        props: { 'core-id': cpu.number, ...(place && numbersOf(place)) },
+        target: 's390x',
+        'cpu-state': stateOf(cpu),
+        ...(place && { dedicated: place.dedicated, entitlement: place.entitlement }),
+      };
+    });
+  }),
+  command('query-hotpluggable-cpus', {}, ({ machine: { cpus, topology }, cpuModel, maximumCpus }) =>
+    Array.from({ length: maximumCpus }, (_, number) => {
+      const n = cpus.findIndex(cpu => cpu.number === number);
+      const place = topology?.place(number);
+      return {
+        type: cpuModel + CPU_DRIVER,
+        'vcpus-count': 1,
+        props: { 'core-id': number, ...(place && numbersOf(place)) },
+        ...(n >= 0 && { 'qom-path': cpuPath(n) }),
+      };
+    }),
+  ),
+  command('query-cpu-definitions', {}, definitions),
+  command('query-cpu-model-expansion', { type: ['static', 'full'], model }, (_, { type, model }) =>
+    expansion(type, model),
+  ),
+  command('query-cpu-model-comparison', twoModels, (_, { modela, modelb }) => comparison(modela, modelb)),
+  command('query-cpu-model-baseline', twoModels, (_, { modela, modelb }) => baseline(modela, modelb)),
+  command(
+    'set-cpu-topology',
+    {
+      'core-id': 'uint16',
+      '*socket-id': 'uint16',
+      '*book-id': 'uint16',
+      '*drawer-id': 'uint16',
+      '*entitlement': entitlements,
+      '*dedicated': 'bool',
+    },
+    ({ machine: { cpus, topology } }, given) => {
+      const core = given['core-id'];
+      if (!topology) throw new QmpError("This machine doesn't support topology");
+      if (!cpus.some(({ number }) => number === core)) throw new QmpError(`Core-id ${core} does not exist!`);
+      const now = topology.place(core);
+      const where = {
+        socket: given['socket-id'] ?? now.socket,
+        book: given['book-id'] ?? now.book,
+        drawer: given['drawer-id'] ?? now.drawer,
+      };
+      const others = cpus.filter(({ number }) => number !== core).map(({ number }) => topology.place(number));
+      const { entitlement = 'auto', dedicated = now.dedicated } = given;
+      topology.setPlace(core, placed(where, entitlement, dedicated, topology.shape, others));
+      return undefined;
+    },
+  ),
+  command('query-s390x-cpu-polarization', {}, ({ machine: { topology } }) => ({
+    polarization: topology?.vertical ? 'vertical' : 'horizontal',
+  })),
+
+  // Storage
+  command('query-memory-size-summary', {}, ({ machine: { storage } }) => ({
+    'base-memory': storage.layout.coreSize,
+    'plugged-memory': 0,
+  })),
+  command('query-memory-devices', {}, nothing),
+  command(
+    'memsave',
+    { val: 'uint64', size: 'uint64', filename: 'str', '*cpu-index': 'int' },
+    async ({ machine, writeFile }, { val, size, filename, 'cpu-index': index }) => {
+      const cpu = cpuOf(machine.cpus, index);
+      const data = await machine.examine(() => cpu.readVirtual(val, Number(size)));
+      if (!data) throw new QmpError(`Invalid addr 0x${hex(val, 16)}/size ${size} specified`);
+      writeFile(filename, data);
+      return undefined;
+    },
+  ),
+  command(
+    'pmemsave',
+    { val: 'uint64', size: 'uint64', filename: 'str' },
+    ({ machine: { storage }, writeFile }, { val, size, filename }) => {
+      if (!storage.contains(Number(val), Number(size))) {
+        throw new QmpError(`Invalid addr 0x${hex(val, 16)}/size ${size} specified`);
+      }
+      writeFile(filename, storage.read(Number(val), Number(size)));
+      return undefined;
+    },
+  ),
+
+  // Devices and objects
+  command('query-chardev', {}, ({ chardevs }) =>
+    chardevs().map(({ id, description, inUse }) => ({ label: id, filename: description, 'frontend-open': inUse })),
+  ),
+  command('chardev-send-break', { id: 'str' }, ({ sendBreak }, { id }) => {
+    if (!sendBreak(id)) throw new QmpError(`Chardev '${id}' not found`);
+    return undefined;
+  }),
+  command('query-iothreads', {}, nothing),
+  command('query-mice', {}, nothing),
+  command('query-tpm-models', {}, nothing),
+  command('query-tpm-types', {}, nothing),
+  command('qom-list', { path: 'str' }, (environment, { path }) => listObject(environment, path)),
+  command('qom-get', { path: 'str', property: 'str' }, (environment, { path, property }) =>
+    objectProperty(environment, path, property),
+  ),
+
+  // Migration
+  command('migrate', { uri: 'str', '*detach': 'bool', '*resume': 'bool' }, async ({ migration }, { uri, resume }) => {
+    if (resume) throw new QmpError('Cannot resume if there is no paused migration');
+    await migration.send(uri, true);
+    return undefined;
+  }),
+  command('migrate_cancel', {}, ({ migration }) => void migration.cancel()),
+  command('migrate-incoming', { uri: 'str' }, async ({ migration }, { uri }) => void (await migration.receive(uri))),
+  command('query-migrate', {}, ({ migration }) => migration.progress),
+  command(
+    'migrate-set-capabilities',
+    { capabilities: { list: { object: { capability: ['events'], state: 'bool' } } } },
+    ({ events }, { capabilities }) => {
+      for (const { state } of capabilities) events.tellsOfMigration = state;
+      return undefined;
+    },
+  ),
+  command('query-migrate-capabilities', {}, ({ events }) => [{ capability: 'events', state: events.tellsOfMigration }]),
+  command('migrate-set-parameters', { '*max-bandwidth': 'size' }, ({ migration }, { 'max-bandwidth': bandwidth }) => {
+    if (bandwidth !== undefined) migration.maxBandwidth = Number(bandwidth);
+    return undefined;
+  }),
+  command('query-migrate-parameters', {}, ({ migration }) => ({ 'max-bandwidth': migration.maxBandwidth })),
+
+  command(
+    'human-monitor-command',
+    { 'command-line': 'str', '*cpu-index': 'int' },
+    async (environment, { 'command-line': line, 'cpu-index': index }) => {
+      let out = '';
+      const state = new MonitorState(environment, text => void (out += text.replaceAll('\n', '\r\n')), []);
+      if (index !== undefined)
+        state.selectCpu(environment.machine.cpus.indexOf(cpuOf(environment.machine.cpus, index)));
+      await execute(line, state);
+      return out;
+    },
+  ),
+];
+
+export const commands: ReadonlyMap<string, Command> = new Map(all.map(entry => [entry.name, entry]));
+
+/** The CPU of a number, without one the first. @throws QmpError */
+function cpuOf(cpus: readonly CpuControl[], number: bigint | undefined): CpuControl {
+  const chosen = number === undefined ? cpus[0] : cpus.find(cpu => BigInt(cpu.number) === number);
+  if (!chosen) throw new QmpError("Parameter 'cpu-index' expects a CPU number");
+  return chosen;
+}
+
+/** The wait state is no matter of QMP's. */
+function stateOf({ registers }: CpuControl): string {
+  const state = registers.field32(CPU_STATE);
+  return state === CPU_STOPPED ? 'stopped' : state === CPU_CHECK_STOP ? 'check-stop' : 'operating';
+}
+
+const numbersOf = ({ drawer, book, socket }: { drawer: number; book: number; socket: number }): JsonObject => ({
+  'socket-id': socket,
+  'book-id': book,
+  'drawer-id': drawer,
+});

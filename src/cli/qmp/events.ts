@@ -1,0 +1,92 @@
+/** What the machine tells of itself, as QMP's events. */
+
+import type { MachineControl, Panic } from '../../machine/control.ts';
+import type { JsonObject } from './json.ts';
+
+export const eventNames = [
+  'GUEST_PANICKED',
+  'MIGRATION',
+  'POWERDOWN',
+  'RESET',
+  'RESUME',
+  'SHUTDOWN',
+  'STOP',
+  'WATCHDOG',
+] as const;
+export type EventName = (typeof eventNames)[number];
+
+/** Why the machine ends or is reset, as QEMU names it. */
+type Cause =
+  | 'host-error'
+  | 'host-qmp-quit'
+  | 'host-signal'
+  | 'host-ui'
+  | 'guest-shutdown'
+  | 'guest-reset'
+  | 'guest-panic';
+
+export interface QmpEvent {
+  readonly event: EventName;
+  readonly data?: JsonObject;
+}
+
+export class QmpEvents {
+  readonly #machine: MachineControl;
+  readonly #listeners: ((event: QmpEvent) => void)[] = [];
+  #shutDown = false;
+  /** Programs want to know of each step of a migration. */
+  tellsOfMigration = false;
+
+  constructor(machine: MachineControl) {
+    this.#machine = machine;
+    machine.on('resume', () => {
+      this.#shutDown = false;
+      this.tell('RESUME');
+    });
+    // What stops the machine is told before.
+    machine.on('stop', ({ state }) => {
+      if (state !== 'shutdown' && state !== 'guest-panicked') this.tell('STOP');
+    });
+    machine.on('powerdown', () => this.tell('POWERDOWN'));
+    machine.on('watchdog', ({ action }) => this.tell('WATCHDOG', { action }));
+    machine.on('reset', ({ cause }) => {
+      const guest = cause !== 'host';
+      this.tell('RESET', { guest, reason: guest ? cause : 'host-qmp-system-reset' });
+    });
+    machine.on('shutdown', ({ cause }) => {
+      this.ends(cause === 'host' ? 'host-error' : cause);
+      if (machine.actions.shutdown === 'pause') this.tell('STOP');
+    });
+    machine.on('guest-panicked', panic => this.#panicked(panic));
+    machine.on('internal-error', () => this.tell('STOP'));
+  }
+
+  migration(status: string): void {
+    if (this.tellsOfMigration) this.tell('MIGRATION', { status });
+  }
+
+  listen(listener: (event: QmpEvent) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  tell(event: EventName, data?: JsonObject): void {
+    for (const listener of this.#listeners) listener({ event, ...(data && { data }) });
+  }
+
+  /** The machine is about to end; said once. */
+  ends(reason: Cause): void {
+    if (this.#shutDown && this.#machine.actions.shutdown === 'poweroff') return;
+    this.#shutDown = true;
+    this.tell('SHUTDOWN', { guest: reason.startsWith('guest-'), reason });
+  }
+
+  #panicked({ cpu, reason, pswMask, pswAddress }: Panic): void {
+    const { panic, shutdown } = this.#machine.actions;
+    const info = { type: 's390', core: cpu, 'psw-mask': pswMask, 'psw-addr': pswAddress, reason };
+    const off = panic === 'exit-failure' || (panic === 'shutdown' && shutdown === 'poweroff');
+    this.tell('GUEST_PANICKED', { action: off ? 'poweroff' : panic === 'none' ? 'run' : 'pause', info });
+    if (panic === 'none') return;
+    if (off) this.ends('guest-panic');
+    else this.tell('STOP');
+  }
+}
