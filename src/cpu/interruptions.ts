@@ -342,7 +342,8 @@ export class Interruptions {
     }
     storeRegisters(cpu, cpu.prefix);
     const area = cpu.storage.read64(cpu.prefix + EXTENDED_SAVE_AREA);
-    if (cpu.environment.facilities.has(VECTOR_FACILITY) && storeVectors(cpu, area)) high |= VALID_VECTORS;
+    // Of vector registers that are not there nothing is invalid: Linux wants the bit in any case.
+    if (!cpu.environment.facilities.has(VECTOR_FACILITY) || storeVectors(cpu, area)) high |= VALID_VECTORS;
     this.store64(MACHINE_CHECK_CODE, high, VALID_LOW);
     this.#swap(MACHINE_CHECK);
     return true;
