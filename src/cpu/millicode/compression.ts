@@ -31,6 +31,9 @@ class Area {
   readonly #register: number;
   readonly #base: bigint;
   readonly #offset: number;
+  /** Halves of the base; the left one does not change while the sum with an offset is below 2 GiB. */
+  readonly #low: number;
+  readonly #high: number;
   /** Absolute addresses of the pages, from that of the first byte on. */
   readonly #pages: number[] = [];
   #space: Space | undefined;
@@ -41,6 +44,8 @@ class Area {
     this.#register = register;
     this.#base = address & ~0xfffn;
     this.#offset = Number(address & 0xfffn);
+    this.#low = Number(this.#base & 0xffff_ffffn);
+    this.#high = Number(BigInt.asIntN(32, address >> 32n));
   }
 
   get #inSpace(): Space {
@@ -71,8 +76,17 @@ class Area {
     return this.#cpu.u32[(this.#cpu.layout.top - 4 - this.#page(offset >>> 12) - (offset & 0xfff)) >>> 2]!;
   }
 
-  store(at: number, bytes: Uint8Array): void {
-    this.#cpu.access.writeBytesIn(this.#inSpace, this.#base + BigInt(this.#offset + at), bytes);
+  store(at: number, bytes: ArrayLike<number>): void {
+    const { access, u8, layout } = this.#cpu;
+    const offset = this.#offset + at;
+    const low = this.#low + offset;
+    if ((offset & 0xfff) + bytes.length > 4096 || low > 0x7fff_ffff) {
+      access.writeBytesIn(this.#inSpace, this.#base + BigInt(offset), bytes);
+      return;
+    }
+    const absolute = access.locate(this.#inSpace, low, this.#high, true, bytes.length);
+    for (let n = 0; n < bytes.length; n++) u8[layout.top - 1 - absolute - n] = bytes[n]!;
+    access.stored(absolute, bytes.length);
   }
 }
 
@@ -206,7 +220,8 @@ class Compression extends Call {
 
   /** Goes on to a child with the next character of the source; false when the symbol has been found. */
   #descend(): boolean {
-    const [high, low] = [this.#high, this.#low];
+    const high = this.#high;
+    const low = this.#low;
     const extension = extensionOf(high);
     const count = high >>> 29;
     if (!count || this.read + this.#used === this.length) return false;
@@ -276,8 +291,9 @@ class Compression extends Call {
     const end = this.bit + this.bits;
     const kept = this.bit ? this.result.byte(this.written) & (0xff00 >>> this.bit) : 0;
     const three = (kept << 16) | (symbol << (24 - end));
-    const bytes = Uint8Array.of(three >>> 16, three >>> 8, three);
-    this.result.store(this.written, end > 16 ? bytes : bytes.subarray(0, 2));
+    const bytes = [three >>> 16, (three >>> 8) & 0xff];
+    if (end > 16) bytes.push(three & 0xff);
+    this.result.store(this.written, bytes);
     this.written += end >>> 3;
     this.bit = end & 7;
   }
@@ -305,8 +321,8 @@ class Expansion extends Call {
   }
 
   /** The characters of a symbol; undefined when there is no room for them. */
-  #expand(symbol: number): Uint8Array | undefined {
-    if (symbol < 256) return Uint8Array.of(symbol);
+  #expand(symbol: number): ArrayLike<number> | undefined {
+    if (symbol < 256) return [symbol];
     let characters: Uint8Array | undefined;
     let high = this.dictionary.word(8 * symbol);
     let low = this.dictionary.word(8 * symbol + 4);
