@@ -679,6 +679,11 @@ export class Cpu extends Registers {
     Atomics.notify(this.i32, word);
   }
 
+  /** `run` is to end. */
+  get isToStop(): boolean {
+    return (Atomics.load(this.i32, (this.base + state.PENDING) >>> 2) & state.PENDING_STOP) !== 0;
+  }
+
   /** Software waits for another CPU, which may wait for the host's. */
   yieldSlice(): void {
     if (this.layout.cpus === 1) return;

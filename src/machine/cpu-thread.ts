@@ -138,7 +138,10 @@ export function equip(cpu: Cpu, start: CpuStart, post: (message: FromCpu) => voi
       const refused = refusal(command, address, storage.read16(address), features.has('els'));
       if (refused === undefined) {
         if (!doorbell.serviceCall(command, address)) return 2;
-        if (cpu.counted) doorbell.awaitAnswer();
+        // The response is there when the instruction ends, as under QEMU: guests look for it after any service signal.
+        cpu.exclusion.end();
+        doorbell.awaitAnswer(() => cpu.counted || !cpu.isToStop);
+        cpu.exclusion.begin();
         return 0;
       }
       if (doorbell.serviceBusy) return 2;

@@ -12,6 +12,8 @@ const SERVICE_COMMAND = 0x808;
 const SERVICE_ADDRESS = 0x80c;
 /** Counts service calls that have been answered. */
 const SERVICE_ANSWERS = 0x810;
+/** How often one that waits looks whether it has time, in milliseconds. */
+const PATIENCE = 5;
 
 export class Doorbell {
   readonly #words: Int32Array;
@@ -37,11 +39,13 @@ export class Doorbell {
     return Atomics.load(this.#words, this.#at(SERVICE_BUSY)) !== 0;
   }
 
-  /** CPU side: waits until the service call that was handed over has been answered. */
-  awaitAnswer(): void {
+  /** CPU side: waits until the service call that was handed over has been answered, or there is no time for it. */
+  awaitAnswer(hasTime: () => boolean): void {
     const at = this.#at(SERVICE_ANSWERS);
     // Only this CPU's call is under way.
-    while (Atomics.load(this.#words, at) === this.#answered) Atomics.wait(this.#words, at, this.#answered);
+    while (Atomics.load(this.#words, at) === this.#answered && hasTime()) {
+      Atomics.wait(this.#words, at, this.#answered, PATIENCE);
+    }
   }
   #answered = 0;
 
