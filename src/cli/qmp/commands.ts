@@ -108,7 +108,7 @@ const all: readonly Command[] = [
       name: machineName,
       'is-default': true,
       'cpu-max': CPUS,
-      'hotpluggable-cpus': false,
+      'hotpluggable-cpus': true,
       'numa-mem-supported': false,
       deprecated: false,
       'default-cpu-type': `qemu${CPU_DRIVER}`,
@@ -124,11 +124,11 @@ const all: readonly Command[] = [
   // CPUs
   command('query-cpus-fast', {}, ({ machine, processId }) => {
     const { topology } = machine;
-    return machine.cpus.map((cpu, n) => {
+    return machine.cpus.map(cpu => {
       const place = topology?.place(cpu.number);
       return {
         'cpu-index': cpu.number,
-        'qom-path': cpuPath(n),
+        'qom-path': cpuPath(cpu.number),
         'thread-id': processId,
         props: { 'core-id': cpu.number, ...(place && numbersOf(place)) },
         target: 's390x',
@@ -139,13 +139,12 @@ const all: readonly Command[] = [
   }),
   command('query-hotpluggable-cpus', {}, ({ machine: { cpus, topology }, cpuModel, maximumCpus }) =>
     Array.from({ length: maximumCpus }, (_, number) => {
-      const n = cpus.findIndex(cpu => cpu.number === number);
       const place = topology?.place(number);
       return {
         type: cpuModel + CPU_DRIVER,
         'vcpus-count': 1,
         props: { 'core-id': number, ...(place && numbersOf(place)) },
-        ...(n >= 0 && { 'qom-path': cpuPath(n) }),
+        ...(cpus.some(cpu => cpu.number === number) && { 'qom-path': cpuPath(number) }),
       };
     }),
   ),
@@ -226,6 +225,27 @@ const all: readonly Command[] = [
   command('query-mice', {}, nothing),
   command('query-tpm-models', {}, nothing),
   command('query-tpm-types', {}, nothing),
+  command(
+    'device_add',
+    {
+      driver: 'str',
+      '*id': 'str',
+      '*core-id': 'uint32',
+      '*socket-id': 'int',
+      '*book-id': 'int',
+      '*drawer-id': 'int',
+      '*entitlement': 'str',
+      '*dedicated': 'bool',
+    },
+    ({ addDevice }, given) => {
+      const properties = Object.entries(given).map(([key, value]) => {
+        const text = typeof value === 'boolean' ? (value ? 'on' : 'off') : `${value}`.replaceAll(',', ',,');
+        return key === 'driver' ? text : `${key}=${text}`;
+      });
+      addDevice(properties.join(','));
+      return undefined;
+    },
+  ),
   command('qom-list', { path: 'str' }, (environment, { path }) => listObject(environment, path)),
   command('qom-get', { path: 'str', property: 'str' }, (environment, { path, property }) =>
     objectProperty(environment, path, property),

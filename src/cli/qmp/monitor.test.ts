@@ -33,7 +33,7 @@ async function setUp(negotiate = true) {
     writeFile: (path, data) => void files.set(path, data),
     logTo: () => {},
     debugOn: async () => {},
-    addDevice: () => {},
+    addDevice: text => void machine.calls.push(`add ${text}`),
     sendBreak: id => id === 'serial0',
     quit: () => void machine.calls.push('ended'),
   };
@@ -162,6 +162,8 @@ test('commands', async () => {
     },
     { type: 'z14-s390x-cpu', 'vcpus-count': 1, props: { 'core-id': 1 } },
   ]);
+  assert.deepEqual(await ask('device_add', { driver: 'z14-s390x-cpu', 'core-id': 1, dedicated: true, id: 'a,b' }), {});
+  assert.equal(machine.calls.at(-1), 'add z14-s390x-cpu,id=a,,b,core-id=1,dedicated=on');
   assert.deepEqual(await ask('human-monitor-command', { 'command-line': 'info name' }), 'test\r\n');
   assert.deepEqual(await ask('set-action', { panic: 'pause', watchdog: 'none' }), {});
   assert.deepEqual(machine.actions, { reboot: 'reset', shutdown: 'poweroff', panic: 'pause', watchdog: 'none' });

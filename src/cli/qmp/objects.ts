@@ -12,8 +12,8 @@ interface Node {
   readonly children?: Readonly<Record<string, Node>>;
 }
 
-/** The path of the CPU that is so far in the list of CPUs. */
-export const cpuPath = (n: number): string => `/machine/unattached/device[${n}]`;
+/** The path of a CPU by its number. */
+export const cpuPath = (cpu: number): string => `/machine/unattached/device[${cpu}]`;
 
 function root({ machine, cpuModel, chardevs }: QmpEnvironment): Node {
   const container = (children: Node['children'] = {}): Node => ({ type: 'container', children });
@@ -32,7 +32,7 @@ function root({ machine, cpuModel, chardevs }: QmpEnvironment): Node {
       children: {
         peripheral: container(),
         'peripheral-anon': container(),
-        unattached: container(Object.fromEntries(machine.cpus.map(({ number }, n) => [`device[${n}]`, cpu(number)]))),
+        unattached: container(Object.fromEntries(machine.cpus.map(({ number }) => [`device[${number}]`, cpu(number)]))),
       },
     },
     objects: container(),
