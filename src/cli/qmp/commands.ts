@@ -11,7 +11,8 @@ import { optionNames } from '../options.ts';
 import { CPU_DRIVER, placed } from '../smp.ts';
 import { formatUuid } from '../values.ts';
 import { baseline, comparison, definitions, expansion } from './cpu-models.ts';
-import { eventNames, type QmpEvents } from './events.ts';
+import { events, type QmpEvents } from './events.ts';
+import { describe } from './introspection.ts';
 import type { Json, JsonObject } from './json.ts';
 import { cpuPath, listObject, objectProperty } from './objects.ts';
 import { type Members, type ObjectOf, QmpError } from './schema.ts';
@@ -100,7 +101,8 @@ const all: readonly Command[] = [
   // What lpar is
   command('query-version', {}, () => versions),
   command('query-commands', {}, () => [...commands.keys()].map(name => ({ name }))),
-  command('query-events', {}, () => eventNames.map(name => ({ name }))),
+  command('query-events', {}, () => Object.keys(events).map(name => ({ name }))),
+  command('query-qmp-schema', {}, () => describe(commands, events)),
   command('query-kvm', {}, () => ({ enabled: false, present: false })),
   command('query-target', {}, () => ({ arch: 's390x' })),
   command('query-machines', {}, () => [

@@ -1,29 +1,46 @@
 /** What the machine tells of itself, as QMP's events. */
 
-import type { MachineControl, Panic } from '../../machine/control.ts';
+import { type MachineControl, type Panic, watchdogActions } from '../../machine/control.ts';
 import type { JsonObject } from './json.ts';
-
-export const eventNames = [
-  'GUEST_PANICKED',
-  'MIGRATION',
-  'POWERDOWN',
-  'RESET',
-  'RESUME',
-  'SHUTDOWN',
-  'STOP',
-  'WATCHDOG',
-] as const;
-export type EventName = (typeof eventNames)[number];
+import type { Members } from './schema.ts';
 
 /** Why the machine ends or is reset, as QEMU names it. */
-type Cause =
-  | 'host-error'
-  | 'host-qmp-quit'
-  | 'host-signal'
-  | 'host-ui'
-  | 'guest-shutdown'
-  | 'guest-reset'
-  | 'guest-panic';
+const causes = [
+  'host-error',
+  'host-qmp-quit',
+  'host-qmp-system-reset',
+  'host-signal',
+  'guest-shutdown',
+  'guest-reset',
+  'guest-panic',
+] as const;
+type Cause = (typeof causes)[number];
+
+const ending = { guest: 'bool', reason: causes } as const;
+
+/** The events and their data. */
+export const events = {
+  GUEST_PANICKED: {
+    action: ['pause', 'poweroff', 'run'],
+    '*info': {
+      object: {
+        type: ['s390'],
+        core: 'uint32',
+        'psw-mask': 'uint64',
+        'psw-addr': 'uint64',
+        reason: ['unknown', 'disabled-wait', 'extint-loop', 'pgmint-loop', 'opint-loop'],
+      },
+    },
+  },
+  MIGRATION: { status: ['none', 'setup', 'cancelling', 'cancelled', 'active', 'completed', 'failed'] },
+  POWERDOWN: {},
+  RESET: ending,
+  RESUME: {},
+  SHUTDOWN: ending,
+  STOP: {},
+  WATCHDOG: { action: watchdogActions },
+} as const satisfies Readonly<Record<string, Members>>;
+export type EventName = keyof typeof events;
 
 export interface QmpEvent {
   readonly event: EventName;

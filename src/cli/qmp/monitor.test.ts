@@ -175,6 +175,25 @@ test('commands', async () => {
   ]);
 });
 
+test('what commands take is described', async () => {
+  const { ask } = await setUp();
+  const schema = new Map(((await ask('query-qmp-schema')) as Message[]).map(entry => [entry.name as string, entry]));
+  const migrate = schema.get('migrate-set-capabilities')!;
+  const [capabilities] = schema.get(migrate['arg-type'] as string)!.members as Message[];
+  const list = schema.get(capabilities!.type as string)!;
+  const [capability, state] = schema.get(list['element-type'] as string)!.members as Message[];
+  assert.deepEqual(state, { name: 'state', type: 'bool' });
+  assert.deepEqual(schema.get(capability!.type as string)!.values, ['events']);
+  assert.equal(schema.get('STOP')!['meta-type'], 'event');
+  // Every type that is named is there.
+  for (const entry of schema.values()) {
+    const named = ['arg-type', 'ret-type', 'element-type'].map(key => entry[key]);
+    const members = (entry.members ?? []) as Message[];
+    for (const name of [...named, ...members.map(({ type }) => type)])
+      assert.ok(name === undefined || schema.has(name as string));
+  }
+});
+
 test('CPUs move in the topology', async () => {
   const { machine, ask } = await setUp();
   assert.equal(await ask('set-cpu-topology', { 'core-id': 0 }), "This machine doesn't support topology");
