@@ -59,6 +59,7 @@ const Command = {
   readEventData: 0x00770005,
   writeEventMask: 0x00780005,
 } as const;
+const commands: ReadonlySet<number> = new Set(Object.values(Command));
 const COMMAND_MASK = 0xffff00ff;
 /** Their blocks may be of extended length. */
 const informative: readonly number[] = [Command.readCpuInfo, Command.readScpInfo, Command.readScpInfoForced];
@@ -79,7 +80,7 @@ const CPU_INFO = 24;
 /** The response to a command that is refused for its code or its block's place and length; undefined: it is not. */
 export function refusal(word: number, address: number, length: number, extendedLength: boolean): number | undefined {
   const command = (word & COMMAND_MASK) >>> 0;
-  if (!(Object.values(Command) as number[]).includes(command)) return Response.invalidCommand;
+  if (!commands.has(command)) return Response.invalidCommand;
   const extended = extendedLength && informative.includes(command);
   return !extended && (address & 0xfff) + length > 4096 ? Response.boundaryViolation : undefined;
 }
