@@ -73,10 +73,9 @@ export class Clock {
   readonly #offset: number;
   /** Address of the CPU whose clock this is. */
   readonly #number: number;
-  #lastHigh = 0;
-  #lastLow = 0;
-  /** Epoch, its lower half, for which they were found. */
-  #lastEpoch = 0;
+  /** Indices of the words LAST_CLOCK and LAST_CLOCK_EPOCH. */
+  readonly #last: number;
+  readonly #lastEpoch: number;
   readonly #stopped: Float64Array;
 
   readonly #virtual: VirtualTime | undefined;
@@ -94,6 +93,9 @@ export class Clock {
     this.#user = (layout.machine + state.USER_EPOCH) / 8;
     this.#index = (layout.machine + state.EPOCH_INDEX) / 4;
     this.#number = number;
+    const block = layout.cpuBase + number * state.CPU_STRIDE;
+    this.#last = (block + state.LAST_CLOCK) / 4;
+    this.#lastEpoch = (block + state.LAST_CLOCK_EPOCH) / 4;
   }
 
   /** Milliseconds of the machine's clock. */
@@ -123,21 +125,23 @@ export class Clock {
     this.read(word);
     let high = i32[word + 1]! >>> 0;
     let low = ((i32[word]! & -STEP) | this.#number) >>> 0;
-    if (i32[this.#epoch * 2] !== this.#lastEpoch) {
+    if (i32[this.#epoch * 2] !== i32[this.#lastEpoch]) {
       // The clock was set.
-      this.#lastEpoch = i32[this.#epoch * 2]!;
-      this.#lastHigh = 0;
+      i32[this.#lastEpoch] = i32[this.#epoch * 2]!;
+      i32[this.#last + 1] = 0;
     }
-    if (high < this.#lastHigh || (high === this.#lastHigh && low <= this.#lastLow)) {
-      low = this.#lastLow + STEP;
-      high = this.#lastHigh;
+    const lastHigh = i32[this.#last + 1]! >>> 0;
+    const lastLow = i32[this.#last]! >>> 0;
+    if (high < lastHigh || (high === lastHigh && low <= lastLow)) {
+      low = lastLow + STEP;
+      high = lastHigh;
       if (low >= HALF) {
         low -= HALF;
         high++;
       }
     }
-    this.#lastHigh = high;
-    this.#lastLow = low;
+    i32[this.#last] = low;
+    i32[this.#last + 1] = high;
     i32[word] = low;
     i32[word + 1] = high;
   }

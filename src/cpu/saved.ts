@@ -28,6 +28,7 @@ const cpuWords = {
   programParameter: doubleword(state.PROGRAM_PARAMETER),
   clockComparator: doubleword(state.CLOCK_COMPARATOR),
   cpuTimer: doubleword(state.CPU_TIMER),
+  lastClock: doubleword(state.LAST_CLOCK),
   conditions: word(state.CONDITIONS),
   externalCallSource: word(state.EXTERNAL_CALL_SOURCE),
   emergencySignals: word(state.EMERGENCY_SIGNALS, 8),
@@ -67,6 +68,9 @@ export class SavedCpu implements SaveState {
       registers.setPsw(registers.pswMaskWithCc, registers.pswAddress);
       registers.setField32(state.EXECUTING, 0);
       registers.setField32(state.CPU_TIMER_STANDS, 1);
+      // The clock has been loaded before.
+      const epoch = registers.u32[(registers.layout.machine + state.TOD_EPOCH) / 4]!;
+      registers.setField32(state.LAST_CLOCK_EPOCH, epoch);
     };
   }
 }
@@ -132,6 +136,40 @@ export class SavedClock implements SaveState {
       this.#u64[(this.#machine + state.PHYSICAL_EPOCH) / 8] = BigInt.asUintN(64, physical - standing);
       this.#u64[(this.#machine + state.USER_EPOCH) / 8] = userDifference;
       this.#begin = physical - running;
+    };
+  }
+}
+
+/** What counted mode counts; to be loaded before the clock, which stands at this time. */
+export class SavedCounts implements SaveState {
+  readonly name = 'counts';
+  readonly version = 1;
+  readonly #words: SavedWords;
+  readonly #f64: Float64Array;
+  readonly #machine: number;
+
+  constructor(memory: WebAssembly.Memory, { machine }: state.Layout) {
+    this.#f64 = new Float64Array(memory.buffer);
+    this.#machine = machine;
+    this.#words = new SavedWords(this.name, this.version, memory, machine, {
+      // Numbers of 64 bits that are doubles.
+      nanoseconds: doubleword(state.VIRTUAL_TIME),
+      instructions: doubleword(state.INSTRUCTIONS),
+      turn: word(state.TURN),
+      turnLeft: word(state.TURN_LEFT),
+    });
+  }
+
+  save(): Fields {
+    return this.#words.save();
+  }
+
+  load(saved: SavedFields): () => void {
+    const write = this.#words.load(saved);
+    return () => {
+      write();
+      const milliseconds = this.#f64[(this.#machine + state.VIRTUAL_TIME) / 8]! / 1e6;
+      this.#f64[(this.#machine + state.CLOCK_STOPPED) / 8] = -1 - milliseconds;
     };
   }
 }

@@ -86,6 +86,9 @@ export const CPU_TIMER_END = 0x3058;
 /** 1 while the CPU timer stands still, the CPU being stopped; its value then. */
 export const CPU_TIMER_STANDS = 0x30b0;
 export const CPU_TIMER = 0x30b8;
+/** The last value that STORE CLOCK has given, and the lower half of TOD_EPOCH then. */
+export const LAST_CLOCK = 0x30c0;
+export const LAST_CLOCK_EPOCH = 0x30c8;
 /** When the CPU must be interrupted by a timer, in milliseconds of the machine's clock (clock.ts), as a double. */
 export const DEADLINE = 0x3060;
 /** Not zero: an interruption condition is pending that the PSW or the control registers keep off. */
@@ -180,6 +183,9 @@ export const VIRTUAL_TIME = 0x98;
 export const INSTRUCTIONS = 0xa0;
 /** Counted mode: after so many instructions all CPUs are to come to a halt; 0: none. A double. */
 export const INSTRUCTION_GOAL = 0xa8;
+/** Counted mode: index of the CPU that has its turn, and the instructions that are left of it. */
+export const TURN = 0xb4;
+export const TURN_LEFT = 0xb8;
 /** 1 in counted mode: the machine's clock shows VIRTUAL_TIME. */
 export const COUNTS = 0xb0;
 /** How many CPUs execute instructions, neither stopped nor waiting; waiters are notified when it leaves 0. */

@@ -6,7 +6,7 @@
 import { CountedCpu, type TurnEnd } from '../cpu/counted.ts';
 import type { StopReason } from '../cpu/cpu.ts';
 import type { Layout } from '../cpu/state.ts';
-import { NEVER } from '../cpu/state.ts';
+import { NEVER, TURN_LEFT, TURN as TURN_WORD } from '../cpu/state.ts';
 import { VirtualTime } from '../cpu/virtual-time.ts';
 import type { Port, Thread, ThreadHost } from '../platform/threads.ts';
 import type { Counting } from './control.ts';
@@ -79,8 +79,10 @@ export function countedThread(port: Port, { memory, layout, shift, sleep }: Coun
   const i32 = new Int32Array(memory.buffer);
   /** Collects what they say. */
   let together: [number, FromCpu][] | undefined;
-  /** Index of the CPU that has its turn. */
+  /** Index of the CPU that has its turn. Between two runs it is kept, with what is left, where it is saved. */
   let at = 0;
+  const turn = (layout.machine + TURN_WORD) >>> 2;
+  const turnLeft = (layout.machine + TURN_LEFT) >>> 2;
 
   const add = (start: CpuStart): void => {
     const { number } = start;
@@ -104,28 +106,36 @@ export function countedThread(port: Port, { memory, layout, shift, sleep }: Coun
     which.equipment.report(reason);
   };
 
+  /** All come to a halt because of one, before any of them executes another instruction. */
+  const endAll = (first: (typeof cpus)[number], reason: StopReason): void => {
+    together = [];
+    end(first, reason);
+    for (const other of cpus) if (running.has(other.cpu)) end(other, 'request');
+    port.post(together satisfies FromThread);
+    together = undefined;
+  };
+
   const run = (): void => {
     let idle = 0;
+    at = i32[turn]! % cpus.length;
+    cpus[at]!.cpu.left = i32[turnLeft]!;
     while (running.size > 0) {
       const which = cpus[at]!;
       const { cpu } = which;
       const reason = running.has(cpu) ? takeTurn(cpu) : 'waiting';
-      if (reason === 'over' || reason === 'waiting') {
+      const goesOn = reason === 'over' || reason === 'waiting';
+      if (goesOn) {
         cpu.left = 0;
         at = (at + 1) % cpus.length;
         idle = reason === 'over' ? 0 : idle + 1;
-        if (idle >= cpus.length) {
-          wait();
-          idle = 0;
-        }
-      } else if (reason === 'request' || reason === 'breakpoint') {
-        // All come to a halt, before any of them executes another instruction.
-        together = [];
-        end(which, reason);
-        for (const other of cpus) if (running.has(other.cpu)) end(other, 'request');
-        port.post(together satisfies FromThread);
-        together = undefined;
-      } else end(which, reason);
+      }
+      i32[turn] = at;
+      i32[turnLeft] = cpus[at]!.cpu.left;
+      if (!goesOn) endAll(which, reason);
+      else if (idle >= cpus.length) {
+        wait();
+        idle = 0;
+      }
     }
   };
 

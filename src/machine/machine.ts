@@ -10,7 +10,7 @@ import { clearConditions, raiseRestart, raiseServiceSignal, requestStop } from '
 import { registerText } from '../cpu/register-text.ts';
 import { PSW_WAIT, Registers } from '../cpu/registers.ts';
 import { type ResetKind, resetCpu, resetStorageAttributes } from '../cpu/reset.ts';
-import { SavedClock, SavedCpu, savedInterruptions } from '../cpu/saved.ts';
+import { SavedClock, SavedCounts, SavedCpu, savedInterruptions } from '../cpu/saved.ts';
 import {
   COUNTS,
   CPU_CHECK_STOP,
@@ -289,6 +289,7 @@ export class Machine implements MachineControl {
   #units(): readonly SaveState[] {
     const { memory, layout } = this.storage;
     return [
+      ...(this.instructions === undefined ? [] : [new SavedCounts(memory, layout)]),
       this.#clock,
       savedTable(memory, layout),
       ...this.cpus.map(({ number }) => new SavedCpu(memory, layout, number)),
