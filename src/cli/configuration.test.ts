@@ -64,6 +64,27 @@ test('machine, accelerator, CPU', () => {
   assert.equal(from('-name guest=a,debug-threads=on').name, 'a');
 });
 
+test('what the guest sees above it, standby storage, watchdog', () => {
+  assert.equal(from('').view, 'kvm');
+  assert.equal(from('-machine sysinfo=lpar').view, 'lpar');
+  refuses('-machine sysinfo=vm', /^-machine sysinfo=vm: Parameter 'sysinfo' does not accept value 'vm'/);
+  assert.equal(from('-m 1G -machine standby=1G').standbyMemory, 1024 * MIB);
+  refuses('-m 1G -machine standby=1025', /must be multiples of 2 MiB/);
+  assert.ok(from('').watchdog && !from('-nodefaults').watchdog);
+  const { watchdog, actions } = from('-nodefaults -device diag288,id=w --watchdog-action inject-nmi');
+  assert.ok(watchdog);
+  assert.equal(actions.watchdog, 'inject-nmi');
+  refuses('-watchdog-action bark', /^-watchdog-action bark: Parameter 'watchdog-action' does not accept/);
+  refuses('-device diag288,foo=1', /Property 'diag288.foo' not found/);
+});
+
+test('the shape of the topology', () => {
+  assert.deepEqual(from('-smp 4').shape, { drawers: 1, books: 1, sockets: 1, cores: 4 });
+  assert.deepEqual(from('-smp 6,cores=3').shape, { drawers: 1, books: 1, sockets: 2, cores: 3 });
+  refuses('-smp 6,drawers=2,cores=2', /product of the hierarchy must match maxcpus: drawers \(2\)/);
+  refuses('-smp 4,threads=2', /threads are not supported/);
+});
+
 test('CPUs that are added', () => {
   const many = from(
     '-smp 1,maxcpus=8,books=2,sockets=2,cores=2 -device qemu-s390x-cpu,core-id=5 ' +
