@@ -50,16 +50,14 @@ export interface QmpEvent {
 export class QmpEvents {
   readonly #machine: MachineControl;
   readonly #listeners: ((event: QmpEvent) => void)[] = [];
-  #shutDown = false;
+  /** It has been said that everything ends. */
+  #over = false;
   /** Programs want to know of each step of a migration. */
   tellsOfMigration = false;
 
   constructor(machine: MachineControl) {
     this.#machine = machine;
-    machine.on('resume', () => {
-      this.#shutDown = false;
-      this.tell('RESUME');
-    });
+    machine.on('resume', () => this.tell('RESUME'));
     // What stops the machine is told before.
     machine.on('stop', ({ state }) => {
       if (state !== 'shutdown' && state !== 'guest-panicked') this.tell('STOP');
@@ -90,10 +88,11 @@ export class QmpEvents {
     for (const listener of this.#listeners) listener({ event, ...(data && { data }) });
   }
 
-  /** The machine is about to end; said once. */
+  /** The machine ends, and with it everything unless it is to be kept. */
   ends(reason: Cause): void {
-    if (this.#shutDown && this.#machine.actions.shutdown === 'poweroff') return;
-    this.#shutDown = true;
+    if (this.#over) return;
+    const asked = reason === 'host-qmp-quit' || reason === 'host-signal';
+    this.#over = asked || this.#machine.actions.shutdown === 'poweroff';
     this.tell('SHUTDOWN', { guest: reason.startsWith('guest-'), reason });
   }
 
