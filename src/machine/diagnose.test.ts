@@ -78,8 +78,8 @@ test("X'204' and X'224' tell a partition of itself, and are no functions of a hy
 });
 
 test("X'258' establishes and cancels the handshake once", () => {
-  const token = '0258000000050002' + '0000000000009000' + '0001000000000000'.repeat(2) + '8000000000000000';
-  const cancel = '0258000100050002' + '00'.repeat(32);
+  const token = `02580000000500020000000000009000${'0001000000000000'.repeat(2)}8000000000000000`;
+  const cancel = `0258000100050002${'00'.repeat(32)}`;
   const { m, memory, layout } = diagnosing(
     'diag %r2,%r4,0x258\n diag %r2,%r5,0x258\n diag %r3,%r6,0x258\n diag %r3,%r7,0x258',
   );
@@ -132,7 +132,7 @@ test("X'308' keeps a valid parameter block for whoever asks, and passes resets o
   assert.equal(m.storage.read8(BLOCK + 0x1000 + 12), 2);
   const { m: wrong } = diagnosing('diag %r2,%r4,0x308');
   wrong
-    .store(BLOCK, '000000c8'.padEnd(24, '0') + '0700')
+    .store(BLOCK, `${'000000c8'.padEnd(24, '0')}0700`)
     .gr(2, BLOCK)
     .gr(4, 5)
     .run();
