@@ -31,7 +31,8 @@ export class CountedCpu extends Cpu {
   turn(): TurnEnd {
     const end = this.#turn();
     // SIGNAL PROCESSOR tells of it.
-    this.setField32(state.RUNNING, end === 'waiting' ? 0 : 1);
+    if (end === 'waiting') this.setField32(state.RUNNING, 0);
+    if (end === 'over') this.setField32(state.RUNNING, 1);
     return end;
   }
 

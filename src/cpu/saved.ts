@@ -36,6 +36,8 @@ const cpuWords = {
   failingStorage: doubleword(state.FAILING_STORAGE),
   storageError: word(state.STORAGE_ERROR),
   state: word(state.CPU_STATE),
+  /** In counted mode, in which it does not change when the machine stops. */
+  running: word(state.RUNNING),
   order: word(state.ORDER),
   orderParameter: word(state.ORDER_PARAMETER),
   instructionCount: doubleword(state.INSTRUCTION_COUNT),

@@ -3,7 +3,7 @@
  * stands between.
  */
 
-import { CountedCpu, type TurnEnd } from '../cpu/counted.ts';
+import { CountedCpu } from '../cpu/counted.ts';
 import type { StopReason } from '../cpu/cpu.ts';
 import type { Layout } from '../cpu/state.ts';
 import { NEVER, TURN_LEFT, TURN as TURN_WORD } from '../cpu/state.ts';
@@ -122,11 +122,12 @@ export function countedThread(port: Port, { memory, layout, shift, sleep }: Coun
     while (running.size > 0) {
       const which = cpus[at]!;
       const { cpu } = which;
-      const reason = running.has(cpu) ? takeTurn(cpu) : 'waiting';
+      const reason = running.has(cpu) ? cpu.turn() : 'waiting';
       const goesOn = reason === 'over' || reason === 'waiting';
       if (goesOn) {
         cpu.left = 0;
         at = (at + 1) % cpus.length;
+        cpus[at]!.cpu.left = TURN;
         idle = reason === 'over' ? 0 : idle + 1;
       }
       i32[turn] = at;
@@ -137,11 +138,6 @@ export function countedThread(port: Port, { memory, layout, shift, sleep }: Coun
         idle = 0;
       }
     }
-  };
-
-  const takeTurn = (cpu: CountedCpu): TurnEnd => {
-    if (cpu.left <= 0) cpu.left = TURN;
-    return cpu.turn();
   };
 
   /** No CPU has anything to do before the first timer is due. */
