@@ -120,6 +120,11 @@ test('where console and monitor are', () => {
     fronts('-nodefaults -chardev stdio,mux=on,id=c -device sclplmconsole,chardev=c -mon chardev=c'),
     'readline@c=stdio+mux line@c=stdio+mux',
   );
+  assert.equal(fronts('-nodefaults -monitor vc -qmp null'), 'readline@compat_monitor0=vc control@compat_monitor1=null');
+  assert.ok(from('-nodefaults -qmp-pretty null').monitors[0]!.pretty);
+  assert.ok(from('-nodefaults -chardev null,id=a -mon a,mode=control,pretty=on').monitors[0]!.pretty);
+  refuses('-chardev null,id=a -mon a,mode=foo', '-mon a,mode=foo: unknown monitor mode "foo"');
+  refuses('-chardev null,id=a -mon a,pretty=on', "-mon a,pretty=on: 'pretty' is not compatible with HMP monitors");
   refuses('-nographic -serial stdio', '-serial stdio: cannot use stdio by multiple character devices');
   refuses('-chardev null,id=a -device sclpconsole,chardev=a', /Multiple VT220 operator consoles/);
   refuses('-nodefaults -chardev null,id=a -serial chardev:a -monitor chardev:a', /Device 'a' is in use/);

@@ -70,6 +70,8 @@ export interface MachineEvents {
   debug: { readonly cpu: number };
   /** The watchdog's time is over, and this is done about it. */
   watchdog: { readonly action: Actions['watchdog'] };
+  /** The guest has asked for another polarization of its CPUs. */
+  polarization: { readonly vertical: boolean };
   /** The guest was asked to end. */
   powerdown: undefined;
   /** The machine itself failed; the state is 'internal-error'. */

@@ -112,6 +112,8 @@ export class Machine implements MachineControl {
   /** The CPUs that there are. */
   readonly table: CpuTable;
   readonly #topology: ConfigurationTopology;
+  /** The polarization that has been told of. */
+  #vertical = false;
   readonly #standby: StandbyMap;
   readonly #watchdog: WatchdogTimer;
   readonly #doorbell: Doorbell;
@@ -181,6 +183,7 @@ export class Machine implements MachineControl {
     this.#stopListening = this.#doorbell.listen(() => {
       try {
         this.#watchdog.look();
+        this.#lookAtPolarization();
         this.#answerServiceCall();
         if (this.#going) for (const thread of this.#cpuThreads) thread.awaken();
       } catch (error) {
@@ -318,6 +321,7 @@ export class Machine implements MachineControl {
   load(stream: Uint8Array): StateSummary {
     const summary = loadMachine(this.#kind, this.#units(), stream);
     this.#doorbell.reset();
+    this.#vertical = this.#topology.vertical;
     for (const thread of this.#cpuThreads) thread.registersChanged();
     return summary;
   }
@@ -381,6 +385,7 @@ export class Machine implements MachineControl {
     this.#sclp.reset();
     this.#watchdog.reset();
     this.#topology.reset();
+    this.#vertical = false;
     resetDiagnoses(memory, layout);
     for (const thread of this.#cpuThreads) {
       if (this.#log.has('cpu_reset')) {
@@ -523,6 +528,13 @@ export class Machine implements MachineControl {
     const { identification } = this.#identification;
     const codes = toldByDiagnose(this.storage.memory, this.storage.layout);
     return { ...(identification && { identification }), ...(codes && { codes }) };
+  }
+
+  #lookAtPolarization(): void {
+    const { vertical } = this.#topology;
+    if (vertical === this.#vertical) return;
+    this.#vertical = vertical;
+    this.#emit('polarization', { vertical });
   }
 
   get topology(): TopologyControl | undefined {

@@ -46,12 +46,21 @@ export class ConfigurationTopology implements Topology, TopologyControl {
   readonly #at: (offset: number) => number;
   readonly #table: CpuTable;
   readonly shape: Shape;
+  readonly #polarized: () => void;
 
-  constructor(memory: WebAssembly.Memory, layout: Layout, table: CpuTable, shape: Shape) {
+  /** @param polarized is called when the polarization has changed */
+  constructor(
+    memory: WebAssembly.Memory,
+    layout: Layout,
+    table: CpuTable,
+    shape: Shape,
+    polarized: () => void = () => {},
+  ) {
     this.#words = new Int32Array(memory.buffer);
     this.#at = offset => (layout.machine + offset) >>> 2;
     this.#table = table;
     this.shape = shape;
+    this.#polarized = polarized;
   }
 
   get vertical(): boolean {
@@ -69,7 +78,10 @@ export class ConfigurationTopology implements Topology, TopologyControl {
 
   polarize(vertical: boolean): boolean {
     const changed = Atomics.exchange(this.#words, this.#at(POLARIZATION), Number(vertical)) !== Number(vertical);
-    if (changed) this.report();
+    if (changed) {
+      this.report();
+      this.#polarized();
+    }
     return changed;
   }
 

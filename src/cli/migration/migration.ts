@@ -164,6 +164,7 @@ export class Migration implements Closable {
 
   async #listen(uri: string): Promise<void> {
     this.#inlet = await this.#host.openInlet(parseChannel(uri));
+    this.#changed('setup');
     void this.#take(this.#inlet);
   }
 
@@ -171,7 +172,10 @@ export class Migration implements Closable {
     const machine = this.#machine;
     try {
       const pieces: Uint8Array[] = [];
-      for await (const piece of inlet.read()) pieces.push(piece);
+      for await (const piece of inlet.read()) {
+        if (pieces.length === 0) this.#changed('active');
+        pieces.push(piece);
+      }
       inlet.close();
       const status = loadState(machine, concatenated(pieces));
       this.#become('completed');

@@ -20,6 +20,7 @@ const ending = { guest: 'bool', reason: causes } as const;
 
 /** The events and their data. */
 export const events = {
+  CPU_POLARIZATION_CHANGE: { polarization: ['horizontal', 'vertical'] },
   GUEST_PANICKED: {
     action: ['pause', 'poweroff', 'run'],
     '*info': {
@@ -61,6 +62,9 @@ export class QmpEvents {
     // What stops the machine is told before.
     machine.on('stop', ({ state }) => {
       if (state !== 'shutdown' && state !== 'guest-panicked') this.tell('STOP');
+    });
+    machine.on('polarization', ({ vertical }) => {
+      this.tell('CPU_POLARIZATION_CHANGE', { polarization: vertical ? 'vertical' : 'horizontal' });
     });
     machine.on('powerdown', () => this.tell('POWERDOWN'));
     machine.on('watchdog', ({ action }) => this.tell('WATCHDOG', { action }));

@@ -244,6 +244,7 @@ test('events', async () => {
   const told = () => messages().map(({ event, data }) => (data ? [event, data] : event));
   machine.cont();
   machine.emit('powerdown', undefined);
+  machine.emit('polarization', { vertical: true });
   machine.stopAs('paused');
   machine.emit('watchdog', { action: 'reset' });
   machine.emit('reset', { cause: 'guest-reset' });
@@ -251,6 +252,7 @@ test('events', async () => {
   assert.deepEqual(told(), [
     'RESUME',
     'POWERDOWN',
+    ['CPU_POLARIZATION_CHANGE', { polarization: 'vertical' }],
     'STOP',
     ['WATCHDOG', { action: 'reset' }],
     ['RESET', { guest: true, reason: 'guest-reset' }],
