@@ -131,7 +131,9 @@ export function equip(cpu: Cpu, start: CpuStart, post: (message: FromCpu) => voi
     information,
     isConfigured: address => table.presence(address) === 'configured',
     ordered,
-    ...(features.has('ctop') && { topology: new ConfigurationTopology(memory, layout, table, start.shape, () => doorbell.ring()) }),
+    ...(features.has('ctop') && {
+      topology: new ConfigurationTopology(memory, layout, table, start.shape, () => doorbell.ring()),
+    }),
     diagnose: new Map([...standalone.diagnose, ...functions]),
     serviceCall: (command, address) => {
       // What is refused at once need not go to another thread.
