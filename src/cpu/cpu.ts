@@ -684,9 +684,12 @@ export class Cpu extends Registers {
     return (Atomics.load(this.i32, (this.base + state.PENDING) >>> 2) & state.PENDING_STOP) !== 0;
   }
 
-  /** Software waits for another CPU, which may wait for the host's. */
-  yieldSlice(): void {
-    if (this.layout.cpus === 1) return;
+  /**
+   * Software waits for another CPU, which may wait for the host's.
+   * @param target its address; any if it is not given. One that does not run needs nothing from this one
+   */
+  yieldSlice(target?: number): void {
+    if (!this.exclusion.othersRun(target)) return;
     this.exclusion.end();
     Atomics.wait(this.i32, (this.layout.machine + state.NEVER) >>> 2, 0, SLICE);
     this.exclusion.begin();

@@ -93,7 +93,7 @@ export const standalone: Environment = {
   // The end of a time slice, and that in favour of a certain CPU.
   diagnose: new Map([
     [0x44, cpu => cpu.yieldSlice()],
-    [0x9c, cpu => cpu.yieldSlice()],
+    [0x9c, (cpu, { r1 }) => cpu.yieldSlice(cpu.gr32(r1!))],
   ]),
   serviceCall: () => 3,
   unimplemented: () => {},

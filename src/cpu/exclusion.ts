@@ -41,6 +41,15 @@ export class Exclusion {
     return this.#depth > 0 || this.#always;
   }
 
+  /** Whether another CPU executes instructions, or this one if it is another. */
+  othersRun(cpu?: number): boolean {
+    const runs = (n: number): boolean =>
+      n !== this.#number && Atomics.load(this.#i32, this.#running + n * this.#stride) !== 0;
+    if (cpu !== undefined) return cpu < this.#cpus && runs(cpu);
+    for (let n = 0; n < this.#cpus; n++) if (runs(n)) return true;
+    return false;
+  }
+
   /** Executing begins: once nobody wants to be alone. */
   begin(): void {
     const mine = this.#running + this.#number * this.#stride;
