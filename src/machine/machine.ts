@@ -498,7 +498,8 @@ export class Machine implements MachineControl {
 
   addCpu({ address, place }: CpuDevice): void {
     const { memory, layout } = this.storage;
-    const thread = this.#newThread(address, false);
+    const counted = this.instructions !== undefined;
+    const thread = this.#newThread(address, counted);
     resetCpu(memory, thread.registers, 'clear');
     this.table.setPlace(address, place);
     this.table.setPresence(address, 'configured');
@@ -507,7 +508,9 @@ export class Machine implements MachineControl {
     new Registers(memory, layout, address).setField32(CPU_STATE, CPU_STOPPED);
     this.#topology.report();
     this.#management.cpusChanged();
-    if (this.#going) thread.run();
+    // The thread that all CPUs share takes it in when they stand still.
+    if (counted) void this.examine(() => {});
+    else if (this.#going) thread.run();
   }
 
   /** SCLP: a CPU goes into the configuration or out of it, where it must stand still. */
