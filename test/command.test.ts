@@ -122,6 +122,25 @@ test('the monitor of a machine that runs', async t => {
   assert.equal(await exitStatus(child), 0);
 });
 
+test('a program controls a machine', async t => {
+  const kernel = image(t, spin);
+  const path = `${kernel}.qmp`;
+  const { child } = start(t, ['-kernel', kernel, '-S', '-display', 'none', '-qmp', `unix:${path},server=on,wait=off`]);
+  const socket = await talk(t, path);
+  await until(socket, /^{"QMP": .*}\r\n$/);
+  socket.write('{"execute":"qmp_capabilities"}{"execute":"cont"}{"execute":"query-status","id":1}');
+  assert.match(
+    await until(socket, /"id": 1}\r\n$/),
+    /{"return": {}}\r\n.*"event": "RESUME"}\r\n{"return": {}}\r\n{"return": {"status": "running", "running": true}, "id": 1}/s,
+  );
+  socket.write('{"execute":"quit"}');
+  await until(
+    socket,
+    /"event": "SHUTDOWN", "data": {"guest": false, "reason": "host-qmp-quit"}}\r\n{"return": {}}\r\n$/,
+  );
+  assert.equal(await exitStatus(child), 0);
+});
+
 test('a debugger', async t => {
   const kernel = image(t, spin);
   const path = `${kernel}.gdb`;

@@ -214,7 +214,12 @@ class Session {
 
   #addCpu(machine: MachineControl, description: string): void {
     const { cpuModel = 'qemu', shape, maximumCpus } = this.#configuration;
-    const cpu = cpuOf(description, cpuModel, shape, maximumCpus, this.#cpus);
+    // Those that are there may have moved.
+    const others = this.#cpus.map(({ address, place }) => ({
+      address,
+      place: machine.topology?.place(address) ?? place,
+    }));
+    const cpu = cpuOf(description, cpuModel, shape, maximumCpus, others);
     this.#cpus.push(cpu);
     machine.addCpu(cpu);
   }
