@@ -97,18 +97,20 @@ export class WatchdogTimer implements SaveState {
   /** The machine stands still. */
   save(): Fields {
     const { isSet, seconds } = this.#watchdog;
-    return { set: isSet, seconds, left: isSet ? Math.max(this.#left, 0) : 0 };
+    // One that has acted is still set.
+    const left = Number.isFinite(this.#left) ? Math.max(this.#left, 0) : null;
+    return { set: isSet, seconds, left };
   }
 
   load(saved: SavedFields): () => void {
     const isSet = saved.flag('set');
     const seconds = saved.number('seconds', Number.MAX_VALUE);
-    const left = saved.number('left', Number.MAX_VALUE);
+    const left = saved.optional('left', () => saved.number('left', Number.MAX_VALUE));
     return () => {
       if (isSet) this.#watchdog.set(seconds);
       else this.#watchdog.cancel();
       this.look();
-      if (isSet) this.#left = left;
+      this.#left = left ?? Number.POSITIVE_INFINITY;
     };
   }
 
