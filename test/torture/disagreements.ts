@@ -145,9 +145,11 @@ export const open: Knowledge = {
     },
     {
       mnemonics: /^(LURAG?|STURA|STURG|SSKE|ISKE|RRBE)$/,
-      when: ({ lpar: { cpu }, operands }) => {
+      when: ({ lpar: { cpu }, row, operands }) => {
         const address = cpu.gr(operands.r2!) & cpu.addressMask;
-        return address < layout.DATA || address >= layout.AFTER - 8;
+        // The key of the program itself may keep it from being fetched.
+        const end = row.mnemonic === 'SSKE' ? layout.CODE : layout.AFTER - 8;
+        return address < layout.DATA || address >= end;
       },
       reason: 'storage that is not set up alike, or not for each case',
     },
