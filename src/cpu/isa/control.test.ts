@@ -506,3 +506,10 @@ test('the program parameter', () => {
   const m = machine('lpp a', { data: '.balign 8\na: .quad 0x123456789abcdef0' }).run();
   assert.equal(m.cpu.field64(state.PROGRAM_PARAMETER), 0x1234_5678_9abc_def0n);
 });
+
+test('a system mask that is stored over the instruction itself', () => {
+  const m = machine('larl %r1,a\na: stosm 0(%r1),0xfc\n.short 0').run();
+  assert.equal(m.interruption?.code, program.SPECIFICATION);
+  assert.equal(m.interruption?.length, 4);
+  assert.equal(m.interruption?.oldAddress, BigInt(m.at('a') + 4));
+});

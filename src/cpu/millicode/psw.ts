@@ -53,10 +53,9 @@ export function supervisorCall(cpu: Cpu, operands: Operands): number {
   return LEAVE;
 }
 
-/** Sets PSW bits 0-7 and goes on behind the instruction. */
-function setSystemMask(cpu: Cpu, mask: number): number {
-  const { length } = cpu.currentInstruction();
-  cpu.advance();
+/** Sets PSW bits 0-7 and goes on behind the instruction, whose length was taken before it stored anything. */
+function setSystemMask(cpu: Cpu, mask: number, length: number): number {
+  cpu.moveBehind(length);
   const high = cpu.field32(state.PSW_MASK + 4);
   const changed = (high >>> 24) ^ mask;
   cpu.setField32(state.PSW_MASK + 4, ((high & 0xff_ffff) | (mask << 24)) >>> 0);
@@ -67,19 +66,22 @@ function setSystemMask(cpu: Cpu, mask: number): number {
 }
 
 export function setSystemMaskFrom(cpu: Cpu, operands: Operands): number {
-  return setSystemMask(cpu, cpu.access.read8(operandAddress(cpu, operands), operands.b2!));
+  const mask = cpu.access.read8(operandAddress(cpu, operands), operands.b2!);
+  return setSystemMask(cpu, mask, cpu.instructionLength());
 }
 
 export function storeThenAndSystemMask(cpu: Cpu, operands: Operands): number {
   const old = cpu.field32(state.PSW_MASK + 4) >>> 24;
+  const length = cpu.instructionLength();
   cpu.access.write8(operandAddress(cpu, operands, 1), old, operands.b1!);
-  return setSystemMask(cpu, old & operands.i2!);
+  return setSystemMask(cpu, old & operands.i2!, length);
 }
 
 export function storeThenOrSystemMask(cpu: Cpu, operands: Operands): number {
   const old = cpu.field32(state.PSW_MASK + 4) >>> 24;
+  const length = cpu.instructionLength();
   cpu.access.write8(operandAddress(cpu, operands, 1), old, operands.b1!);
-  return setSystemMask(cpu, old | operands.i2!);
+  return setSystemMask(cpu, old | operands.i2!, length);
 }
 
 /** PSW bits 31 and 32 for each mode, and the largest address. */
