@@ -513,3 +513,21 @@ test('a system mask that is stored over the instruction itself', () => {
   assert.equal(m.interruption?.length, 4);
   assert.equal(m.interruption?.oldAddress, BigInt(m.at('a') + 4));
 });
+
+test('MOVE WITH OPTIONAL SPECIFICATIONS', () => {
+  const move = (controls: number, mask = DAT): TestMachine => {
+    const m = tables(machine('mvcos 0(%r1),0(%r2),%r3', { mask }));
+    m.gr(0, controls).gr(1, 0x2_0000).gr(2, 0x2_0100).gr(3, 16);
+    m.storage.write64(0x2_0100, 0x0102_0304_0506_0708n);
+    return m.cr(0, 0x404_0000n).run();
+  };
+  // Both operands as the PSW says; the second explicitly in the primary space.
+  for (const controls of [0, 0x0001]) {
+    const m = move(controls);
+    assert.equal(m.interruption, undefined);
+    assert.equal(m.cc, 0);
+    assert.equal(m.storage.read64(0x2_0000), 0x0102_0304_0506_0708n);
+  }
+  // A key that the problem state may not use.
+  assert.equal(move(0x9002, DAT | PSW_PROBLEM).interruption?.code, program.PRIVILEGED_OPERATION);
+});
