@@ -12,6 +12,7 @@ import {
   HANDLER_DECODE,
   HANDLER_EXECUTED,
   HANDLER_PAGE_END,
+  HANDLER_REGION,
 } from './engine/protocol.ts';
 import { RECORD_SIZE } from './engine/records.ts';
 import { instructionLength } from './isa/formats.ts';
@@ -57,7 +58,12 @@ function touched(offset: number, length: number): { first: number; last: number 
 
 function forgetInPage(u16: Uint16Array, layout: state.Layout, page: number, offset: number, length: number): void {
   const page0 = (layout.codePages + page * state.CODE_PAGE_SIZE) / 2;
-  const { first, last } = touched(offset, length);
+  const frame = new Uint32Array(u16.buffer)[layout.codePageFrame / 4 + page]! - 1;
+  const flags = new Uint8Array(u16.buffer, layout.frameFlags);
+  // A region may contain what has changed, wherever in the page it begins.
+  const whole = frame >= 0 && (flags[frame]! & state.FRAME_REGIONS) !== 0;
+  if (whole) flags[frame]! &= ~state.FRAME_REGIONS;
+  const { first, last } = whole ? touched(0, 4096) : touched(offset, length);
   for (let n = first; n <= last; n++) u16[page0 + n * HALFWORDS] = HANDLER_DECODE;
 }
 
@@ -162,9 +168,28 @@ export class CodePages {
   #drop(page: number): void {
     const frame = this.#u32[this.#frames + page]! - 1;
     this.#u16[this.#layout.codePageOf / 2 + frame] = 0;
-    this.#u8[this.#layout.frameFlags + frame]! &= ~state.FRAME_CODE;
+    this.#u8[this.#layout.frameFlags + frame]! &= ~(state.FRAME_CODE | state.FRAME_REGIONS);
     this.#u32[this.#frames + page] = 0;
+    this.#cpu.regions.forget(page);
     this.#cpu.forgetCode(this.#address(page));
+  }
+
+  /** What the record at a host address has. */
+  handlerAt(record: number): number {
+    return this.#u16[record / 2]!;
+  }
+
+  /** Makes the record at a host address, in the code page of a frame, that of a region; gives the page's number. */
+  enterRegion(frame: number, record: number, slot: number): number {
+    this.#u8[this.#layout.frameFlags + frame / 4096]! |= state.FRAME_REGIONS;
+    // The first of a pair would look for the second one's operands in this record.
+    for (let before = 1; before <= 3; before++) {
+      const first = record / 2 - before * HALFWORDS;
+      if (this.#pairs.length(this.#u16[first]!) === 2 * before) this.#u16[first] = HANDLER_DECODE;
+    }
+    this.#u32[record / 4 + 1] = slot;
+    this.#u16[record / 2] = HANDLER_REGION;
+    return this.#u16[this.#layout.codePageOf / 2 + frame / 4096]! - 1;
   }
 
   isCode(frame: number): boolean {
@@ -179,6 +204,11 @@ export class CodePages {
     const page = known - 1;
     if (++this.#storesSinceDecode[page]! > PATIENCE && !this.#isExecuting(page)) {
       this.#cpu.exclusion.alone(() => this.#becomesVolatile(frame * 4096));
+      return;
+    }
+    if (this.#u8[this.#layout.frameFlags + frame]! & state.FRAME_REGIONS) {
+      this.#cpu.exclusion.alone(() => forgetInPage(this.#u16, this.#layout, page, 0, 4096));
+      this.#cpu.regions.forget(page);
       return;
     }
     const { first, last } = touched(address % 4096, length);
@@ -324,7 +354,9 @@ export class CodePages {
     if (!addresses.size && !this.#breakpoints.size) return;
     this.#breakpoints = addresses;
     for (let page = 0; page < state.VOLATILE_PAGE; page++) {
-      if (this.#u32[this.#frames + page]) forgetInPage(this.#u16, this.#layout, page, 0, 4096);
+      if (!this.#u32[this.#frames + page]) continue;
+      forgetInPage(this.#u16, this.#layout, page, 0, 4096);
+      this.#cpu.regions.forget(page);
     }
   }
 

@@ -10,7 +10,7 @@ import { Timers } from './clock.ts';
 import { CodePages } from './code-pages.ts';
 import { AccessFault, again, Translator, withRegister } from './dat.ts';
 import { type Handler, handlersOf } from './engine/handlers.ts';
-import { buildInterpreter, type MillicodeCall } from './engine/interpreter.ts';
+import { buildInterpreter } from './engine/interpreter.ts';
 import {
   ACCESS_AR_SHIFT,
   ACCESS_INSTRUCTION,
@@ -25,6 +25,7 @@ import {
   HANDLER_CROSSING,
 } from './engine/protocol.ts';
 import { recordReader } from './engine/records.ts';
+import type { InterpreterOptions, MillicodeCall } from './engine/run.ts';
 import { type Environment, standalone } from './environment.ts';
 import { Exclusion } from './exclusion.ts';
 import { type InterruptionLoop, Interruptions } from './interruptions.ts';
@@ -37,6 +38,7 @@ import { raiseMalfunctionAlert } from './pending.ts';
 import { Per } from './per.ts';
 import * as program from './program.ts';
 import { ProgramInterruption } from './program.ts';
+import { Regions } from './regions.ts';
 import { PSW_WAIT, Registers } from './registers.ts';
 import * as state from './state.ts';
 import { Tlb } from './tlb.ts';
@@ -76,6 +78,7 @@ export class Cpu extends Registers {
   readonly access: LogicalAccess;
   readonly timers: Timers;
   readonly exclusion: Exclusion;
+  readonly regions: Regions;
   /** The TLBs of all CPUs, its own among them. */
   readonly #tlbs: readonly Tlb[];
   /** What is outside: devices, other CPUs, the machine's names. The machine fills it in before the CPU runs. */
@@ -102,6 +105,7 @@ export class Cpu extends Registers {
     this.rows = rows;
     this.handlers = handlersOf([...rows, ...invalidInstructions]);
     this.decoder = new Decoder(rows);
+    this.regions = new Regions(this);
     this.exclusion = new Exclusion(storage.memory, storage.layout, number, virtual !== undefined);
     const { cpuBase, cpus } = storage.layout;
     this.#tlbs = Array.from({ length: cpus }, (_, n) => {
@@ -322,10 +326,7 @@ export class Cpu extends Registers {
     }
     if (breaks) code.crossAt(frame, offset);
     if (breaks || this.dat.overridden || code.decodeAt(frame, offset) === HANDLER_CROSSING) {
-      if (!this.#gather(low, high, absolute)) return 0;
-      const text = this.#upper * 2 ** 32 + this.#lower;
-      if (text !== this.#crossing) code.write(this.base + state.CROSSING_RECORD, this.#upper, this.#lower, 'crossing');
-      this.#crossing = text;
+      return this.#writeCrossing(low, high, absolute);
     }
     return 1;
   }
@@ -364,6 +365,24 @@ export class Cpu extends Registers {
     if (absolute >= 0 && this.#gather(low, high, absolute)) return this.#upper * 2 ** 32 + this.#lower;
     this.#pendingFault = undefined;
     return undefined;
+  }
+
+  /** Import `original`: writes the instruction at the PSW address, where a region begins, as CROSSING_RECORD. */
+  #original(): number {
+    const word = (this.base + state.PSW_ADDRESS) >>> 2;
+    const absolute = this.dat.fillCode(this.i32[word]!, this.i32[word + 1]!);
+    if (absolute < 0) return this.#faulted();
+    return this.#writeCrossing(this.i32[word]!, this.i32[word + 1]!, absolute);
+  }
+
+  #writeCrossing(low: number, high: number, absolute: number): number {
+    if (!this.#gather(low, high, absolute)) return 0;
+    const text = this.#upper * 2 ** 32 + this.#lower;
+    if (text !== this.#crossing) {
+      this.code.write(this.base + state.CROSSING_RECORD, this.#upper, this.#lower, 'crossing');
+    }
+    this.#crossing = text;
+    return 1;
   }
 
   /** Import `execute`: writes the record of EXECUTE's target; 0 after an exception. */
@@ -415,22 +434,48 @@ export class Cpu extends Registers {
 
   // Running
 
+  /** What regions of compiled code are made from, and what they import. */
+  get regionOptions(): InterpreterOptions {
+    return { handlers: this.handlers, layout: this.layout, full: false, cpuBase: this.base };
+  }
+  regionImports: Record<string, WebAssembly.ImportValue> = {};
+
+  /** Compiles what begins at the PSW address, however small it is, if the fast program runs it. */
+  compileHere(): void {
+    if (this.#programFor() !== 'fast' || this.layout.cpus > 1) return;
+    this.#interpreter('fast');
+    const word = (this.base + state.PSW_ADDRESS) >>> 2;
+    const absolute = this.dat.fillCode(this.i32[word]!, this.i32[word + 1]!);
+    if (absolute >= 0 && this.code.isCode(absolute - (absolute & 0xfff))) this.regions.compile(absolute, 1);
+  }
+
+  /** Tells what the CPU executes, which may be worth compiling. */
+  #sample(): void {
+    if (this.layout.cpus > 1 || this.counted || this.code.breakpoints.size || this.#programFor() !== 'fast') return;
+    const absolute = this.dat.quietly(this.pswAddress);
+    if (absolute !== undefined && this.code.isCode(absolute - (absolute & 0xfff))) this.regions.sample(absolute);
+  }
+
   #interpreter(kind: 'fast' | 'full'): () => number {
     const known = this.#runs.get(kind);
     if (known) return known;
     const built = this.#build(kind === 'full');
+    const flush = (): void => this.#flush();
     const env = {
       memory: this.storage.memory,
       cpu: this.base,
+      regions: this.regions.table,
       miss: (low: number, high: number, access: number) => this.#miss(low, high, access),
       fetchPage: () => this.#fetchPage(),
       decode: () => this.#decode(),
       execute: (low: number, high: number, how: number) => this.#execute(low, high, how),
       millicode: (id: number, record: number) => this.#millicode(built.millicode[id]!, record),
-      flush: () => this.#flush(),
+      original: () => this.#original(),
+      flush,
     };
     const instance = new WebAssembly.Instance(built.module, { env });
     const run = instance.exports.run as () => number;
+    if (kind === 'fast') this.regionImports = { memory: env.memory, miss: instance.exports.miss!, flush };
     this.#runs.set(kind, run);
     return run;
   }
@@ -580,6 +625,7 @@ export class Cpu extends Registers {
         continue;
       }
       if (!(i32[mask]! & PSW_WAIT_HIGH)) {
+        if (asked & state.PENDING_TICK) this.#sample();
         if (i32[ownState] !== state.CPU_OPERATING) this.enterOperatingState();
         if (this.onInstruction) {
           this.onInstruction();

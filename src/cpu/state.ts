@@ -59,6 +59,8 @@ export const EXECUTE_RESUME_DISTANCE = 0x3c8;
 export const CODE_PAGE_ADDRESS = 0x3d0;
 /** The instruction address is this (64 bits) plus a quarter of the record's host address. */
 export const PC_DISTANCE = 0x3d8;
+/** Where a region of compiled code wants to go. */
+export const REGION_TARGET = 0x3e8;
 /** Host address of the code page in use: it must not be given away. */
 export const CODE_PAGE = 0x3e0;
 /** Running total of instructions executed in the counted interpreter. */
@@ -218,6 +220,8 @@ export const VOLATILE_PAGE = CODE_PAGES - 1;
 
 /** Frame flags, one byte per absolute frame beside its storage key. */
 export const FRAME_CODE = 0x01;
+/** Regions of compiled code begin in the frame. */
+export const FRAME_REGIONS = 0x10;
 /** What EXTRACT AND SET STORAGE ATTRIBUTES keeps: usage, 0 stable, 1 unused, 2 potentially volatile, 3 volatile. */
 export const FRAME_USAGE = 0x06;
 export const FRAME_USAGE_SHIFT = 1;

@@ -114,6 +114,13 @@ export class TestMachine {
     return this;
   }
 
+  /** As `fast`, with the program compiled as far as it can be. */
+  compiled(): this {
+    this.fast();
+    this.cpu.compileHere();
+    return this;
+  }
+
   /**
    * Runs to the end of the program, to a program interruption, or to a wait PSW.
    * @param instructions how many it may execute

@@ -3,7 +3,7 @@
 import type { Instruction } from '../../src/cpu/isa/insn.ts';
 import type { Item } from './case.ts';
 import { isString } from './generate.ts';
-import { FUEL, type Lpar } from './lpar.ts';
+import { FUEL, type Lpar, type Way } from './lpar.ts';
 import type { Laid, Peer } from './peer.ts';
 import { codeOf, type Difference, differences, type Result, type Tolerance } from './result.ts';
 
@@ -17,21 +17,21 @@ export interface Compared {
 
 /** Only cases that come to an end here are run in the peer. */
 export async function compareWays(cases: readonly Laid[], lpar: Lpar, peer: Peer): Promise<Compared[]> {
-  const run = (fast: boolean): Result[] => {
+  const run = (way: Way): Result[] => {
     lpar.renew(peer.pools);
     return cases.map(({ test, placed }) => {
-      lpar.load(test, placed, fast);
+      lpar.load(test, placed, way);
       return lpar.result(lpar.run(FUEL));
     });
   };
-  const counted = run(false);
+  const counted = run('counted');
   const ending = cases.map((laid, n) => ({ laid, ours: counted[n]! })).filter(one => one.ours.kind);
   cases = ending.map(({ laid }) => laid);
   const theirs = await peer.run(cases);
-  const fast = run(true);
+  const others = (['fast', 'compiled'] as const).map(way => ({ way, results: run(way) }));
   return ending.map(({ laid, ours }, n): Compared => {
-    const found = differences(fast[n]!, ours).map(
-      ([what, ...both]): Difference => [`${what}, not counted against counted`, ...both],
+    const found = others.flatMap(({ way, results }) =>
+      differences(results[n]!, ours).map(([what, ...both]): Difference => [`${what}, ${way} against counted`, ...both]),
     );
     const other = theirs[n]!;
     if (other === 'endless') found.push(['end', 'reached', 'not reached']);

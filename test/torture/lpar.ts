@@ -19,6 +19,9 @@ const HANDLERS = (Object.keys(ENDED) as (keyof typeof ENDED)[]).map(
   kind => [handlerAddress(kind), ENDED[kind]] as const,
 );
 
+/** How the CPU runs a case: counted; not counted, where the PSW allows the fast program; the same with compiled code. */
+export type Way = 'counted' | 'fast' | 'compiled';
+
 export class Lpar {
   readonly storage: Storage;
   readonly cpu: Cpu;
@@ -54,8 +57,8 @@ export class Lpar {
     this.cpu.u8.copyWithin(top - to - length, top - from - length, top - from);
   }
 
-  /** Sets everything up as the kernel does. `fast`: not counted, where the PSW allows the fast program. */
-  load(test: Case, placed: Placed, fast = false): void {
+  /** Sets everything up as the kernel does. */
+  load(test: Case, placed: Placed, way: Way = 'counted'): void {
     const { cpu, storage } = this;
     this.#copy(0, layout.LOWCORE, 0x2000);
     this.#copy(DATA, layout.POOLS + test.pool * DATA_SIZE, DATA_SIZE);
@@ -81,11 +84,12 @@ export class Lpar {
       cpu.setCr(n, test.cr[n]!);
     }
     cpu.fpc = test.fpc;
-    cpu.counted = !fast;
+    cpu.counted = way === 'counted';
     // The kernel's LPSWE is the last branch before the case.
     cpu.breakingEventAddress = kernel.symbols.get('enter')!;
     cpu.setPsw(test.mask, BigInt(WINDOW + test.start));
     cpu.mappingChanged();
+    if (way === 'compiled') cpu.compileHere();
   }
 
   /** Whether the kernel is as it was. */

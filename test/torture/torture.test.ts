@@ -22,15 +22,17 @@ test('random programs do the same in the fast and in the counted interpreter', (
   const cases = Array.from({ length: 400 }, (_, n) =>
     vet(lpar, NOTHING, generate(new Random(SEED, n), n, options), coverage, () => {}),
   ).filter(vetted => vetted !== undefined);
-  const [counted, fast] = [false, true].map(how => {
+  const [counted, ...others] = (['counted', 'fast', 'compiled'] as const).map(way => {
     lpar.renew(pools);
     return cases.map(({ test, placed }) => {
-      lpar.load(test, placed, how);
+      lpar.load(test, placed, way);
       return lpar.result(lpar.run(FUEL));
     });
   });
   for (const [n, result] of counted!.entries()) {
-    assert.deepEqual(differences(result, fast![n]!), [], `case ${cases[n]!.test.number}`);
+    for (const other of others) {
+      assert.deepEqual(differences(result, other[n]!), [], `case ${cases[n]!.test.number}`);
+    }
   }
   assert.ok(Object.keys(coverage.totals.instructions!).length > 300);
 });

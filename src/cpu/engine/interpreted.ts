@@ -17,7 +17,6 @@ import type {
 import * as state from '../state.ts';
 import { loadAt, recordOn, storeAt, tlbOffset } from './addressing.ts';
 import type { Handler } from './handlers.ts';
-import type { RunFunction } from './interpreter.ts';
 import { fenced, loadOrdered, storeOrdered } from './ordered.ts';
 import {
   ACCESS_AR_SHIFT,
@@ -30,9 +29,10 @@ import {
   EXIT_LEFT,
 } from './protocol.ts';
 import { RECORD_SIZE, type RecordField, readField, readField64, recordLayout } from './records.ts';
+import type { Run } from './run.ts';
 
 /** Storage at a host address; what `Place` promises. */
-class ProbedPlace implements Place {
+export class ProbedPlace implements Place {
   readonly i: InterpretedInsn;
   readonly host: I32;
   /** Stores may have gone to the bounce buffer. */
@@ -118,17 +118,17 @@ class ProbedPlace implements Place {
 
 /** `Insn` for the interpreter: fields are read from the record at run time, unless the handler fixes them. */
 export class InterpretedInsn implements Insn {
-  readonly run: RunFunction;
+  readonly run: Run;
   readonly f: FunctionCode;
   readonly handler: Handler;
   /** Something has been changed: nothing may fault any more. */
   private changed = false;
-  private ended = false;
-  private bounces: ProbedPlace[] = [];
+  protected ended = false;
+  protected bounces: ProbedPlace[] = [];
   /** Nesting of conditional parts. */
   depth = 0;
 
-  constructor(run: RunFunction, handler: Handler) {
+  constructor(run: Run, handler: Handler) {
     this.run = run;
     this.f = run.f;
     this.handler = handler;
@@ -169,14 +169,14 @@ export class InterpretedInsn implements Insn {
     f.releaseTemporaries();
   }
 
-  private advance(): void {
+  protected advance(): void {
     const { f, run } = this;
     f.set(run.record, i32.add(run.record, this.recordLength));
     f.br(run.next);
   }
 
   /** Distance to the record of the next instruction. */
-  private get recordLength(): number {
+  protected get recordLength(): number {
     return (this.handler.row.format.length / 2) * RECORD_SIZE;
   }
 
@@ -196,12 +196,12 @@ export class InterpretedInsn implements Insn {
   }
 
   /** Carries to storage what went to the bounce buffer through places probed at this depth. */
-  private flush(): void {
+  protected flush(): void {
     this.flushNow();
     this.bounces = this.bounces.filter(({ depth }) => depth < this.depth);
   }
 
-  private flushNow(then: () => void = () => {}): void {
+  protected flushNow(then: () => void = () => {}): void {
     for (const { host, depth } of this.bounces) {
       if (depth < this.depth) continue;
       this.f.ifUnlikely(i32.ltU(host, this.run.parts.options.layout.keys), () => {
@@ -223,7 +223,7 @@ export class InterpretedInsn implements Insn {
     return field.address ? i32.and(number, 15) : number;
   }
 
-  private fieldOf(name: string): RecordField {
+  protected fieldOf(name: string): RecordField {
     const field = recordLayout(this.handler.row.format).get(name);
     if (!field) throw new Error(`${this.handler.row.mnemonic}: format ${this.handler.row.format.name} has no ${name}`);
     return field;
@@ -236,7 +236,7 @@ export class InterpretedInsn implements Insn {
   // Registers
 
   /** Base for an access to register `register` of a bank with 1 << shift bytes each. */
-  private registerBase(register: Register, shift: number): { base: I32; offset: number } {
+  protected registerBase(register: Register, shift: number): { base: I32; offset: number } {
     const { cpu } = this.run;
     if (typeof register === 'number') return { base: cpu, offset: register << shift };
     if (typeof register === 'object') return { base: i32.add(i32.shl(register, shift), cpu), offset: 0 };
@@ -250,7 +250,7 @@ export class InterpretedInsn implements Insn {
     return { base: i32.add(scaled, cpu), offset: 0 };
   }
 
-  private readRegister<T extends Expr>(
+  protected readRegister<T extends Expr>(
     type: T['type'],
     opcode: number,
     register: Register,
@@ -261,7 +261,7 @@ export class InterpretedInsn implements Insn {
     return this.f.evaluate(loadAt(type, opcode, base, at + offset)) as T;
   }
 
-  private writeRegister(opcode: number, register: Register, shift: number, at: number, value: Expr): void {
+  protected writeRegister(opcode: number, register: Register, shift: number, at: number, value: Expr): void {
     const { base, offset } = this.registerBase(register, shift);
     this.changes();
     storeAt(this.f, opcode, base, at + offset, value);
@@ -316,7 +316,7 @@ export class InterpretedInsn implements Insn {
   // Addresses
 
   /** A register used as base or index: none contributes zero. */
-  private addressRegister<T extends 'i32' | 'i64'>(type: T, name: string): Expr<T> {
+  protected addressRegister<T extends 'i32' | 'i64'>(type: T, name: string): Expr<T> {
     const opcode = type === 'i32' ? loadOp.i32 : loadOp.i64;
     const { cpu, record } = this.run;
     return loadAt(type, opcode, i32.add(readField(this.fieldOf(name), record), cpu), state.GR);
@@ -358,7 +358,7 @@ export class InterpretedInsn implements Insn {
   }
 
   /** Stands for the target of a branch within the page. */
-  private readonly nearTarget = k64(0);
+  protected readonly nearTarget = k64(0);
 
   next(): I64 {
     return this.toAddress(i64.add(this.run.pc(), this.handler.row.format.length));
@@ -480,30 +480,36 @@ export class InterpretedInsn implements Insn {
 
   loadRegisters = (place: ProbedPlace, part: RegisterPart, first: string, last: string): void => {
     this.changes();
-    this.inOrder(() =>
-      this.transfer(place, part, first, last, (opcodes, host, storage, register, at) =>
-        this.f.store(opcodes.store, register, at, x.load(opcodes.type, opcodes.load, host, storage)),
-      ),
-    );
+    this.inOrder(() => this.moveRegisters('load', place, part, first, last));
   };
 
   storeRegisters = (place: ProbedPlace, part: RegisterPart, first: string, last: string): void => {
     place.written();
-    this.inOrder(() =>
-      this.transfer(place, part, first, last, (opcodes, host, storage, register, at) =>
-        this.f.store(opcodes.store, host, storage, x.load(opcodes.type, opcodes.load, register, at)),
-      ),
-    );
+    this.inOrder(() => this.moveRegisters('store', place, part, first, last));
   };
 
+  protected moveRegisters(
+    way: 'load' | 'store',
+    place: ProbedPlace,
+    part: RegisterPart,
+    first: string,
+    last: string,
+  ): void {
+    this.transfer(place, part, first, last, ({ type, load, store }, host, storage, register, at) =>
+      way === 'load'
+        ? this.f.store(store, register, at, x.load(type, load, host, storage))
+        : this.f.store(store, host, storage, x.load(type, load, register, at)),
+    );
+  }
+
   /** Several storage accesses that keep their place among those of other instructions. */
-  private inOrder(access: () => void): void {
+  protected inOrder(access: () => void): void {
     if (this.run.parts.options.ordered) fenced(this.f, access);
     else access();
   }
 
   /** Moves a range of registers, one by one: a jump into a straight sequence unless the range wraps around. */
-  private transfer(place: ProbedPlace, part: RegisterPart, first: string, last: string, move: Move): void {
+  protected transfer(place: ProbedPlace, part: RegisterPart, first: string, last: string, move: Move): void {
     const { f, run } = this;
     const opcodes = part === 'gr' ? DOUBLEWORD : WORD;
     const { size } = opcodes;
@@ -653,7 +659,7 @@ export class InterpretedInsn implements Insn {
   // Control
 
   /** Address of the instruction, or of the EXECUTE whose target it is. */
-  private ownAddress(): I64 {
+  protected ownAddress(): I64 {
     const { run } = this;
     if (!this.handler.executed) return run.pc();
     const ahead = i64.fromU(loadAt('i32', loadOp.i8u, run.cpu, state.EXECUTING));

@@ -11,8 +11,6 @@ import { FunctionCode, type Label, loadOp, storeOp } from '../ir/code.ts';
 import * as x from '../ir/expr.ts';
 import { type I32, type I64, i32, i64, k32, k64 } from '../ir/expr.ts';
 import { ModuleBuilder } from '../ir/wasm.ts';
-import type { Format } from '../isa/formats.ts';
-import type { Millicode } from '../isa/insn.ts';
 import * as state from '../state.ts';
 import { instructionAddress, loadAt, NO_PAGE, PAGE_OR_ODD, recordOn, storeAt, tlbOffset } from './addressing.ts';
 import { defineMultiplyAdd, fusesMultiplyAdd } from './fused.ts';
@@ -32,30 +30,18 @@ import {
   HANDLER_DECODE,
   HANDLER_EXECUTED,
   HANDLER_PAGE_END,
+  HANDLER_REGION,
+  REGION_FAULT,
+  REGION_LEFT,
+  REGION_PENDING,
 } from './protocol.ts';
-import { defineRoutines, type Routines } from './routines.ts';
-
-export interface InterpreterOptions {
-  readonly handlers: readonly Handler[];
-  readonly layout: state.Layout;
-  /** Everything, counted; otherwise the fast program. */
-  readonly full: boolean;
-  /** Host address of the CPU's block, known when the module is made; undefined: read from the imported global `cpu`. */
-  readonly cpuBase?: number | undefined;
-  /** The machine has several CPUs, and the host's order of storage accesses is weaker than z/Architecture's. */
-  readonly ordered?: boolean;
-}
+import { defineRoutines } from './routines.ts';
+import { type InterpreterOptions, type MillicodeCall, type Parts, Run } from './run.ts';
 
 export interface InterpreterProgram {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** Millicode functions by the number under which the program calls them. */
   readonly millicode: readonly MillicodeCall[];
-}
-
-/** A function, and the format of the instruction for which it is called. */
-export interface MillicodeCall {
-  readonly work: Millicode;
-  readonly format: Format;
 }
 
 /** Builds the module. Its export `run(): i32` executes from the state in the CPU's block until it must leave. */
@@ -65,11 +51,14 @@ export function buildInterpreter(options: InterpreterOptions): InterpreterProgra
     miss: module.importFunction('env', 'miss', ['i32', 'i32', 'i32'], ['i32']),
     fetchPage: module.importFunction('env', 'fetchPage', [], ['i32']),
     decode: module.importFunction('env', 'decode', [], ['i32']),
+    original: module.importFunction('env', 'original', [], ['i32']),
     execute: module.importFunction('env', 'execute', ['i32', 'i32', 'i32'], ['i32']),
     millicode: module.importFunction('env', 'millicode', ['i32', 'i32'], ['i32']),
     flush: module.importFunction('env', 'flush', [], []),
   };
   module.importMemory('env', 'memory', options.layout.wasmPages);
+  const regionType = options.full ? undefined : module.type(['i32'], ['i32']);
+  if (regionType !== undefined) module.importTable('env', 'regions');
   const cpuGlobal = options.cpuBase === undefined ? module.importGlobal('env', 'cpu', 'i32') : undefined;
   const cpu: I32 = cpuGlobal === undefined ? k32(options.cpuBase!) : x.global('i32', cpuGlobal);
 
@@ -80,9 +69,21 @@ export function buildInterpreter(options: InterpreterOptions): InterpreterProgra
   const { handlers } = options;
   const run = module.declareFunction([], ['i32']);
   const millicode: MillicodeCall[] = [];
-  const code = new RunFunction({ options, handlers, millicode, routines, miss, enter, multiplyAdd, imports, cpu });
+  const code = new RunFunction({
+    options,
+    handlers,
+    millicode,
+    routines,
+    miss,
+    enter,
+    multiplyAdd,
+    imports,
+    cpu,
+    regionType,
+  });
   module.defineFunction(run, code.build());
   module.exportFunction('run', run);
+  module.exportFunction('miss', miss);
   return { bytes: module.encode(), millicode };
 }
 
@@ -140,26 +141,7 @@ function defineEnter(module: ModuleBuilder, cpu: I32, fetchPage: number): number
   return index;
 }
 
-interface Parts {
-  readonly options: InterpreterOptions;
-  readonly handlers: readonly Handler[];
-  readonly millicode: MillicodeCall[];
-  readonly routines: Routines;
-  readonly miss: number;
-  /** The function that replaces what the host has no instruction for. */
-  readonly multiplyAdd: number | undefined;
-  readonly enter: number;
-  readonly imports: Readonly<Record<'fetchPage' | 'decode' | 'execute' | 'millicode' | 'flush', number>>;
-  readonly cpu: I32;
-}
-
-export class RunFunction {
-  readonly f = new FunctionCode(0);
-  readonly parts: Parts;
-  readonly full: boolean;
-  /** Base of the CPU's block. */
-  readonly cpu: I32;
-  /** Host address of the record of the instruction. */
+export class RunFunction extends Run {
   readonly record = this.f.newLocal('i32');
   readonly condition = this.f.newLocal('i32');
   next!: Label;
@@ -167,9 +149,7 @@ export class RunFunction {
   fault!: Label;
 
   constructor(parts: Parts) {
-    this.parts = parts;
-    this.full = parts.options.full;
-    this.cpu = parts.cpu.kind === 'const' ? parts.cpu : this.f.newLocal('i32');
+    super(parts, new FunctionCode(0));
   }
 
   /** Number of the first handler of a storage-to-storage instruction. */
@@ -204,11 +184,6 @@ export class RunFunction {
     return f;
   }
 
-  load32 = (offset: number): I32 => loadAt('i32', loadOp.i32, this.cpu, offset);
-  load64 = (offset: number): I64 => loadAt('i64', loadOp.i64, this.cpu, offset);
-  store32 = (offset: number, value: I32): void => storeAt(this.f, storeOp.i32, this.cpu, offset, value);
-  store64 = (offset: number, value: I64): void => storeAt(this.f, storeOp.i64, this.cpu, offset, value);
-
   /** The nest of blocks behind the jump table: the code of handler n follows the end of block n. */
   private jumpTable(): void {
     const { f, parts } = this;
@@ -241,6 +216,7 @@ export class RunFunction {
       f.br(this.dispatch);
     };
     bodies[HANDLER_BREAKPOINT] = () => this.leave(EXIT_BREAKPOINT);
+    bodies[HANDLER_REGION] = () => this.region();
     parts.handlers.forEach((handler, n) => {
       bodies[FIRST_ROW_HANDLER + n] = () => this.handler(handler);
     });
@@ -253,6 +229,27 @@ export class RunFunction {
     }
   }
 
+  /** Runs a region, and goes on where that says. */
+  private region(): void {
+    const { f, parts } = this;
+    if (parts.regionType !== undefined) {
+      const slot = x.load('i32', loadOp.i32, this.record, 4);
+      const result = f.callIndirect(parts.regionType, slot, this.condition);
+      f.set(this.condition, this.load32(state.CC));
+      f.if(i32.gtU(result, REGION_LEFT), () => {
+        f.set(this.record, result);
+        f.br(this.next);
+      });
+      f.if(i32.eqz(result), () => this.goTo(f.evaluate(this.load64(state.REGION_TARGET))));
+      f.brIf(this.fault, i32.eq(result, REGION_FAULT));
+      f.if(i32.eq(result, REGION_PENDING), () => f.return(k32(EXIT_PENDING)));
+    }
+    this.save();
+    f.brIfUnlikely(this.fault, i32.eqz(x.call('i32', parts.imports.original)));
+    this.divert(state.CROSSING_RECORD, this.pc());
+    f.br(this.dispatch);
+  }
+
   private handler(handler: Handler): void {
     const first = new InterpretedInsn(this, handler);
     first.begin();
@@ -261,22 +258,6 @@ export class RunFunction {
     if (!handler.second || this.full) return first.end();
     first.proceed();
     this.handler(handler.second);
-  }
-
-  /** The instruction address. */
-  pc(): I64 {
-    return instructionAddress(this.cpu, this.record);
-  }
-
-  /** Stores what lives in locals into the CPU's block; another address than the instruction's may be given. */
-  save(address: I64 = this.pc()): void {
-    this.store64(state.PSW_ADDRESS, address);
-    this.store32(state.CC, this.condition);
-  }
-
-  leave(reason: number, address?: I64): void {
-    this.save(address);
-    this.f.return(k32(reason));
   }
 
   /** Goes to the page of an instruction address. */
@@ -300,11 +281,6 @@ export class RunFunction {
     const fuel = f.evaluate(i32.sub(this.load32(state.FUEL), 1));
     f.ifUnlikely(i32.ltS(fuel, 0), () => this.leave(EXIT_FUEL));
     this.store32(state.FUEL, fuel);
-  }
-
-  /** Leaves before the instruction at `address`, if something is pending. */
-  pend(address?: I64): void {
-    this.f.ifUnlikely(this.load32(state.PENDING), () => this.leave(EXIT_PENDING, address));
   }
 
   /** Continues at an instruction address. */

@@ -25,5 +25,15 @@ export const HANDLER_PAGE_END = 1;
 export const HANDLER_CROSSING = 2;
 export const HANDLER_EXECUTED = 3;
 export const HANDLER_BREAKPOINT = 4;
+/** A region begins here: the record's second word is its slot in the table. */
+export const HANDLER_REGION = 5;
 /** The first handler of an instruction. */
-export const FIRST_ROW_HANDLER = 5;
+export const FIRST_ROW_HANDLER = 6;
+
+/** What a region returns: a record's address from which the interpreter goes on, or one of these. */
+export const REGION_GO_TO = 0;
+export const REGION_FAULT = 1;
+export const REGION_PENDING = 2;
+/** The first instruction is to be interpreted; also what the table holds where there is no region. */
+export const REGION_INTERPRET = 3;
+export const REGION_LEFT = 4;

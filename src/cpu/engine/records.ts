@@ -149,6 +149,13 @@ export class RecordBuilder {
   }
 }
 
+/** All operand fields of an instruction that is left-aligned in 48 bits, as numbers; displacements joined. */
+export function recordOperands(format: Format, upper: number, lower: number): Record<string, number> {
+  const builder = new RecordBuilder(format);
+  builder.take(upper, lower);
+  return Object.fromEntries([...recordLayout(format).keys()].map(name => [name, builder.value(builder.indexOf(name))]));
+}
+
 /** Bytes of the smallest load that holds a field, and what is above and below the field in it. */
 function loadOf({ bit, bits }: RecordField): { at: number; size: number; below: number; above: number } {
   const last = (bit + bits - 1) >>> 3;

@@ -142,6 +142,20 @@ export class FunctionCode implements Body {
     this.code.bytes([0xfc, 11, 0]);
   }
 
+  /** Calls a function of the table by its index there; gives its result. */
+  callIndirect(type: number, index: I32, ...args: Expr[]): I32 {
+    for (const arg of args) this.push(arg);
+    this.push(index);
+    this.code.u8(0x11);
+    this.code.u32(type);
+    this.code.u8(0);
+    const result = this.temporary('i32');
+    this.code.u8(0x21);
+    this.code.u32(result.index);
+    this.#evaluated.add(result);
+    return result as I32;
+  }
+
   /** Calls a function without result. */
   run(index: number, ...args: Expr[]): void {
     for (const arg of args) this.push(arg);

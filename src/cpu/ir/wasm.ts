@@ -149,6 +149,21 @@ export class ModuleBuilder {
     this.#imports.push({ module, name, descriptor });
   }
 
+  /** A table of functions. */
+  importTable(module: string, name: string): void {
+    const descriptor = new Bytes(8);
+    descriptor.u8(1);
+    descriptor.u8(0x70);
+    descriptor.u8(0);
+    descriptor.u32(0);
+    this.#imports.push({ module, name, descriptor });
+  }
+
+  /** Index of a function type, for calls through a table. */
+  type(params: readonly Type[], results: readonly Type[]): number {
+    return this.#type(params, results);
+  }
+
   /** An immutable global. */
   importGlobal(module: string, name: string, type: Type): number {
     const descriptor = new Bytes(4);

@@ -1,0 +1,100 @@
+/**
+ * Regions of compiled code (engine/region.ts): where they are wanted, and where they are. What a CPU executes is sampled
+ * at each tick, which it notices at a taken branch: what is met twice is worth compiling.
+ */
+
+import type { Cpu } from './cpu.ts';
+import { isRelativeBranch } from './engine/handlers.ts';
+import { HANDLER_REGION } from './engine/protocol.ts';
+import { RECORD_SIZE, recordOperands } from './engine/records.ts';
+import { buildRegion, NotCompilable, type Placed } from './engine/region.ts';
+import { instructionLength } from './isa/formats.ts';
+import type { Instruction } from './isa/insn.ts';
+
+/** Samples at one place after which it is compiled. */
+const HOT = 2;
+const SLOTS = 1 << 14;
+/** Fewer instructions are not worth the way in and out. */
+const FEWEST = 4;
+
+export class Regions {
+  readonly table: WebAssembly.Table;
+  readonly #cpu: Cpu;
+  readonly #samples = new Map<number, number>();
+  /** Rows that turned out to need the interpreter. */
+  readonly #left = new Set<Instruction>();
+  /** Slots in use, by code page. */
+  readonly #slots = new Map<number, number[]>();
+  readonly #free: number[] = [];
+  #next = 1;
+
+  constructor(cpu: Cpu) {
+    this.#cpu = cpu;
+    this.table = new WebAssembly.Table({ element: 'anyfunc', initial: SLOTS });
+  }
+
+  /** The CPU is about to execute the instruction at this absolute address, in the page of a frame that has a code page. */
+  sample(absolute: number): void {
+    const count = (this.#samples.get(absolute) ?? 0) + 1;
+    if (count < HOT) return void this.#samples.set(absolute, count);
+    this.#samples.delete(absolute);
+    if (this.#samples.size > 4096) this.#samples.clear();
+    this.compile(absolute);
+  }
+
+  /** Compiles the region that begins at an absolute address, in a frame that has a code page, unless it is too small. */
+  compile(absolute: number, fewest = FEWEST): void {
+    const cpu = this.#cpu;
+    const entry = absolute % 4096;
+    const frame = absolute - entry;
+    const codePage = cpu.code.pageOf(frame);
+    const record = codePage + (entry / 2) * RECORD_SIZE;
+    if (cpu.code.handlerAt(record) === HANDLER_REGION) return;
+    const slot = this.#free.pop() ?? this.#next++;
+    if (slot >= SLOTS) return;
+    for (;;) {
+      try {
+        const bytes = buildRegion(cpu.regionOptions, codePage, entry, offset => this.#at(frame, offset), fewest);
+        if (!bytes) return void this.#free.push(slot);
+        const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: cpu.regionImports });
+        this.table.set(slot, instance.exports.region as () => number);
+        break;
+      } catch (error) {
+        if (!(error instanceof NotCompilable)) throw error;
+        this.#left.add(error.row);
+      }
+    }
+    const page = cpu.code.enterRegion(frame, record, slot);
+    this.#slots.set(page, [...(this.#slots.get(page) ?? []), slot]);
+  }
+
+  /** The instruction at an offset in a frame; undefined if it is not to be compiled. */
+  #at(frame: number, offset: number): Placed | undefined {
+    const { storage, decoder } = this.#cpu;
+    if (offset > 4094) return undefined;
+    const upper = storage.read16(frame + offset);
+    const length = instructionLength(upper >>> 8);
+    if (offset + length > 4096) return undefined;
+    const second = length > 2 ? storage.read16(frame + offset + 2) : 0;
+    const third = length > 4 ? storage.read16(frame + offset + 4) : 0;
+    const lower = ((second << 16) | third) >>> 0;
+    const row = decoder.decode(upper, lower);
+    if (!row || this.#left.has(row)) return undefined;
+    const fields = recordOperands(row.format, upper, lower);
+    const relative = isRelativeBranch(row) && !row.mnemonic.startsWith('BRAS');
+    const target = relative ? offset + 2 * (fields.h2 ?? fields.h4)! : undefined;
+    const near = target !== undefined && target >= 0 && target < 4096;
+    const always = row.branches && (fields.m1 === 15 || row.mnemonic.startsWith('BRAS'));
+    const never = row.mnemonic === 'BCR' && fields.r2 === 0;
+    return { offset, row, fields, target: near ? target : undefined, fallsThrough: !always || never };
+  }
+
+  /** A code page is given up, or its frame has been stored to. */
+  forget(page: number): void {
+    const slots = this.#slots.get(page);
+    if (!slots) return;
+    this.#slots.delete(page);
+    for (const slot of slots) this.table.set(slot, null);
+    this.#free.push(...slots);
+  }
+}
