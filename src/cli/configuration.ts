@@ -25,6 +25,8 @@ export const machineName = machineType;
 export interface Configuration {
   memory: number;
   maxMemory: number;
+  /** Hot code is compiled. */
+  compiles: boolean;
   cpus: number;
   /** Addresses of CPUs are below it. */
   maximumCpus: number;
@@ -114,6 +116,7 @@ class Builder {
   readonly configuration: Configuration = {
     memory: 128 * MEBIBYTE,
     maxMemory: 0,
+    compiles: true,
     cpus: 1,
     maximumCpus: 1,
     cpuDevices: [],
@@ -197,7 +200,7 @@ class Builder {
     });
     this.#each(['accel'], value => {
       const values = parseList(value, 'accel');
-      accelerators([values.get('accel')!]);
+      configuration.compiles = compiles([values.get('accel')!]);
       for (const key of values.keys()) {
         if (!['accel', 'thread', 'tb-size', 'split-wx', 'one-insn-per-tb'].includes(key)) {
           throw new ConfigurationError(`Property 'tcg-accel.${key}' not found`);
@@ -263,7 +266,7 @@ class Builder {
         }
         break;
       case 'accel':
-        accelerators(value.split(':'));
+        configuration.compiles = compiles(value.split(':'));
         break;
       case 'loadparm':
         if (!/^[A-Za-z0-9. ]{0,8}$/.test(value)) {
@@ -524,7 +527,12 @@ export function debuggerDevice(value: string): BackendOptions {
   return parseShortChardev(socket ? `${value},wait=off,nodelay=on,server=on` : value).backend;
 }
 
-/** @throws ConfigurationError unless one of the names is the one that there is */
-function accelerators(names: readonly string[]): void {
-  if (!names.includes('tcg')) throw new ConfigurationError(`invalid accelerator ${names[0]} (only tcg)`);
+/**
+ * Whether the first accelerator that there is compiles.
+ * @throws ConfigurationError when there is none of these
+ */
+function compiles(names: readonly string[]): boolean {
+  const name = names.find(one => ['tcg', 'wasm', 'interpreter'].includes(one));
+  if (!name) throw new ConfigurationError(`invalid accelerator ${names[0]} (tcg, wasm, interpreter)`);
+  return name !== 'interpreter';
 }

@@ -25,7 +25,11 @@ const sections: readonly Section[] = [
       },
       { name: 'M', value: 'NAME', help: 'the same as -machine' },
       { name: 'cpu', value: 'MODEL[,FEATURE=on|off]...', help: 'the CPU model; `-cpu help` lists them' },
-      { name: 'accel', value: 'tcg', help: 'how the CPUs are carried out; tcg, which stands for emulation' },
+      {
+        name: 'accel',
+        value: 'wasm|interpreter',
+        help: 'how the CPUs are carried out; tcg stands for wasm, which compiles',
+      },
       {
         name: 'smp',
         value: '[cpus=]N[,maxcpus=M][,drawers=][,books=][,sockets=][,cores=]',

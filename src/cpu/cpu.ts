@@ -449,9 +449,19 @@ export class Cpu extends Registers {
     if (absolute >= 0 && this.code.isCode(absolute - (absolute & 0xfff))) this.regions.compile(absolute, 1);
   }
 
+  /** What is executed often is compiled. */
+  compiles = true;
+
   /** Tells what the CPU executes, which may be worth compiling. */
   #sample(): void {
-    if (this.layout.cpus > 1 || this.counted || this.code.breakpoints.size || this.#programFor() !== 'fast') return;
+    if (
+      !this.compiles ||
+      this.layout.cpus > 1 ||
+      this.counted ||
+      this.code.breakpoints.size ||
+      this.#programFor() !== 'fast'
+    )
+      return;
     const absolute = this.dat.quietly(this.pswAddress);
     if (absolute !== undefined && this.code.isCode(absolute - (absolute & 0xfff))) this.regions.sample(absolute);
   }

@@ -182,6 +182,8 @@ export interface MachineConfiguration {
   /** Bytes; at least `memory`. */
   readonly maxMemory: number;
   /** CPUs from the start, at the first addresses. */
+  /** Hot code is compiled; it is anyway when this is missing. */
+  readonly compiles?: boolean;
   readonly cpus: number;
   /** Addresses are below it; `cpus` unless given. */
   readonly maximumCpus?: number;

@@ -27,6 +27,8 @@ export interface CpuStart {
   readonly layout: Layout;
   readonly number: number;
   readonly weakHost: boolean;
+  /** Hot code is compiled. */
+  readonly compiles: boolean;
   readonly identity: Identity;
   readonly cpuModel: CpuModel;
   readonly shape: Shape;
@@ -65,6 +67,7 @@ export function cpuThread(port: Port, start: CpuStart): void {
   const { memory, layout, number, weakHost } = start;
   const doorbell = new Doorbell(memory, layout);
   const cpu = new Cpu(new Storage(memory, layout), number, rowsOf(start.cpuModel), weakHost);
+  cpu.compiles = start.compiles;
   const post = (message: FromCpu): void => port.post(message);
   const equipment = equip(cpu, start, post, () => doorbell.ring());
   port.onMessage((message: ToCpu) => {

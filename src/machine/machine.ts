@@ -194,6 +194,7 @@ export class Machine implements MachineControl {
       memory,
       layout,
       weakHost: threads.weaklyOrdered,
+      compiles: configuration.compiles ?? true,
       identity: { view: configuration.view, name: configuration.name, uuid: configuration.uuid },
       cpuModel: model,
       shape,

@@ -28,7 +28,7 @@ const loops = `
 1: tmll %r4,1
   je 2f
   agr %r2,%r4
-  cgijh %r2,20000,3f
+  cgijh %r2,100,3f
   j 4f
 2: sgr %r2,%r3
 3: aghi %r2,7
