@@ -174,6 +174,12 @@ export class CodePages {
     this.#cpu.forgetCode(this.#address(page));
   }
 
+  /** Forgets all records of a code page, and its regions. */
+  forgetPage(page: number): void {
+    forgetInPage(this.#u16, this.#layout, page, 0, 4096);
+    this.#cpu.regions.forget(page);
+  }
+
   /** What the record at a host address has. */
   handlerAt(record: number): number {
     return this.#u16[record / 2]!;
@@ -207,8 +213,7 @@ export class CodePages {
       return;
     }
     if (this.#u8[this.#layout.frameFlags + frame]! & state.FRAME_REGIONS) {
-      this.#cpu.exclusion.alone(() => forgetInPage(this.#u16, this.#layout, page, 0, 4096));
-      this.#cpu.regions.forget(page);
+      this.#cpu.exclusion.alone(() => this.forgetPage(page));
       return;
     }
     const { first, last } = touched(address % 4096, length);
@@ -354,9 +359,7 @@ export class CodePages {
     if (!addresses.size && !this.#breakpoints.size) return;
     this.#breakpoints = addresses;
     for (let page = 0; page < state.VOLATILE_PAGE; page++) {
-      if (!this.#u32[this.#frames + page]) continue;
-      forgetInPage(this.#u16, this.#layout, page, 0, 4096);
-      this.#cpu.regions.forget(page);
+      if (this.#u32[this.#frames + page]) this.forgetPage(page);
     }
   }
 

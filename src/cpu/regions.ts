@@ -13,7 +13,9 @@ import type { Instruction } from './isa/insn.ts';
 
 /** Samples at one place after which it is compiled. */
 const HOT = 2;
-const SLOTS = 1 << 14;
+const MOST_SAMPLES = 4096;
+/** How many regions there may be; each takes some 30 KiB. */
+const SLOTS = 2048;
 /** Fewer instructions are not worth the way in and out. */
 const FEWEST = 4;
 
@@ -36,9 +38,12 @@ export class Regions {
   /** The CPU is about to execute the instruction at this absolute address, in the page of a frame that has a code page. */
   sample(absolute: number): void {
     const count = (this.#samples.get(absolute) ?? 0) + 1;
-    if (count < HOT) return void this.#samples.set(absolute, count);
+    if (count < HOT) {
+      if (this.#samples.size >= MOST_SAMPLES) this.#samples.clear();
+      this.#samples.set(absolute, count);
+      return;
+    }
     this.#samples.delete(absolute);
-    if (this.#samples.size > 4096) this.#samples.clear();
     this.compile(absolute);
   }
 
@@ -50,8 +55,8 @@ export class Regions {
     const codePage = cpu.code.pageOf(frame);
     const record = codePage + (entry / 2) * RECORD_SIZE;
     if (cpu.code.handlerAt(record) === HANDLER_REGION) return;
+    if (this.#next === SLOTS && !this.#free.length) this.#giveUpOldest();
     const slot = this.#free.pop() ?? this.#next++;
-    if (slot >= SLOTS) return;
     for (;;) {
       try {
         const bytes = buildRegion(cpu.regionOptions, codePage, entry, offset => this.#at(frame, offset), fewest);
@@ -87,6 +92,12 @@ export class Regions {
     const always = row.branches && (fields.m1 === 15 || row.mnemonic.startsWith('BRAS'));
     const never = row.mnemonic === 'BCR' && fields.r2 === 0;
     return { offset, row, fields, target: near ? target : undefined, fallsThrough: !always || never };
+  }
+
+  /** Makes room: the page whose first region was compiled longest ago loses its regions. */
+  #giveUpOldest(): void {
+    const [page] = this.#slots.keys();
+    this.#cpu.code.forgetPage(page!);
   }
 
   /** A code page is given up, or its frame has been stored to. */
