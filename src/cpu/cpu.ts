@@ -25,7 +25,7 @@ import {
   HANDLER_CROSSING,
 } from './engine/protocol.ts';
 import { recordReader } from './engine/records.ts';
-import type { InterpreterOptions, MillicodeCall } from './engine/run.ts';
+import type { MillicodeCall, RegionOptions } from './engine/run.ts';
 import { type Environment, standalone } from './environment.ts';
 import { Exclusion } from './exclusion.ts';
 import { type InterruptionLoop, Interruptions } from './interruptions.ts';
@@ -435,8 +435,8 @@ export class Cpu extends Registers {
   // Running
 
   /** What regions of compiled code are made from, and what they import. */
-  get regionOptions(): InterpreterOptions {
-    return { handlers: this.handlers, layout: this.layout, full: false, cpuBase: this.base };
+  get regionOptions(): RegionOptions {
+    return { layout: this.layout, ordered: this.layout.cpus > 1 && this.#weakHost };
   }
   regionImports: Record<string, WebAssembly.ImportValue> = {};
 
@@ -485,7 +485,7 @@ export class Cpu extends Registers {
     };
     const instance = new WebAssembly.Instance(built.module, { env });
     const run = instance.exports.run as () => number;
-    if (kind === 'fast') this.regionImports = { memory: env.memory, miss: instance.exports.miss!, flush };
+    if (kind === 'fast') this.regionImports = { memory: env.memory, cpu: env.cpu, miss: instance.exports.miss!, flush };
     this.#runs.set(kind, run);
     return run;
   }

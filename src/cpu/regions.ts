@@ -4,12 +4,9 @@
  */
 
 import type { Cpu } from './cpu.ts';
-import { isRelativeBranch } from './engine/handlers.ts';
 import { HANDLER_REGION } from './engine/protocol.ts';
-import { RECORD_SIZE, recordOperands } from './engine/records.ts';
-import { buildRegion, NotCompilable, type Placed } from './engine/region.ts';
-import { instructionLength } from './isa/formats.ts';
-import type { Instruction } from './isa/insn.ts';
+import { RECORD_SIZE } from './engine/records.ts';
+import { buildModule, type Placed, place } from './engine/region.ts';
 
 /** Samples at one place after which it is compiled. */
 const HOT = 2;
@@ -23,8 +20,6 @@ export class Regions {
   readonly table: WebAssembly.Table;
   readonly #cpu: Cpu;
   readonly #samples = new Map<number, number>();
-  /** Rows that turned out to need the interpreter. */
-  readonly #left = new Set<Instruction>();
   /** Slots in use, by code page. */
   readonly #slots = new Map<number, number[]>();
   readonly #free: number[] = [];
@@ -57,41 +52,14 @@ export class Regions {
     if (cpu.code.handlerAt(record) === HANDLER_REGION) return;
     if (this.#next === SLOTS && !this.#free.length) this.#giveUpOldest();
     const slot = this.#free.pop() ?? this.#next++;
-    for (;;) {
-      try {
-        const bytes = buildRegion(cpu.regionOptions, codePage, entry, offset => this.#at(frame, offset), fewest);
-        if (!bytes) return void this.#free.push(slot);
-        const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: cpu.regionImports });
-        this.table.set(slot, instance.exports.region as () => number);
-        break;
-      } catch (error) {
-        if (!(error instanceof NotCompilable)) throw error;
-        this.#left.add(error.row);
-      }
-    }
+    const at = (offset: number): Placed | undefined =>
+      place(cpu.decoder, from => cpu.storage.read16(frame + from), offset);
+    const { bytes, sizes } = buildModule(cpu.regionOptions, [{ codePage, entry, at }]);
+    if (sizes[0]! < fewest) return void this.#free.push(slot);
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: cpu.regionImports });
+    this.table.set(slot, instance.exports[0] as () => number);
     const page = cpu.code.enterRegion(frame, record, slot);
     this.#slots.set(page, [...(this.#slots.get(page) ?? []), slot]);
-  }
-
-  /** The instruction at an offset in a frame; undefined if it is not to be compiled. */
-  #at(frame: number, offset: number): Placed | undefined {
-    const { storage, decoder } = this.#cpu;
-    if (offset > 4094) return undefined;
-    const upper = storage.read16(frame + offset);
-    const length = instructionLength(upper >>> 8);
-    if (offset + length > 4096) return undefined;
-    const second = length > 2 ? storage.read16(frame + offset + 2) : 0;
-    const third = length > 4 ? storage.read16(frame + offset + 4) : 0;
-    const lower = ((second << 16) | third) >>> 0;
-    const row = decoder.decode(upper, lower);
-    if (!row || this.#left.has(row)) return undefined;
-    const fields = recordOperands(row.format, upper, lower);
-    const relative = isRelativeBranch(row) && !row.mnemonic.startsWith('BRAS');
-    const target = relative ? offset + 2 * (fields.h2 ?? fields.h4)! : undefined;
-    const near = target !== undefined && target >= 0 && target < 4096;
-    const always = row.branches && (fields.m1 === 15 || row.mnemonic.startsWith('BRAS'));
-    const never = row.mnemonic === 'BCR' && fields.r2 === 0;
-    return { offset, row, fields, target: near ? target : undefined, fallsThrough: !always || never };
   }
 
   /** Makes room: the page whose first region was compiled longest ago loses its regions. */

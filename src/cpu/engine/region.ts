@@ -8,13 +8,16 @@ import { FunctionCode, type Label } from '../ir/code.ts';
 import * as x from '../ir/expr.ts';
 import { type I32, type I64, k32 } from '../ir/expr.ts';
 import { ModuleBuilder } from '../ir/wasm.ts';
+import type { Decoder } from '../isa/decode.ts';
+import { instructionLength } from '../isa/formats.ts';
 import type { Instruction } from '../isa/insn.ts';
 import * as state from '../state.ts';
 import { CompiledInsn } from './compiled.ts';
 import { ControlFlow } from './control-flow.ts';
-import { REGION_FAULT, REGION_GO_TO, REGION_PENDING } from './protocol.ts';
-import { RECORD_SIZE } from './records.ts';
-import { type MillicodeCall, type Parts, Run } from './run.ts';
+import { isRelativeBranch } from './handlers.ts';
+import { REGION_FAULT, REGION_GO_TO, REGION_INTERPRET, REGION_PENDING } from './protocol.ts';
+import { RECORD_SIZE, recordOperands } from './records.ts';
+import { type Parts, type RegionOptions, Run } from './run.ts';
 
 /** An instruction of a page: where it is, its row, and all operand fields. */
 export interface Placed {
@@ -123,6 +126,10 @@ export class RegionRun extends Run {
   build(): FunctionCode {
     const { f, cpu, parts } = this;
     if (cpu.kind === 'local') f.set(cpu, parts.cpu);
+    if (!this.#blocks[0]!.instructions.length) {
+      f.push(k32(REGION_INTERPRET));
+      return f;
+    }
     for (const number of REGISTERS) this.register(number);
     this.reload();
     f.block(fault => {
@@ -215,36 +222,89 @@ export class NotCompilable extends Error {
   }
 }
 
-/** Builds the module of one region; its export is `region`. Undefined: it has fewer than `fewest` instructions. */
-export function buildRegion(
-  options: Parts['options'],
-  codePage: number,
-  entry: number,
-  at: (offset: number) => Placed | undefined,
-  fewest: number,
-): Uint8Array<ArrayBuffer> | undefined {
+/** What a region is made from. */
+export interface RegionSource {
+  /** Host address of the code page in which it begins. */
+  readonly codePage: number;
+  /** Offset in its page of the first instruction. */
+  readonly entry: number;
+  /** The instruction at an offset; undefined: there is none, or it is not to be compiled. */
+  at(offset: number): Placed | undefined;
+}
+
+export interface RegionModule {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** How many instructions each region has. */
+  readonly sizes: readonly number[];
+}
+
+/**
+ * Builds a module of regions, for any CPU of the machine and in any thread: its export `n` is the function of source
+ * n, (condition code) -> REGION_*. It imports `env`, which is the CPU's `regionImports`.
+ */
+export function buildModule(options: RegionOptions, sources: readonly RegionSource[]): RegionModule {
   const module = new ModuleBuilder();
   const miss = module.importFunction('env', 'miss', ['i64', 'i32', 'i32', 'i32'], ['i32']);
   const flush = module.importFunction('env', 'flush', [], []);
   module.importMemory('env', 'memory', options.layout.wasmPages);
+  const cpu = module.importGlobal('env', 'cpu', 'i32');
   const none = -1;
-  const millicode: MillicodeCall[] = [];
   const parts: Parts = {
-    options,
+    options: { ...options, handlers: [], full: false },
     handlers: [],
-    millicode,
+    millicode: [],
     routines: { index: () => none },
     regionType: undefined,
     miss,
     multiplyAdd: undefined,
     enter: none,
     imports: { fetchPage: none, decode: none, original: none, execute: none, millicode: none, flush },
-    cpu: k32(options.cpuBase!),
+    cpu: x.global('i32', cpu),
   };
-  const index = module.declareFunction(['i32'], ['i32']);
-  const run = new RegionRun(parts, codePage, entry, at);
-  if (run.size < fewest) return undefined;
-  module.defineFunction(index, run.build());
-  module.exportFunction('region', index);
-  return module.encode();
+  const indices = sources.map(() => module.declareFunction(['i32'], ['i32']));
+  const sizes = sources.map(({ codePage, entry, at }, n) => {
+    for (;;) {
+      const run = new RegionRun(parts, codePage, entry, offset => {
+        const placed = at(offset);
+        return placed && !left.has(placed.row) ? placed : undefined;
+      });
+      try {
+        module.defineFunction(indices[n]!, run.build());
+      } catch (error) {
+        if (!(error instanceof NotCompilable)) throw error;
+        left.add(error.row);
+        continue;
+      }
+      module.exportFunction(String(n), indices[n]!);
+      return run.size;
+    }
+  });
+  return { bytes: module.encode(), sizes };
+}
+
+/** Rows that turned out to need the interpreter. */
+const left = new WeakSet<Instruction>();
+
+/** The instruction at an offset in a page; undefined if it is not to be compiled. `read16` reads from the page. */
+export function place(
+  decoder: Decoder<Instruction>,
+  read16: (offset: number) => number,
+  offset: number,
+): Placed | undefined {
+  if (offset > 4094) return undefined;
+  const upper = read16(offset);
+  const length = instructionLength(upper >>> 8);
+  if (offset + length > 4096) return undefined;
+  const second = length > 2 ? read16(offset + 2) : 0;
+  const third = length > 4 ? read16(offset + 4) : 0;
+  const lower = ((second << 16) | third) >>> 0;
+  const row = decoder.decode(upper, lower);
+  if (!row) return undefined;
+  const fields = recordOperands(row.format, upper, lower);
+  const relative = isRelativeBranch(row) && !row.mnemonic.startsWith('BRAS');
+  const target = relative ? offset + 2 * (fields.h2 ?? fields.h4)! : undefined;
+  const near = target !== undefined && target >= 0 && target < 4096;
+  const always = row.branches && (fields.m1 === 15 || row.mnemonic.startsWith('BRAS'));
+  const never = row.mnemonic === 'BCR' && fields.r2 === 0;
+  return { offset, row, fields, target: near ? target : undefined, fallsThrough: !always || never };
 }

@@ -11,15 +11,19 @@ import type { Handler } from './handlers.ts';
 import { EXIT_PENDING } from './protocol.ts';
 import type { Routines } from './routines.ts';
 
-export interface InterpreterOptions {
-  readonly handlers: readonly Handler[];
+/** What regions of compiled code are made for. */
+export interface RegionOptions {
   readonly layout: state.Layout;
+  /** The machine has several CPUs, and the host's order of storage accesses is weaker than z/Architecture's. */
+  readonly ordered?: boolean;
+}
+
+export interface InterpreterOptions extends RegionOptions {
+  readonly handlers: readonly Handler[];
   /** Everything, counted; otherwise the fast program. */
   readonly full: boolean;
   /** Host address of the CPU's block, known when the module is made; undefined: read from the imported global `cpu`. */
   readonly cpuBase?: number | undefined;
-  /** The machine has several CPUs, and the host's order of storage accesses is weaker than z/Architecture's. */
-  readonly ordered?: boolean;
 }
 
 /** A function, and the format of the instruction for which it is called. */
