@@ -36,3 +36,41 @@ test('the end of storage is its end', () => {
   assert.throws(() => storage.write8(-1, 0), RangeError);
   assert.throws(() => planLayout(1, largestStorage(1) + 0x100000), RangeError);
 });
+
+test('numbers of devices with the other byte order', () => {
+  storage.write(0x2000, [0x11, 0x22, 0x33, 0x44, 0x55, 0x66]);
+  assert.equal(storage.read16le(0x2001), 0x3322);
+  assert.equal(storage.read32le(0x2001), 0x55443322);
+  storage.write16le(0x2000, 0xabcd);
+  storage.write32le(0x2002, 0x01020304);
+  assert.deepEqual([...storage.read(0x2000, 6)], [0xcd, 0xab, 4, 3, 2, 1]);
+});
+
+test('halfwords and bits that are shared with CPUs', () => {
+  storage.store16(0x2000, 0x8001);
+  assert.equal(storage.load16(0x2000), 0x8001);
+  assert.equal(storage.read16(0x2000), 0x8001);
+  assert.equal(storage.or8(0x2001, 0x40), 1);
+  assert.equal(storage.read16(0x2000), 0x8041);
+});
+
+test('bulk copies of any length come through the staging buffer in order, and touch nothing else', () => {
+  const { staging } = storage;
+  for (const length of [0, 1, 15, 16, 17, 31, 32, 33, 100, 4096]) {
+    const data = Uint8Array.from({ length }, (_, n) => n * 7 + length);
+    storage.fill(0x3000, 0x2000, 0xee);
+    staging.fill(0);
+    staging.set(data, 5);
+    storage.unstage(0x3003, length, 5);
+    assert.deepEqual(storage.read(0x3003, length), data);
+    assert.equal(storage.read8(0x3002), 0xee);
+    assert.equal(storage.read8(0x3003 + length), 0xee);
+    staging.fill(0);
+    storage.stage(0x3003, length, 9);
+    assert.deepEqual(staging.slice(9, 9 + length), data);
+    assert.equal(staging[8], 0);
+    assert.equal(staging[9 + length], 0);
+  }
+  assert.throws(() => storage.stage(0xffff0, 17, 0), RangeError);
+  assert.throws(() => storage.unstage(0, 2, staging.length - 1), RangeError);
+});

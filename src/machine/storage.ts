@@ -6,6 +6,7 @@
  */
 
 import type { Layout } from '../cpu/state.ts';
+import { type Reversal, reversal, STAGING } from './reversal.ts';
 import { StandbyMap } from './standby-storage.ts';
 
 export class Storage {
@@ -17,6 +18,8 @@ export class Storage {
   readonly #bytes: Uint8Array<SharedArrayBuffer>;
   readonly #view: DataView<SharedArrayBuffer>;
   readonly #words: Int32Array;
+  readonly #halfwords: Uint16Array;
+  #reversal: Reversal | undefined;
   readonly #standby: StandbyMap;
   /** Told of every range that is written, for those who keep copies of instructions. */
   #written: (address: number, length: number) => void = () => {};
@@ -30,6 +33,7 @@ export class Storage {
     this.#bytes = new Uint8Array(buffer);
     this.#view = new DataView(buffer);
     this.#words = new Int32Array(buffer);
+    this.#halfwords = new Uint16Array(buffer);
     this.#standby = new StandbyMap(memory, layout);
   }
 
@@ -88,6 +92,64 @@ export class Storage {
   write64(address: number, value: bigint): void {
     this.#view.setBigUint64(this.#at(address, 8), value, true);
     this.#written(address, 8);
+  }
+
+  // Little-endian numbers, as devices of other architectures have them in storage.
+
+  read16le(address: number): number {
+    return this.#view.getUint16(this.#at(address, 2), false);
+  }
+  read32le(address: number): number {
+    return this.#view.getUint32(this.#at(address, 4), false);
+  }
+  write16le(address: number, value: number): void {
+    this.#view.setUint16(this.#at(address, 2), value, false);
+    this.#written(address, 2);
+  }
+  write32le(address: number, value: number): void {
+    this.#view.setUint32(this.#at(address, 4), value, false);
+    this.#written(address, 4);
+  }
+
+  // Halfwords that CPUs and devices tell each other by: sequentially consistent, at even addresses.
+
+  load16(address: number): number {
+    return Atomics.load(this.#halfwords, this.#at(address, 2) >>> 1);
+  }
+  store16(address: number, value: number): void {
+    Atomics.store(this.#halfwords, this.#at(address, 2) >>> 1, value);
+    this.#written(address, 2);
+  }
+
+  /** Sets bits of a byte, interlocked. @returns the byte before */
+  or8(address: number, bits: number): number {
+    const before = Atomics.or(this.#bytes, this.#at(address, 1), bits);
+    this.#written(address, 1);
+    return before;
+  }
+
+  // Bulk copies
+
+  get #staged(): Reversal {
+    return (this.#reversal ??= reversal(this.memory));
+  }
+
+  /** A buffer of this thread, of STAGING bytes, between which and storage `stage` and `unstage` copy. */
+  get staging(): Uint8Array<ArrayBuffer> {
+    return this.#staged.staging;
+  }
+
+  /** Copies from storage into the staging buffer at an offset. */
+  stage(address: number, length: number, offset: number): void {
+    if (!(offset + length <= STAGING)) throw new RangeError('beyond the staging buffer');
+    this.#staged.fromGuest(this.#at(address, length), offset, length);
+  }
+
+  /** Copies into storage what is in the staging buffer at an offset. */
+  unstage(address: number, length: number, offset: number): void {
+    if (!(offset + length <= STAGING)) throw new RangeError('beyond the staging buffer');
+    this.#staged.toGuest(offset, this.#at(address, length), length);
+    this.#written(address, length);
   }
 
   /** A copy of `length` bytes. */
