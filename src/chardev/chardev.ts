@@ -18,6 +18,8 @@ export interface Chardev {
   attach(frontEnd: FrontEnd | undefined): void;
   /** `FrontEnd.room` has grown: input that was held back may come now. */
   inputWanted(): void;
+  /** Ends the connection with who is at the other end, after what has been written; others may come then. */
+  disconnect(): void;
 }
 
 /**
@@ -91,6 +93,9 @@ export abstract class Backend implements Chardev {
 
   /** So many bytes wait for the front end: unless it is 0, the backend should take no more from the world. */
   protected hold(_waiting: number): void {}
+
+  /** Only a connection can be ended. */
+  disconnect(): void {}
 
   /** The break condition, as if the world had sent it. */
   sendBreak(): void {

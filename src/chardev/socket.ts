@@ -11,10 +11,15 @@ export interface SocketOptions {
   /** Opening lasts until somebody has connected. */
   readonly wait: boolean;
   readonly telnet: boolean;
+  /** It is for a 3270 terminal, which speaks TN3270 itself. */
+  readonly tn3270: boolean;
   readonly nodelay: boolean;
   /** Seconds until a lost connection is tried again; 0 for never. */
   readonly reconnect: number;
 }
+
+/** So many clients may wait until the present one has gone; more are turned away. */
+const WAITING = 8;
 
 export class SocketBackend extends Backend implements Closable {
   readonly #host: Host;
@@ -36,11 +41,11 @@ export class SocketBackend extends Backend implements Closable {
   }
 
   get description(): string {
-    const { telnet, server } = this.#options;
+    const { telnet, tn3270, server } = this.#options;
     const { kind } = this.#address;
     const where =
       kind === 'unix' ? this.#address.path : `${bracketed(this.#address.host || '0.0.0.0')}:${this.#address.port}`;
-    const text = `${telnet ? 'telnet' : kind}:${where}${server ? ',server=on' : ''}`;
+    const text = `${telnet ? 'telnet' : tn3270 ? 'tn3270' : kind}:${where}${server ? ',server=on' : ''}`;
     if (!this.#stream) return `disconnected:${text}`;
     return this.#stream.peer === '' ? text : `${text} <-> ${this.#stream.peer}`;
   }
@@ -85,16 +90,17 @@ export class SocketBackend extends Backend implements Closable {
   }
 
   #accept(stream: ByteStream): void {
-    if (this.#stream) this.#queue.push(stream);
-    else this.#use(stream);
+    if (!this.#stream) this.#use(stream);
+    else if (this.#queue.length < WAITING) this.#queue.push(stream);
+    else stream.close();
   }
 
   #use(stream: ByteStream): void {
     this.#stream = stream;
-    const telnet = this.#options.telnet ? new TelnetDecoder() : undefined;
+    const telnet = this.#options.telnet ? new TelnetDecoder(() => this.event('break')) : undefined;
     if (telnet && this.#options.server) stream.write(greeting);
     stream.listen({
-      data: data => this.input(telnet ? telnet.decode(data, () => this.event('break')) : data),
+      data: data => this.input(telnet ? telnet.decode(data) : data),
       end: () => this.#ended(),
       drained: () => this.drained(),
     });
@@ -114,6 +120,10 @@ export class SocketBackend extends Backend implements Closable {
   write(data: Uint8Array): boolean {
     if (!this.#stream) return true;
     return this.#stream.write(this.#options.telnet ? encode(data) : data);
+  }
+
+  override disconnect(): void {
+    if (this.#stream) this.#ended();
   }
 
   protected override hold(waiting: number): void {

@@ -3,12 +3,7 @@
  * characters, eight bits wide, and its commands are taken out of the stream.
  */
 
-const IAC = 255;
-const DO = 253;
-const WILL = 251;
-const SUBNEGOTIATION = 250;
-const BREAK = 243;
-const END = 240;
+import { BRK, DO, IAC, TelnetParser, WILL } from './telnet-parser.ts';
 
 const BINARY = 0;
 const ECHO = 1;
@@ -28,35 +23,26 @@ export function encode(data: Uint8Array): Uint8Array {
 }
 
 export class TelnetDecoder {
-  #state: 'data' | 'command' | 'option' | 'subnegotiation' | 'subnegotiation-command' = 'data';
+  #out: number[] = [];
+  readonly #parser: TelnetParser;
 
-  /** The data without commands; `brk` is called for each break. */
-  decode(data: Uint8Array, brk: () => void): Uint8Array {
-    const out: number[] = [];
-    for (const byte of data) {
-      switch (this.#state) {
-        case 'data':
-          if (byte === IAC) this.#state = 'command';
-          else out.push(byte);
-          break;
-        case 'command':
-          this.#state = 'data';
-          if (byte === IAC) out.push(byte);
-          else if (byte === BREAK) brk();
-          else if (byte === SUBNEGOTIATION) this.#state = 'subnegotiation';
-          else if (byte >= WILL) this.#state = 'option';
-          break;
-        case 'option':
-          this.#state = 'data';
-          break;
-        case 'subnegotiation':
-          if (byte === IAC) this.#state = 'subnegotiation-command';
-          break;
-        case 'subnegotiation-command':
-          this.#state = byte === END ? 'data' : 'subnegotiation';
-          break;
-      }
-    }
-    return Uint8Array.from(out);
+  /** @param brk called for each break */
+  constructor(brk: () => void) {
+    this.#parser = new TelnetParser({
+      data: data => this.#out.push(...data),
+      endOfRecord: () => {},
+      command: code => {
+        if (code === BRK) brk();
+      },
+      option: () => {},
+      subnegotiation: () => {},
+    });
+  }
+
+  /** The data without commands. */
+  decode(data: Uint8Array): Uint8Array {
+    this.#out = [];
+    this.#parser.parse(data);
+    return Uint8Array.from(this.#out);
   }
 }

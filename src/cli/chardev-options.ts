@@ -20,7 +20,20 @@ const known: Record<string, readonly string[]> = {
   vc: ['width', 'height', 'cols', 'rows'],
   stdio: ['signal'],
   file: ['path', 'append'],
-  socket: ['host', 'port', 'path', 'server', 'wait', 'telnet', 'nodelay', 'delay', 'reconnect', 'ipv4', 'ipv6'],
+  socket: [
+    'host',
+    'port',
+    'path',
+    'server',
+    'wait',
+    'telnet',
+    'tn3270',
+    'nodelay',
+    'delay',
+    'reconnect',
+    'ipv4',
+    'ipv6',
+  ],
 };
 
 export const chardevHelp = `Available chardev backend types:\n${backends.map(name => `  ${name}\n`).join('')}`;
@@ -33,8 +46,14 @@ export function parseChardev(value: string): Omit<ChardevOptions, 'text'> {
   const kind = values.get('backend')!;
   if (!backends.includes(kind)) throw new ConfigurationError(`'${kind}' is not a valid char driver name`);
   allowOnly(values, ['backend', ...common, ...known[kind]!]);
-  return { id, backend: backendOf(kind, values), mux: switchOf(values, 'mux', false) };
+  const backend = backendOf(kind, values);
+  const mux = switchOf(values, 'mux', false);
+  if (mux && isTerminal(backend)) throw new ConfigurationError("'tn3270' option is incompatible with 'mux'");
+  return { id, backend, mux };
 }
+
+/** It is for a 3270 terminal and nothing else. */
+export const isTerminal = (backend: BackendOptions): boolean => backend.kind === 'socket' && backend.tn3270;
 
 const switchOf = (values: ReadonlyMap<string, string>, key: string, otherwise: boolean): boolean => {
   const value = values.get(key);
@@ -66,6 +85,10 @@ function socketOf(values: ReadonlyMap<string, string>): SocketOptions {
   const server = switchOf(values, 'server', false);
   const reconnect = values.has('reconnect') ? parseNumber(values.get('reconnect')!, 'reconnect') : 0;
   if (server && reconnect > 0) throw new ConfigurationError("'reconnect' option is incompatible with 'server'");
+  const telnet = switchOf(values, 'telnet', false);
+  const tn3270 = switchOf(values, 'tn3270', false);
+  if (tn3270 && telnet) throw new ConfigurationError("'tn3270' option is incompatible with 'telnet'");
+  if (tn3270 && !server) throw new ConfigurationError("'tn3270' option is incompatible with a client");
   if (!server && values.has('wait')) throw new ConfigurationError("'wait' option is incompatible with a client");
   return {
     kind: 'socket',
@@ -73,7 +96,8 @@ function socketOf(values: ReadonlyMap<string, string>): SocketOptions {
       path === undefined ? { kind: 'tcp', host: host!, port: portOf(values.get('port')) } : { kind: 'unix', path },
     server,
     wait: switchOf(values, 'wait', server),
-    telnet: switchOf(values, 'telnet', false),
+    telnet,
+    tn3270,
     nodelay: switchOf(values, 'nodelay', !switchOf(values, 'delay', true)),
     reconnect,
   };

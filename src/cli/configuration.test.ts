@@ -135,7 +135,15 @@ test('where console and monitor are', () => {
 
 test('character devices', () => {
   const device = (line: string) => from(`-nodefaults ${line}`).chardevs[0]!.backend;
-  const socket = { kind: 'socket', server: true, wait: false, telnet: false, nodelay: false, reconnect: 0 };
+  const socket = {
+    kind: 'socket',
+    server: true,
+    wait: false,
+    telnet: false,
+    tn3270: false,
+    nodelay: false,
+    reconnect: 0,
+  };
   const tcp = (host: string, port: number) => ({ kind: 'tcp', host, port });
   assert.deepEqual(device('-serial tcp::4444,server,nowait'), { ...socket, address: tcp('', 4444) });
   assert.deepEqual(device('-serial tcp:[::1]:4444,server=on,wait=off'), { ...socket, address: tcp('::1', 4444) });
@@ -159,6 +167,13 @@ test('character devices', () => {
   refuses('-chardev null,id=a -chardev null,id=a', "-chardev null,id=a: Duplicate ID 'a' for chardev");
   refuses('-chardev null,id=a,foo=1', "-chardev null,id=a,foo=1: Invalid parameter 'foo'");
   refuses('-chardev socket,id=a,host=x', '-chardev socket,id=a,host=x: chardev: socket: no port given');
+  const terminal = '-chardev socket,id=ch0,host=0.0.0.0,port=2300,wait=off,server=on,tn3270=on';
+  assert.deepEqual(device(terminal), { ...socket, tn3270: true, address: tcp('0.0.0.0', 2300) });
+  refuses(`${terminal},telnet=on`, /'tn3270' option is incompatible with 'telnet'$/);
+  refuses(`${terminal},mux=on`, /'tn3270' option is incompatible with 'mux'$/);
+  refuses('-chardev socket,id=a,host=x,port=1,tn3270=on', /'tn3270' option is incompatible with a client$/);
+  refuses('-chardev null,id=a,tn3270=on', /Invalid parameter 'tn3270'$/);
+  refuses(`${terminal} -serial chardev:ch0`, "-serial chardev:ch0: Device 'ch0' is for a 3270 terminal (tn3270=on)");
   refuses('-gdb foo', "-gdb foo: 'foo' is not a valid char driver");
   refuses('-monitor tcp:foo', "-monitor tcp:foo: 'foo' is not HOST:PORT");
 });

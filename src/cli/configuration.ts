@@ -8,7 +8,7 @@ import type { View } from '../machine/identity.ts';
 import { machineType } from '../machine/saved-machine.ts';
 import { incrementSize } from '../machine/standby-storage.ts';
 import type { Shape } from '../machine/topology.ts';
-import { type ChardevOptions, parseChardev, parseShortChardev } from './chardev-options.ts';
+import { type ChardevOptions, isTerminal, parseChardev, parseShortChardev } from './chardev-options.ts';
 import { parseLogItems } from './log.ts';
 import { type Given, located } from './options.ts';
 import { CPU_DRIVER, cpuDeviceHelp, cpuOf, firstCpus, shapeOf } from './smp.ts';
@@ -500,6 +500,9 @@ class Builder {
     const used = new Set<string>();
     const fronts = [...monitors, ...consoles, ...(gdb === undefined ? [] : [{ chardev: gdb, text: '-gdb' }])];
     for (const { chardev, text } of fronts) {
+      if (chardevs.some(({ id, backend }) => id === chardev && isTerminal(backend))) {
+        throw new ConfigurationError(`${text}: Device '${chardev}' is for a 3270 terminal (tn3270=on)`);
+      }
       if (used.has(chardev) && !chardevs.some(({ id, mux }) => id === chardev && mux)) {
         throw new ConfigurationError(`${text}: Device '${chardev}' is in use`);
       }

@@ -22,6 +22,7 @@ function device(t: TestContext, address: SocketAddress, options: Partial<SocketO
     server: false,
     wait: false,
     telnet: false,
+    tn3270: false,
     nodelay: true,
     reconnect: 0,
     ...options,
@@ -93,6 +94,24 @@ for (const kind of ['tcp', 'unix'] as const) {
     assert.deepEqual(server.seen.events, ['open', 'close', 'open']);
   });
 }
+
+test('clients wait in turn, but not without end; one that is disconnected gets what was written', async t => {
+  const server = device(t, local(0), { server: true });
+  await server.backend.open(() => {});
+  const port = portOf(server.backend.description);
+  const clients = Array.from({ length: 11 }, () => device(t, local(port)));
+  for (const { backend } of clients) await backend.open(() => {});
+  await server.until(() => server.backend.isOpen);
+  // One is served, eight wait.
+  await Promise.all(clients.slice(9).map(({ until, seen }) => until(() => seen.events.includes('close'))));
+  server.say('go');
+  server.backend.disconnect();
+  await clients[0]!.until(() => clients[0]!.seen.events.includes('close'));
+  assert.equal(clients[0]!.seen.text, 'go');
+  assert.deepEqual(server.seen.events, ['open', 'close', 'open']);
+  clients[1]!.say('second');
+  await server.until(() => server.seen.text === 'second');
+});
 
 test('input waits for room', async t => {
   const server = device(t, local(0), { server: true });
