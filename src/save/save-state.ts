@@ -115,6 +115,13 @@ export class SavedFields {
     throw this.#wrong(name);
   }
 
+  /** A list of fields in a field; so many, if a number is given. */
+  groups(name: string, count?: number): readonly SavedFields[] {
+    const list = this.list(name);
+    if (count !== undefined && list.length !== count) throw this.#wrong(name);
+    return list.map((fields, n) => new SavedFields(`${this.#unit}.${name}[${n}]`, fields));
+  }
+
   /** So many whole numbers of so many bytes; one may stand for itself. */
   integers(name: string, count: number, size: number): readonly bigint[] {
     const value = this.#value(name);

@@ -1,0 +1,203 @@
+/** The driver's side of virtqueues, for tests: as a guest would write rings, or as it should not. */
+
+import { planLayout } from '../../cpu/state.ts';
+import { Storage } from '../../machine/storage.ts';
+import type { RingPlace } from './queue.ts';
+
+export const MEBIBYTE = 0x100000;
+
+export function testStorage(size = MEBIBYTE): Storage {
+  const layout = planLayout(1, size);
+  const memory = new WebAssembly.Memory({ initial: layout.wasmPages, maximum: layout.wasmPages, shared: true });
+  return new Storage(memory, layout);
+}
+
+export interface Piece {
+  readonly address: number;
+  readonly length: number;
+  readonly write?: boolean;
+}
+
+export interface DriverOptions {
+  readonly packed?: boolean;
+  readonly little?: boolean;
+  readonly eventIndex?: boolean;
+}
+
+const NEXT = 1;
+const WRITE = 2;
+const INDIRECT = 4;
+
+/** One queue as its driver sees it. Everything is at `base` and needs no more than 64 KiB. */
+export class DriverQueue {
+  readonly place: RingPlace;
+  readonly storage: Storage;
+  readonly options: Required<DriverOptions>;
+  readonly #free: number[];
+  /** Split: the available index. Packed: the position, over two rounds. */
+  #made = 0;
+  #seen = 0;
+  /** Position of the last look whether the device is to be told. */
+  #told = 0;
+  readonly #chains = new Map<number, { descriptors: number[] }>();
+  #tables: number;
+
+  constructor(storage: Storage, base: number, size: number, options: DriverOptions = {}) {
+    this.storage = storage;
+    this.options = { packed: false, little: true, eventIndex: false, ...options };
+    this.place = {
+      size,
+      descriptors: base,
+      driver: base + size * 16,
+      device: base + size * 16 + ((size * 2 + 16) & ~3),
+    };
+    this.#tables = base + 0x8000;
+    storage.fill(base, 0x10000, 0);
+    this.#free = Array.from({ length: size }, (_, n) => n);
+  }
+
+  read16(address: number): number {
+    return this.options.little ? this.storage.read16le(address) : this.storage.read16(address);
+  }
+  read32(address: number): number {
+    return this.options.little ? this.storage.read32le(address) : this.storage.read32(address);
+  }
+  write16(address: number, value: number): void {
+    if (this.options.little) this.storage.write16le(address, value);
+    else this.storage.write16(address, value);
+  }
+  write32(address: number, value: number): void {
+    if (this.options.little) this.storage.write32le(address, value);
+    else this.storage.write32(address, value);
+  }
+
+  /** A descriptor with its last two halfwords as they are in the format of the ring. */
+  descriptor(at: number, { address, length }: Piece, halfword12: number, halfword14: number): void {
+    const high = Math.floor(address / 2 ** 32);
+    this.write32(at + (this.options.little ? 4 : 0), high);
+    this.write32(at + (this.options.little ? 0 : 4), address % 2 ** 32);
+    this.write32(at + 8, length);
+    this.write16(at + 12, halfword12);
+    this.write16(at + 14, halfword14);
+  }
+
+  /** Makes a buffer available and gives its identification; undefined: there is no room. */
+  add(pieces: readonly Piece[], indirect = false): number | undefined {
+    const needed = indirect ? 1 : pieces.length;
+    if (this.#free.length < needed) return undefined;
+    const descriptors = this.#free.splice(0, needed);
+    const id = descriptors[0]!;
+    this.#chains.set(id, { descriptors });
+    const parts = indirect ? [this.#table(pieces)] : pieces;
+    const flags = (piece: Piece, n: number) =>
+      (piece.write ? WRITE : 0) | (n < parts.length - 1 ? NEXT : 0) | (indirect ? INDIRECT : 0);
+    if (this.options.packed) this.#addPacked(parts, id, flags);
+    else {
+      parts.forEach((piece, n) =>
+        this.descriptor(this.place.descriptors + descriptors[n]! * 16, piece, flags(piece, n), descriptors[n + 1] ?? 0),
+      );
+      this.makeAvailable(id);
+    }
+    return id;
+  }
+
+  #addPacked(parts: readonly Piece[], id: number, flags: (piece: Piece, n: number) => number): void {
+    const { size, descriptors } = this.place;
+    const writes = parts.map((piece, n) => () => {
+      const position = (this.#made + n) % (2 * size);
+      const wrap = position < size ? 0x80 : 0x8000;
+      this.descriptor(descriptors + (position % size) * 16, piece, id, flags(piece, n) | wrap);
+    });
+    // The first makes the others available.
+    for (const write of writes.reverse()) write();
+    this.#made = (this.#made + parts.length) % (2 * size);
+  }
+
+  /** Split: the next entry of the available ring. */
+  makeAvailable(head: number): void {
+    const { size, driver } = this.place;
+    this.write16(driver + 4 + (this.#made % size) * 2, head);
+    this.#made = (this.#made + 1) & 0xffff;
+    this.write16(driver + 2, this.#made);
+  }
+
+  #table(pieces: readonly Piece[]): Piece {
+    const address = this.#tables;
+    this.#tables += pieces.length * 16;
+    if (this.#tables > this.place.descriptors + 0x10000) throw new Error('too many indirect tables for a test');
+    pieces.forEach((piece, n) => {
+      const flags = (piece.write ? WRITE : 0) | (!this.options.packed && n < pieces.length - 1 ? NEXT : 0);
+      if (this.options.packed) this.descriptor(address + n * 16, piece, 0, flags);
+      else this.descriptor(address + n * 16, piece, flags, n + 1);
+    });
+    return { address, length: pieces.length * 16 };
+  }
+
+  /** Whether the device wants to be told of what has been made available since this was asked last. */
+  get mustNotify(): boolean {
+    const { device, size } = this.place;
+    const told = this.#told;
+    this.#told = this.#made;
+    if (this.options.packed) {
+      const which = this.read16(device + 2);
+      if (which < 2) return which === 0;
+      return within(this.read16(device), told, this.#made, size);
+    }
+    if (!this.options.eventIndex) return !(this.read16(device) & 1);
+    const event = this.read16(device + 4 + size * 8);
+    return ((this.#made - event - 1) & 0xffff) < ((this.#made - told) & 0xffff);
+  }
+
+  /** What the device has given back since the last look. */
+  used(): { id: number; written: number }[] {
+    const result: { id: number; written: number }[] = [];
+    for (let next = this.#nextUsed(); next; next = this.#nextUsed()) result.push(next);
+    return result;
+  }
+
+  #nextUsed(): { id: number; written: number } | undefined {
+    const { size, device, descriptors } = this.place;
+    if (this.options.packed) {
+      const at = descriptors + (this.#seen % size) * 16;
+      const flags = this.read16(at + 14) & 0x8080;
+      if (flags !== (this.#seen < size ? 0x8080 : 0)) return undefined;
+      const id = this.read16(at + 12);
+      const written = this.read32(at + 8);
+      this.#seen = (this.#seen + this.#release(id)) % (2 * size);
+      return { id, written };
+    }
+    if (this.read16(device + 2) === this.#seen) return undefined;
+    const at = device + 4 + (this.#seen % size) * 8;
+    this.#seen = (this.#seen + 1) & 0xffff;
+    const id = this.read32(at);
+    this.#release(id);
+    return { id, written: this.read32(at + 4) };
+  }
+
+  #release(id: number): number {
+    const chain = this.#chains.get(id);
+    if (!chain) throw new Error(`the device gives back ${id}, which it does not have`);
+    this.#chains.delete(id);
+    this.#free.push(...chain.descriptors);
+    return chain.descriptors.length;
+  }
+
+  /** Asks to be told when the buffer after so many more has been given back; undefined: never. */
+  wantInterrupt(after: number | undefined): void {
+    const { driver, size } = this.place;
+    if (this.options.packed) {
+      const position = (this.#seen + (after ?? 0)) % (2 * size);
+      this.write16(driver, (position % size) | (position < size ? 0x8000 : 0));
+      this.write16(driver + 2, after === undefined ? 1 : this.options.eventIndex ? 2 : 0);
+    } else if (this.options.eventIndex) {
+      this.write16(driver + 4 + size * 2, (this.#seen + (after ?? -1)) & 0xffff);
+    } else this.write16(driver, after === undefined ? 1 : 0);
+  }
+}
+
+/** Packed rings: whether the event is among positions from `from` to before `to`. */
+function within(where: number, from: number, to: number, size: number): boolean {
+  const event = (where & 0x7fff) + (where & 0x8000 ? 0 : size);
+  const rounds = 2 * size;
+  return (event - from + rounds) % rounds < (to - from + rounds) % rounds;
+}
