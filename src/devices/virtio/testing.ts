@@ -93,9 +93,10 @@ export class DriverQueue {
       (piece.write ? WRITE : 0) | (n < parts.length - 1 ? NEXT : 0) | (indirect ? INDIRECT : 0);
     if (this.options.packed) this.#addPacked(parts, id, flags);
     else {
-      parts.forEach((piece, n) =>
-        this.descriptor(this.place.descriptors + descriptors[n]! * 16, piece, flags(piece, n), descriptors[n + 1] ?? 0),
-      );
+      for (const [n, piece] of parts.entries()) {
+        const at = this.place.descriptors + descriptors[n]! * 16;
+        this.descriptor(at, piece, flags(piece, n), descriptors[n + 1] ?? 0);
+      }
       this.makeAvailable(id);
     }
     return id;
