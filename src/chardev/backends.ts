@@ -1,6 +1,7 @@
 /** The character devices that there are, and how one is opened. */
 
 import { type Closable, type Host, HostError } from '../platform/host.ts';
+import type { TlsSettings } from '../platform/tls.ts';
 import { Backend } from './chardev.ts';
 import { SocketBackend, type SocketOptions } from './socket.ts';
 
@@ -22,6 +23,7 @@ export async function openBackend(
   id: string,
   options: BackendOptions,
   waiting: (where: string) => void,
+  tls?: TlsSettings,
 ): Promise<Backend & Closable> {
   switch (options.kind) {
     case 'null':
@@ -32,7 +34,7 @@ export async function openBackend(
     case 'file':
       return new FileBackend(id, host, options.path, options.append);
     case 'socket': {
-      const socket = new SocketBackend(id, host, options);
+      const socket = new SocketBackend(id, host, options, tls);
       await socket.open(waiting);
       return socket;
     }

@@ -1,6 +1,14 @@
 /** A character device on a TCP or Unix socket, as a server for one client at a time or as a client. */
 
-import { type ByteStream, type Closable, type Host, HostError, type SocketAddress } from '../platform/host.ts';
+import {
+  type ByteStream,
+  type Closable,
+  type Host,
+  HostError,
+  type SocketAddress,
+  type SocketSettings,
+} from '../platform/host.ts';
+import type { TlsSettings } from '../platform/tls.ts';
 import { Backend } from './chardev.ts';
 import { encode, greeting, TelnetDecoder } from './telnet.ts';
 
@@ -13,6 +21,8 @@ export interface SocketOptions {
   readonly telnet: boolean;
   /** It is for a 3270 terminal, which speaks TN3270 itself. */
   readonly tn3270: boolean;
+  /** Identifiers of credentials, and of who may connect. */
+  readonly tls?: { readonly credentials: string; readonly authorization?: string };
   readonly nodelay: boolean;
   /** Seconds until a lost connection is tried again; 0 for never. */
   readonly reconnect: number;
@@ -24,6 +34,7 @@ const WAITING = 8;
 export class SocketBackend extends Backend implements Closable {
   readonly #host: Host;
   readonly #options: SocketOptions;
+  readonly #settings: SocketSettings;
   #address: SocketAddress;
   #server: Closable | undefined;
   #stream: ByteStream | undefined;
@@ -33,19 +44,20 @@ export class SocketBackend extends Backend implements Closable {
   #retry: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
 
-  constructor(id: string, host: Host, options: SocketOptions) {
+  constructor(id: string, host: Host, options: SocketOptions, tls?: TlsSettings) {
     super(id);
     this.#host = host;
     this.#options = options;
+    this.#settings = { nodelay: options.nodelay, tls };
     this.#address = options.address;
   }
 
   get description(): string {
-    const { telnet, tn3270, server } = this.#options;
+    const { telnet, tn3270, tls, server } = this.#options;
     const { kind } = this.#address;
     const where =
       kind === 'unix' ? this.#address.path : `${bracketed(this.#address.host || '0.0.0.0')}:${this.#address.port}`;
-    const text = `${telnet ? 'telnet' : tn3270 ? 'tn3270' : kind}:${where}${server ? ',server=on' : ''}`;
+    const text = `${telnet ? 'telnet' : tn3270 ? 'tn3270' : tls ? 'tls' : kind}:${where}${server ? ',server=on' : ''}`;
     if (!this.#stream) return `disconnected:${text}`;
     return this.#stream.peer === '' ? text : `${text} <-> ${this.#stream.peer}`;
   }
@@ -63,7 +75,7 @@ export class SocketBackend extends Backend implements Closable {
       }
     }
     try {
-      const listening = await this.#host.listen(address, this.#options, stream => this.#accept(stream));
+      const listening = await this.#host.listen(address, this.#settings, stream => this.#accept(stream));
       this.#server = listening;
       this.#address = listening.address;
     } catch (error) {
@@ -79,7 +91,7 @@ export class SocketBackend extends Backend implements Closable {
   }
 
   async #connect(): Promise<void> {
-    this.#use(await this.#host.connect(this.#options.address, this.#options));
+    this.#use(await this.#host.connect(this.#options.address, this.#settings));
   }
 
   #reconnect(): void {

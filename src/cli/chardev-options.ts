@@ -28,6 +28,8 @@ const known: Record<string, readonly string[]> = {
     'wait',
     'telnet',
     'tn3270',
+    'tls-creds',
+    'tls-authz',
     'nodelay',
     'delay',
     'reconnect',
@@ -89,6 +91,14 @@ function socketOf(values: ReadonlyMap<string, string>): SocketOptions {
   const tn3270 = switchOf(values, 'tn3270', false);
   if (tn3270 && telnet) throw new ConfigurationError("'tn3270' option is incompatible with 'telnet'");
   if (tn3270 && !server) throw new ConfigurationError("'tn3270' option is incompatible with a client");
+  const credentials = values.get('tls-creds');
+  const authorization = values.get('tls-authz');
+  if (credentials !== undefined && path !== undefined) {
+    throw new ConfigurationError("'tls_creds' option is incompatible with 'unix' address type");
+  }
+  if (authorization !== undefined && credentials === undefined) {
+    throw new ConfigurationError("'tls_authz' option requires 'tls_creds' option");
+  }
   if (!server && values.has('wait')) throw new ConfigurationError("'wait' option is incompatible with a client");
   return {
     kind: 'socket',
@@ -98,6 +108,7 @@ function socketOf(values: ReadonlyMap<string, string>): SocketOptions {
     wait: switchOf(values, 'wait', server),
     telnet,
     tn3270,
+    ...(credentials !== undefined && { tls: { credentials, authorization } }),
     nodelay: switchOf(values, 'nodelay', !switchOf(values, 'delay', true)),
     reconnect,
   };

@@ -10,6 +10,7 @@ import { incrementSize } from '../machine/standby-storage.ts';
 import type { Shape } from '../machine/topology.ts';
 import { type ChardevOptions, isTerminal, parseChardev, parseShortChardev } from './chardev-options.ts';
 import { parseLogItems } from './log.ts';
+import { findAuthorization, findCredentials, type NamedObject, parseObject } from './objects.ts';
 import { type Given, located } from './options.ts';
 import { CPU_DRIVER, cpuDeviceHelp, cpuOf, firstCpus, shapeOf } from './smp.ts';
 import { FIXED_DATE, parseCounting, parseDate } from './time-options.ts';
@@ -63,6 +64,7 @@ export interface Configuration {
   pidFile?: string;
   /** Of the character that the terminal's own keys begin with. */
   escapeCode: number;
+  objects: NamedObject[];
   chardevs: ChardevOptions[];
   consoles: Front<'ascii' | 'line'>[];
   monitors: Monitor[];
@@ -130,6 +132,7 @@ class Builder {
     paused: false,
     log: new Set(),
     escapeCode: 1,
+    objects: [],
     chardevs: [],
     consoles: [],
     monitors: [],
@@ -138,6 +141,14 @@ class Builder {
 
   constructor(options: readonly Given[]) {
     this.#options = options;
+    this.#each(['object'], (value, { text }) => {
+      const object = { ...parseObject(value), text };
+      const { objects } = this.configuration;
+      if (objects.some(({ id }) => id === object.id)) {
+        throw new ConfigurationError(`attempt to add duplicate property '${object.id}' to object (type 'container')`);
+      }
+      objects.push(object);
+    });
     this.#each(['chardev'], value => void this.configuration.chardevs.push(this.#chardev(value)));
     this.#memory();
     this.#machine();
@@ -370,6 +381,12 @@ class Builder {
     const options = parseChardev(value);
     if (this.configuration.chardevs.some(({ id }) => id === options.id)) {
       throw new ConfigurationError(`Duplicate ID '${options.id}' for chardev`);
+    }
+    const { backend } = options;
+    if (backend.kind === 'socket' && backend.tls) {
+      const { objects } = this.configuration;
+      findCredentials(objects, backend.tls.credentials, backend.server);
+      if (backend.tls.authorization !== undefined) findAuthorization(objects, backend.tls.authorization);
     }
     return { ...options, text: `-chardev ${value}` };
   }

@@ -10,6 +10,7 @@ import { version } from '../version.ts';
 import { chardevHelp } from './chardev-options.ts';
 import { configure, deviceHelp, machineName } from './configuration.ts';
 import { logHelp } from './log.ts';
+import { objectHelp } from './objects.ts';
 import { type Given, help, located, parseOptions } from './options.ts';
 import { type MachineMaker, run } from './session.ts';
 
@@ -48,6 +49,11 @@ function informationOf(options: readonly Given[]): string | undefined {
     }
     if (name === 'cpu' && asksFor) return cpuHelp();
     if (name === 'accel' && asksFor) return 'Accelerators supported in lpar:\ntcg\n';
+    if (name === 'object') {
+      const [kind, property] = value.split(',');
+      if (asksFor) return objectHelp();
+      if (property === 'help' || property === '?') return located(option, () => objectHelp(kind));
+    }
     if (name === 'device') {
       const [driver, property] = value.split(',');
       if (asksFor) return deviceHelp();

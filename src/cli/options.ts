@@ -80,7 +80,12 @@ const sections: readonly Section[] = [
       {
         name: 'chardev',
         value: 'BACKEND,id=ID[,mux=on][,OPTION]...',
-        help: 'a character device: null; stdio[,signal=off]; file,path=FILE[,append=on]; socket,host=HOST,port=PORT or socket,path=PATH with server=on, wait=off, telnet=on, nodelay=on, reconnect=SECONDS',
+        help: 'a character device: null; stdio[,signal=off]; file,path=FILE[,append=on]; socket,host=HOST,port=PORT or socket,path=PATH with server=on, wait=off, telnet=on, tn3270=on (for a 3270 terminal), nodelay=on, reconnect=SECONDS, tls-creds=ID, tls-authz=ID',
+      },
+      {
+        name: 'object',
+        value: 'KIND,id=ID[,PROPERTY=VALUE]...',
+        help: 'credentials for TLS, who may connect, a secret; `-object help` lists kinds, `-object KIND,help` properties',
       },
       { name: 'echr', value: 'CODE', help: 'code of the escape character on the terminal (default 1, Ctrl-A)' },
       { name: 'parallel', value: 'none', help: 'accepted: there is none' },

@@ -1,6 +1,6 @@
 /** One run of lpar: builds what the command line asks for, runs it until it ends, and takes it down again. */
 
-import { openBackend } from '../chardev/backends.ts';
+import { type BackendOptions, openBackend } from '../chardev/backends.ts';
 import type { Backend, Chardev } from '../chardev/chardev.ts';
 import { Mux } from '../chardev/mux.ts';
 import type { MachineConfiguration, MachineControl, Panic } from '../machine/control.ts';
@@ -8,6 +8,7 @@ import { ConfigurationError } from '../machine/control.ts';
 import { cpuModel } from '../machine/cpu-model.ts';
 import type { CpuDevice } from '../machine/cpu-table.ts';
 import { type Closable, type Host, HostError } from '../platform/host.ts';
+import type { TlsCredentials, TlsSettings } from '../platform/tls.ts';
 import type { ChardevOptions } from './chardev-options.ts';
 import { type Configuration, debuggerDevice } from './configuration.ts';
 import { GdbStub } from './gdb/stub.ts';
@@ -17,6 +18,7 @@ import { Snapshots } from './migration/snapshots.ts';
 import { execute, type MonitorEnvironment, MonitorState } from './monitor/commands.ts';
 import { hex } from './monitor/dump.ts';
 import { Monitor } from './monitor/monitor.ts';
+import { authorizer, findAuthorization, readCredentials } from './objects.ts';
 import type { QmpEnvironment } from './qmp/commands.ts';
 import { QmpEvents } from './qmp/events.ts';
 import { QmpMonitor } from './qmp/monitor.ts';
@@ -47,6 +49,7 @@ class Session {
   readonly #host: Host;
   readonly #log: TextLog;
   readonly #chardevs = new Map<string, OpenChardev>();
+  readonly #credentials = new Map<string, TlsCredentials>();
   readonly #closing: Closable[] = [];
   /** Those that are there. */
   readonly #cpus: CpuDevice[];
@@ -86,6 +89,7 @@ class Session {
       const path = configuration.pidFile;
       about(`-pidfile ${path}`, () => this.#host.writeFile(path, `${this.#host.processId}\n`));
     }
+    this.#readCredentials();
     const opened = await Promise.race([this.#openChardevs(configuration.chardevs).then(() => undefined), this.#ended]);
     // A signal while waiting for a connection.
     if (opened !== undefined) return opened;
@@ -152,12 +156,27 @@ class Session {
 
   // Character devices
 
+  #readCredentials(): void {
+    const { objects } = this.#configuration;
+    for (const { id, object, text } of objects) {
+      if (object.kind !== 'credentials') continue;
+      about(text, () => this.#credentials.set(id, readCredentials(this.#host, objects, object)));
+    }
+  }
+
+  #tls(options: BackendOptions): TlsSettings | undefined {
+    if (options.kind !== 'socket' || !options.tls) return undefined;
+    const { credentials, authorization: id } = options.tls;
+    const authorize =
+      id === undefined ? undefined : authorizer(this.#host, id, findAuthorization(this.#configuration.objects, id));
+    return { credentials: this.#credentials.get(credentials)!, authorize };
+  }
+
   async #openChardevs(all: readonly ChardevOptions[]): Promise<void> {
     for (const { id, backend: options, mux, text } of all) {
       try {
-        const backend = await openBackend(this.#host, id, options, where => {
-          this.#host.complain(`lpar: ${text}: waiting for a connection on ${where}\n`);
-        });
+        const waiting = (where: string) => this.#host.complain(`lpar: ${text}: waiting for a connection on ${where}\n`);
+        const backend = await openBackend(this.#host, id, options, waiting, this.#tls(options));
         const { escapeCode } = this.#configuration;
         const shared = mux ? new Mux(backend, { escape: escapeCode, exit: () => this.#end(0) }) : undefined;
         this.#chardevs.set(id, { id, backend, mux: shared });

@@ -262,6 +262,8 @@ export class FakeHost implements Host {
     };
   }
 
+  checkTls(): void {}
+
   async listen(): Promise<never> {
     throw new HostError('Address already in use');
   }

@@ -1,5 +1,7 @@
 /** What surrounds the machine: files, the terminal, sockets, signals. platform/node provides it. */
 
+import type { TlsCredentials, TlsSettings } from './tls.ts';
+
 export interface StreamListener {
   data(data: Uint8Array): void;
   /** The other end has closed, or the connection broke: nothing more will come, and nothing can be sent. */
@@ -36,9 +38,11 @@ export type SocketAddress =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string };
 
-/** @param nodelay send every piece at once */
 export interface SocketSettings {
+  /** Sends every piece at once. */
   readonly nodelay: boolean;
+  /** On TCP. */
+  readonly tls?: TlsSettings;
 }
 
 export interface Closable {
@@ -100,6 +104,11 @@ export interface Host {
   ): Promise<Closable & { readonly address: SocketAddress }>;
   /** @throws HostError */
   connect(address: SocketAddress, settings: SocketSettings): Promise<ByteStream>;
+  /**
+   * Looks whether credentials can be used, for a server or a client; `sane` looks into the certificates.
+   * @throws HostError
+   */
+  checkTls(credentials: TlsCredentials, server: boolean, sane: boolean): void;
   /** Opens a channel to write to it; sockets are connected to. @throws HostError */
   openOutlet(channel: Channel): Promise<Outlet>;
   /** Opens a channel to read it; on sockets one connection is waited for, in `read`. @throws HostError */

@@ -19,6 +19,10 @@ import type { ByteStream, Host } from '../host.ts';
 import { openInlet, openOutlet, prepareSocket } from './channels.ts';
 import { hostError, translated } from './errors.ts';
 import { NodeTerminal } from './terminal.ts';
+import { checkTls, secureConnection, secureServer } from './tls.ts';
+
+/** The most connections to one port; others are turned away. */
+const CONNECTIONS = 64;
 
 export const nodeHost: Host = {
   processId: process.pid,
@@ -46,8 +50,11 @@ export const nodeHost: Host = {
       close: () => closeSync(file),
     };
   },
-  async listen(address, { nodelay }, accept) {
-    const server = createServer({ noDelay: nodelay }, socket => accept(streamOf(socket)));
+  checkTls,
+  async listen(address, { nodelay, tls }, accept) {
+    const take = (socket: Socket) => accept(streamOf(socket));
+    const server = tls ? secureServer(tls, nodelay, take) : createServer({ noDelay: nodelay }, take);
+    server.maxConnections = CONNECTIONS;
     const where =
       address.kind === 'unix' ? { path: address.path } : { port: address.port, host: address.host || undefined };
     if (address.kind === 'unix') translated(() => prepareSocket(address.path));
@@ -63,7 +70,11 @@ export const nodeHost: Host = {
       });
     });
   },
-  connect(address, { nodelay }) {
+  async connect(address, { nodelay, tls }) {
+    if (tls && address.kind === 'tcp') {
+      const { host, port } = address;
+      return streamOf(await secureConnection(tls, { host: host || 'localhost', port, noDelay: nodelay }));
+    }
     const where =
       address.kind === 'unix'
         ? { path: address.path }
@@ -100,6 +111,8 @@ function streamOf(socket: Socket): ByteStream {
   const host = socket.remoteFamily === 'IPv6' ? `[${socket.remoteAddress}]` : socket.remoteAddress;
   let ended = false;
   socket.pause();
+  // It may break before anybody listens.
+  socket.on('error', () => socket.destroy());
   return {
     peer: host === undefined ? '' : `${host}:${socket.remotePort}`,
     write: data => ended || socket.write(data.slice()),
@@ -110,10 +123,10 @@ function streamOf(socket: Socket): ByteStream {
       };
       socket.on('data', (data: Buffer) => listener.data(data));
       socket.on('drain', () => listener.drained());
-      socket.on('error', () => socket.destroy());
       socket.on('end', () => socket.end());
       socket.on('close', end);
-      socket.resume();
+      if (socket.closed) queueMicrotask(end);
+      else socket.resume();
     },
     flow: on => void (on ? socket.resume() : socket.pause()),
     close() {
