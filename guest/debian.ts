@@ -24,6 +24,8 @@ export interface DebianOptions {
   cache?: string;
   /** The source itself, instead of one chosen by the options above. */
   source?: Source;
+  /** What may stand in, in this order, when the source's current list names packages that the source does not have. */
+  instead?: (list: PackageList) => readonly string[][];
 }
 
 /** No source could be found or reached; the message says what to do. */
@@ -44,11 +46,13 @@ export async function debianPackages(names: readonly string[], options: DebianOp
 }
 
 async function fetchPackages(
-  names: readonly string[],
+  requested: readonly string[],
   options: DebianOptions,
   home: string,
   request: string,
 ): Promise<string[]> {
+  let names = requested;
+  let others: string[][] | undefined;
   const listFile = join(home, 'Packages');
   const pool = join(home, 'pool');
   await mkdir(pool, { recursive: true });
@@ -91,9 +95,17 @@ async function fetchPackages(
       await place(request, part => writeFile(part, JSON.stringify(files)));
       return files.map(name => join(pool, name));
     } catch (error) {
+      if (error instanceof NoSource) throw error;
       // The list may be older than what the mirror still has.
-      if (fresh || error instanceof NoSource) throw error;
-      await refresh();
+      if (!fresh) {
+        await refresh();
+        continue;
+      }
+      others ??= [...(options.instead?.(list) ?? [])];
+      const next = others.shift();
+      if (!next) throw error;
+      console.error(`lpar: ${names.join(', ')} cannot be had there: taking ${next.join(', ')}`);
+      names = next;
     }
   }
 }

@@ -30,13 +30,20 @@ export interface Guest {
 /** The kernel's command line for a terminal: the console is the SCLP's VT220. */
 export const commandLine = 'console=ttysclp0';
 
+/** The package of the current kernel and its modules, or an earlier one where a mirror lists the current one but is without it. */
+export async function debianKernel(options: Omit<DebianOptions, 'withDependencies'> = {}): Promise<string> {
+  const files = await debianPackages(['linux-image-s390x'], {
+    ...options,
+    withDependencies: name => name.startsWith('linux-image-'),
+    instead: list => list.names(/^linux-image-\d.*-s390x$/).map(name => [name]),
+  });
+  return files.at(-1)!;
+}
+
 /** Obtains the guest, from the cache if it is there. */
 export async function debianGuest(options: GuestOptions = {}): Promise<Guest> {
   const { packages = [], files = [], ...debian } = options;
-  const [, kernelPackage] = await debianPackages(['linux-image-s390x'], {
-    ...debian,
-    withDependencies: name => name.startsWith('linux-image-'),
-  });
+  const kernelPackage = await debianKernel(debian);
   // One answer about the current packages is enough.
   const later = { ...debian, update: false };
   const contents = await debianPackages(['busybox-static'], { ...later, withDependencies: false });

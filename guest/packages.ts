@@ -53,6 +53,12 @@ export class PackageList {
     return this.#offsets.size;
   }
 
+  /** The names that a pattern matches, those with higher numbers first. */
+  names(pattern: RegExp): string[] {
+    const found = [...this.#offsets.keys()].filter(name => pattern.test(name));
+    return found.sort((a, b) => b.localeCompare(a, 'en', { numeric: true }));
+  }
+
   /** The package of that name, or the first that provides it. */
   find(name: string): Package | undefined {
     const real = this.#offsets.has(name) ? name : this.#providers.get(name)?.[0];
