@@ -20,7 +20,7 @@ const GIVEN = 0x7f;
 export function bindImage(deviceType: string, application: string): Uint8Array {
   const alternate = ALTERNATE[/^IBM-3\d\d\d-(\d)/.exec(deviceType)?.[1] ?? ''];
   const name = application.toUpperCase().slice(0, 8);
-  const image = new Uint8Array(28 + name.length);
+  const image = new Uint8Array(29 + name.length);
   image.set([0x31, 0x01, 0x03, 0x03, 0xb1, 0x90, 0x30, 0x80]);
   // The longest request units, mantissa and exponent: 1024 bytes from the terminal, 3840 to it.
   image.set([0x87, 0xf8], 10);
@@ -29,5 +29,6 @@ export function bindImage(deviceType: string, application: string): Uint8Array {
   else image[24] = QUERIED;
   image[27] = name.length;
   image.set(ebcdicText(name, name.length), 28);
+  // The last byte is the length of user data: none.
   return image;
 }

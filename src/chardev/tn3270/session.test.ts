@@ -61,7 +61,7 @@ test('a BIND image tells the sizes of the screen and who is bound to', () => {
   const sizes = (type: string) => {
     const [bind] = connection({ types: [type], functions: [0] }).client.records;
     assert.deepEqual(bind!.slice(0, 5), [3, 0, 0, 0, 0]);
-    assert.deepEqual(bind!.slice(5 + 27), [4, ...toEbcdic(new TextEncoder().encode('LPAR'))]);
+    assert.deepEqual(bind!.slice(5 + 27), [4, ...toEbcdic(new TextEncoder().encode('LPAR')), 0]);
     return bind!.slice(5 + 20, 5 + 25);
   };
   assert.deepEqual(sizes('IBM-3278-2-E'), [24, 80, 24, 80, 0x7f]);

@@ -1,47 +1,15 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { Backend } from '../../chardev/chardev.ts';
 import { AO, IAC, IP } from '../../chardev/telnet-parser.ts';
 import { type ClientOptions, TestClient } from '../../chardev/tn3270/testing.ts';
 import { type Ending, Terminal3270 } from './terminal.ts';
+import { Wire } from './testing.ts';
 
 const WRITE = 0x01;
 const READ_BUFFER = 0x02;
 const ERASE_WRITE = 0x05;
 const READ_MODIFIED = 0x06;
 const STRUCTURED = 0x11;
-
-/** A connection whose other end is the test. */
-class Wire extends Backend {
-  readonly description = 'wire';
-  readonly toClient: Uint8Array[] = [];
-  /** The client takes nothing. */
-  stuck = false;
-  held = 0;
-  write(data: Uint8Array): boolean {
-    this.toClient.push(data.slice());
-    return !this.stuck;
-  }
-  come(): void {
-    this.event('open');
-  }
-  go(): void {
-    this.event('close');
-  }
-  override disconnect(): void {
-    if (this.isOpen) this.event('close');
-  }
-  fromClient(data: Uint8Array): void {
-    this.input(data);
-  }
-  take(): void {
-    this.stuck = false;
-    this.drained();
-  }
-  protected override hold(waiting: number): void {
-    this.held = waiting;
-  }
-}
 
 /** A terminal, its wire, and what has happened in short words. */
 function machine(t: TestContext, listens = true) {

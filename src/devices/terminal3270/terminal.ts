@@ -128,6 +128,11 @@ export class Terminal3270 {
     return this.client !== undefined || !this.#told;
   }
 
+  /** Bytes of input that the guest has not read. */
+  get waiting(): number {
+    return this.#inputBytes;
+  }
+
   // Commands
 
   /**
