@@ -76,7 +76,14 @@ export interface Inlet extends Closable {
 }
 
 /** A file, socket or the like does not do what it should; the message is in words for the user, without a name. */
-export class HostError extends Error {}
+export class HostError extends Error {
+  /** The system's name for what is wrong, ENOSPC or the like, if it has one. */
+  readonly code: string | undefined;
+  constructor(message: string, code?: string) {
+    super(message);
+    this.code = code;
+  }
+}
 
 export interface Host {
   readonly processId: number;

@@ -102,6 +102,10 @@ export abstract class VirtioDevice {
   protected statusChanged(): void {}
   /** Forgets what the driver has asked for; buffers of its queues must not be used any more. */
   protected abstract resetDevice(): void;
+  /** The machine goes on after it has stood still, or with a state that has been loaded. */
+  resume(): void {}
+  /** The device is taken away. */
+  close(): void {}
   /** What is to be saved beside queues and features. */
   protected abstract saveDevice(): Fields;
   protected abstract loadDevice(saved: SavedFields): () => void;

@@ -54,6 +54,8 @@ export class Virtqueue {
   #whenEmpty = false;
   /** Buffers that the device has. */
   #taken = 0;
+  /** Something has been given back since the driver was last considered for an interruption. */
+  #given = false;
 
   /** @param options what has been negotiated when the ring is used first */
   constructor(index: number, maximum: number, storage: Storage, options: () => RingOptions) {
@@ -68,6 +70,7 @@ export class Virtqueue {
     this.#place = place;
     this.#ring = undefined;
     this.#taken = 0;
+    this.#given = false;
   }
   get place(): RingPlace | undefined {
     return this.#place;
@@ -113,10 +116,13 @@ export class Virtqueue {
   push(chain: Chain, written: number): void {
     this.#live.push(chain, written);
     this.#taken--;
+    this.#given = true;
   }
 
   /** Whether the driver is to be interrupted for what has been given back. @throws QueueError */
   get wantsInterrupt(): boolean {
+    if (!this.#given) return false;
+    this.#given = false;
     const ring = this.#live;
     const wants = ring.wantsInterrupt;
     return wants || (this.#whenEmpty && this.#taken === 0 && ring.isEmpty);
@@ -157,6 +163,7 @@ export class Virtqueue {
       place: this.#place ? { ...this.#place } : null,
       ring: this.#ring ? this.#ring.save() : null,
       taken: this.#taken,
+      given: this.#given,
     };
   }
 
@@ -172,11 +179,13 @@ export class Virtqueue {
     });
     const state = saved.optional('ring', () => saved.group('ring'));
     const taken = saved.integer('taken', this.maximum);
+    const given = saved.flag('given');
     return () => {
       this.place = place;
       // What has been negotiated is there by now.
       if (state) this.#live.load(state)();
       this.#taken = taken;
+      this.#given = given;
     };
   }
 }

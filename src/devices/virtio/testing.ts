@@ -1,7 +1,9 @@
 /** The driver's side of virtqueues, for tests: as a guest would write rings, or as it should not. */
 
+import assert from 'node:assert/strict';
 import { planLayout } from '../../cpu/state.ts';
 import { Storage } from '../../machine/storage.ts';
+import { type CommonProperties, Feature, Status, type VirtioDevice, type VirtioEnvironment } from './device.ts';
 import type { RingPlace } from './queue.ts';
 
 export const MEBIBYTE = 0x100000;
@@ -201,4 +203,84 @@ function within(where: number, from: number, to: number, size: number): boolean 
   const event = (where & 0x7fff) + (where & 0x8000 ? 0 : size);
   const rounds = 2 * size;
   return (event - from + rounds) % rounds < (to - from + rounds) % rounds;
+}
+
+/** Properties as they are unless somebody says otherwise. */
+export const commonDefaults: CommonProperties = {
+  indirect_desc: true,
+  event_idx: true,
+  notify_on_empty: true,
+  any_layout: true,
+  iommu_platform: false,
+  packed: false,
+};
+
+/** A device and a driver that has begun to use it. */
+export class DeviceUnderTest<Device extends VirtioDevice> {
+  readonly storage: Storage;
+  readonly device: Device;
+  readonly queues: DriverQueue[] = [];
+  /** Queues that the driver was interrupted for, and 'configuration'. */
+  readonly interrupts: (number | 'configuration')[] = [];
+  readonly complaints: string[] = [];
+  #data = 0x80000;
+
+  constructor(make: (environment: VirtioEnvironment) => Device, size = 2 * MEBIBYTE) {
+    this.storage = testStorage(size);
+    this.device = make({ storage: this.storage, complain: message => void this.complaints.push(message) });
+    this.device.transport = {
+      interrupt: queue => void this.interrupts.push(queue),
+      configurationChanged: () => void this.interrupts.push('configuration'),
+    };
+  }
+
+  /** As a driver of virtio 1.0, or an older one, that accepts these features of those that are offered. */
+  start({ modern = true, features = ~0n, queues = this.device.queues.length } = {}): this {
+    const { device } = this;
+    device.reset();
+    device.modern = modern;
+    device.setStatus(Status.acknowledge | Status.driver);
+    device.acceptFeatures(device.offered & features);
+    let status = Status.acknowledge | Status.driver;
+    if (modern) status |= Status.featuresOk;
+    assert.ok(device.setStatus(status));
+    this.queues.length = 0;
+    for (let n = 0; n < queues; n++) {
+      const queue = new DriverQueue(this.storage, 0x100000 + n * 0x10000, 16, {
+        packed: device.has(Feature.packed),
+        little: modern,
+        eventIndex: device.has(Feature.eventIndex),
+      });
+      device.queues[n]!.place = queue.place;
+      this.queues.push(queue);
+    }
+    assert.ok(device.setStatus(status | Status.driverOk));
+    return this;
+  }
+
+  /** Makes data available to the device, and room for so many bytes; gives where the room is. */
+  offer(queue: number, data: Uint8Array, room: number): number {
+    const address = this.#data;
+    this.#data += 0x1000;
+    if (this.#data === 0x100000) this.#data = 0x80000;
+    this.storage.write(address, data);
+    const pieces: Piece[] = [];
+    if (data.length > 0) pieces.push({ address, length: data.length });
+    const at = address + data.length;
+    if (room > 0) pieces.push({ address: at, length: room, write: true });
+    assert.notEqual(this.queues[queue]!.add(pieces), undefined);
+    return at;
+  }
+
+  notify(queue: number): void {
+    this.device.notify(queue);
+  }
+
+  /** A buffer there and back. */
+  ask(queue: number, data: Uint8Array, room: number): Uint8Array {
+    const at = this.offer(queue, data, room);
+    this.notify(queue);
+    assert.equal(this.queues[queue]!.used().length, 1);
+    return this.storage.read(at, room);
+  }
 }

@@ -68,7 +68,8 @@ export async function openInlet(channel: Channel): Promise<Inlet> {
   switch (channel.kind) {
     case 'file': {
       const fd = translated(() => openSync(channel.path, 'r'));
-      return inlet(createReadStream('', { fd, start: channel.offset }));
+      // What has no offsets, a device or a pipe, is not to be read at one.
+      return inlet(createReadStream('', { fd, start: channel.offset || undefined }));
     }
     case 'fd':
       return inlet(createReadStream('', { fd: channel.descriptor }));

@@ -4,9 +4,9 @@ import { getSystemErrorMessage } from 'node:util';
 import { HostError } from '../host.ts';
 
 export function hostError(error: unknown): HostError {
-  const { errno, message } = error as NodeJS.ErrnoException;
+  const { errno, code, message } = error as NodeJS.ErrnoException;
   const words = typeof errno === 'number' ? getSystemErrorMessage(errno) : message;
-  return new HostError(words.charAt(0).toUpperCase() + words.slice(1));
+  return new HostError(words.charAt(0).toUpperCase() + words.slice(1), code);
 }
 
 export function translated<T>(work: () => T): T {
