@@ -15,8 +15,10 @@ const folder = fileURLToPath(new URL('./programs', import.meta.url));
 const COMPILER = 's390x-linux-gnu-gcc';
 const OBJCOPY = 's390x-linux-gnu-objcopy';
 
-/** The bare programs, in the order in which they are reported. */
-export const barePrograms = ['sieve', 'crc32', 'sha256', 'strings', 'qsort', 'matmul', 'wide', 'flat'] as const;
+/** The bare programs, in the order in which they are reported: loops of C; what has no locality; what makes code. */
+export const loops: readonly string[] = ['sieve', 'crc32', 'sha256', 'strings', 'qsort', 'matmul', 'wide', 'bytecode'];
+export const flat: readonly string[] = ['flat500', 'flat2000', 'flat8000'];
+export const barePrograms: readonly string[] = [...loops, ...flat, 'generate'];
 
 /** Processors to compile for: what lpar and QEMU have, and what Hercules 3 has. */
 export type Level = 'z13' | 'z10';
@@ -53,8 +55,11 @@ async function kept(name: string, inputs: readonly (string | Uint8Array)[], make
 /** The image of a bare program: a file for -kernel, or for absolute address 0. */
 export async function bareImage(name: string, level: Level): Promise<string> {
   const sources = ['start.S', 'runtime.c', 'bench.h', 'image.ld'].map(file => join(folder, file));
-  const program = name === 'flat' ? flatProgram() : await readFile(join(folder, `${name}.c`), 'utf8');
-  const options = [name === 'flat' ? '-O1' : '-O2', ...levelOptions[level], ...BARE, ...LINK];
+  const isFlat = flat.includes(name);
+  const program = isFlat
+    ? flatProgram(Number(name.slice('flat'.length)))
+    : await readFile(join(folder, `${name}.c`), 'utf8');
+  const options = [isFlat ? '-O1' : '-O2', ...levelOptions[level], ...BARE, ...LINK];
   const { stdout: version } = await run(COMPILER, ['--version']);
   const inputs = [program, version, ...options, ...(await Promise.all(sources.map(path => readFile(path))))];
   return kept(`${name}-${level}`, inputs, async to => {
@@ -67,12 +72,13 @@ export async function bareImage(name: string, level: Level): Promise<string> {
   });
 }
 
-/** A program for Linux in the guest. */
-export async function linuxProgram(name: string): Promise<string> {
-  const source = join(folder, 'linux', `${name}.c`);
+/** A program for Linux in the guest, with the work of a bare program if it is named. */
+export async function linuxProgram(name: string, work?: string): Promise<string> {
+  const sources = [join(folder, 'linux', `${name}.c`), ...(work ? [join(folder, `${work}.c`)] : [])];
   const options = ['-O2', '-march=z10', '-static'];
-  return kept(name, [await readFile(source), ...options], async to => {
-    await run(COMPILER, [...options, '-o', to, source]);
+  const inputs = await Promise.all(sources.map(source => readFile(source)));
+  return kept(work ? `${name}-${work}` : name, [...inputs, ...options], async to => {
+    await run(COMPILER, [...options, '-o', to, ...sources]);
   });
 }
 

@@ -4,9 +4,9 @@
  * branches between; the data they share is small, so that it is the code that does not fit anywhere.
  */
 
-const FUNCTIONS = 2000;
 const GROUP = 50;
-const ROUNDS = 300;
+/** Calls of functions in one round: some 36 million instructions. */
+const CALLS = 600_000;
 
 /** Park and Miller's generator, so that the program is the same everywhere. */
 function random(seed: number): (below: number) => number {
@@ -17,8 +17,8 @@ function random(seed: number): (below: number) => number {
   };
 }
 
-/** The program as C source, like those in programs/. */
-export function flatProgram(): string {
+/** The program with so many functions as C source, like those in programs/. */
+export function flatProgram(count: number): string {
   const pick = random(20110517);
   const statement = (): string => {
     const [i, j, k] = [pick(16), pick(16), pick(16)];
@@ -35,20 +35,20 @@ export function flatProgram(): string {
     ];
     return `  ${forms[pick(forms.length)]}`;
   };
-  const numbers = Array.from({ length: FUNCTIONS }, (_, n) => n);
+  const numbers = Array.from({ length: count }, (_, n) => n);
   const functions = numbers.map(n =>
     [`static __attribute__((noinline)) void f${n}(state *s) {`, ...Array.from({ length: 12 }, statement), '}'].join(
       '\n',
     ),
   );
   // The compiler is slow with one function of so many calls.
-  const groups = Array.from({ length: FUNCTIONS / GROUP }, (_, n) => {
+  const groups = Array.from({ length: count / GROUP }, (_, n) => {
     const calls = numbers.slice(n * GROUP, (n + 1) * GROUP).map(f => `  f${f}(s);`);
     return [`static __attribute__((noinline)) void g${n}(state *s) {`, ...calls, '}'].join('\n');
   });
   return `#include "bench.h"
 
-const char name[] = "flat";
+const char name[] = "flat${count}";
 typedef struct { u64 d[16]; u32 w[16]; u8 b[64]; } state;
 static state shared;
 
@@ -58,7 +58,7 @@ u64 work(void) {
   u64 random = 88172645463325252, sum = 0;
   for (int n = 0; n < 16; n++) shared.w[n] = shared.d[n] = next_random(&random);
   for (int n = 0; n < 64; n++) shared.b[n] = n;
-  for (int round = 0; round < ${ROUNDS}; round++) {
+  for (int round = 0; round < ${CALLS / count}; round++) {
 ${groups.map((_, n) => `    g${n}(&shared);`).join('\n')}
   }
   for (int n = 0; n < 16; n++) sum = sum * 31 + shared.d[n] + shared.w[n];

@@ -13,6 +13,8 @@ export interface Linux {
   initrd: string;
   /** What follows the console on the kernel's command line. */
   append: string;
+  /** One unless it is given. */
+  processors?: number;
 }
 
 export interface Command {
@@ -24,6 +26,8 @@ export interface Command {
 export interface Peer {
   readonly name: string;
   readonly level: Level;
+  /** Whether it can have several CPUs, one in each thread. */
+  readonly processors: boolean;
   /** The first line of what it says about itself; throws when it is missing. */
   version(): string;
   /** @param folder for files that the peer needs */
@@ -38,22 +42,33 @@ const BARE_MEMORY = 64;
 const LINUX_MEMORY = 1024;
 
 /** lpar and QEMU have the same command line. */
-function qemuLike(name: string, program: string, first: string[], version: () => string): Peer {
+function qemuLike(name: string, command: string[], options: string[], version: () => string): Peer {
+  const [program, ...first] = command;
   const machine = (megabytes: number, ...rest: string[]): Command => ({
-    program,
-    args: [...first, '-m', `${megabytes}M`, '-nodefaults', '-display', 'none', '-serial', 'stdio', ...rest],
+    program: program!,
+    args: [
+      ...first,
+      ...options,
+      ...['-m', `${megabytes}M`, '-nodefaults', '-display', 'none', '-serial', 'stdio'],
+      ...rest,
+    ],
   });
   return {
     name,
     level: 'z13',
+    processors: true,
     version,
     bare: async image => machine(BARE_MEMORY, '-kernel', image),
-    linux: async ({ kernel, initrd, append }) =>
-      machine(LINUX_MEMORY, '-kernel', kernel, '-initrd', initrd, '-append', `console=ttysclp0 ${append}`),
+    linux: async ({ kernel, initrd, append, processors = 1 }) =>
+      machine(
+        LINUX_MEMORY,
+        ...['-smp', `${processors}`, '-kernel', kernel, '-initrd', initrd, '-append', `console=ttysclp0 ${append}`],
+      ),
   };
 }
 
-const lpar = fileURLToPath(new URL('../bin/lpar', import.meta.url));
+const lpar = [process.execPath, fileURLToPath(new URL('../bin/lpar', import.meta.url))];
+const lparVersion = (): string => firstLine(process.execPath, ...lpar.slice(1), '-version');
 const HERCULES = `ARCHMODE z/Arch
 NUMCPU 1
 OSTAILOR QUIET
@@ -75,8 +90,10 @@ async function hercules(folder: string, megabytes: number, list: readonly [strin
 }
 
 export const peers: readonly Peer[] = [
-  qemuLike('lpar', process.execPath, [lpar], () => firstLine(process.execPath, lpar, '-version')),
-  qemuLike('qemu', 'qemu-system-s390x', [], () => {
+  qemuLike('lpar', lpar, [], lparVersion),
+  qemuLike('interpreter', lpar, ['-accel', 'interpreter'], lparVersion),
+  // Without vectors, which lpar does not have.
+  qemuLike('qemu', ['qemu-system-s390x'], ['-cpu', 'qemu,vx=off,vxeh=off'], () => {
     try {
       return firstLine('qemu-system-s390x', '--version');
     } catch {
@@ -86,6 +103,7 @@ export const peers: readonly Peer[] = [
   {
     name: 'hercules',
     level: 'z10',
+    processors: false,
     version() {
       try {
         return firstLine('hercules', '--version');

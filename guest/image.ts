@@ -17,6 +17,10 @@ export interface GuestOptions extends Omit<DebianOptions, 'withDependencies' | '
   withDependencies?: DebianOptions['withDependencies'];
   /** More files for the initramfs. */
   files?: readonly TreeEntry[];
+  /** Which files of the packages are wanted; by default all but documentation. */
+  wanted?: (path: string) => boolean;
+  /** Whether the initramfs is packed. A large one that is not starts sooner. */
+  gzip?: boolean;
 }
 
 export interface Guest {
@@ -42,7 +46,7 @@ export async function debianKernel(options: Omit<DebianOptions, 'withDependencie
 
 /** Obtains the guest, from the cache if it is there. */
 export async function debianGuest(options: GuestOptions = {}): Promise<Guest> {
-  const { packages = [], files = [], ...debian } = options;
+  const { packages = [], files = [], wanted, gzip = true, ...debian } = options;
   const kernelPackage = await debianKernel(debian);
   // One answer about the current packages is enough.
   const later = { ...debian, update: false };
@@ -60,17 +64,18 @@ export async function debianGuest(options: GuestOptions = {}): Promise<Guest> {
   }
 
   const hash = createHash('sha256').update(init);
+  if (wanted) hash.update(String(wanted));
   for (const path of contents) hash.update(`\0${basename(path)}`);
   for (const { data, ...entry } of files) hash.update(`\0${JSON.stringify(entry)}`).update(data ?? '');
-  const initrd = join(home, 'initrd', `${hash.digest('hex').slice(0, 16)}.cpio.gz`);
+  const initrd = join(home, 'initrd', `${hash.digest('hex').slice(0, 16)}.cpio${gzip ? '.gz' : ''}`);
   if (!(await exists(initrd))) {
     console.error(`lpar: building the initramfs`);
-    const tree = await packageTree(contents);
+    const tree = await packageTree(contents, wanted);
     tree.add(file('init', init, 0o755));
     // The kernel opens it for /init before /init can mount anything.
     tree.add({ path: 'dev/console', type: 'character', mode: 0o600, major: 5, minor: 1 });
     for (const entry of files) tree.add(entry);
-    await place(initrd, async part => writeFile(part, await initramfs(tree)));
+    await place(initrd, async part => writeFile(part, await initramfs(tree, { gzip })));
   }
   // linux-image-<release>_<version>_s390x.deb
   return { kernel, initrd, release: /^linux-image-([^_]+)/.exec(basename(kernelPackage))![1] };
