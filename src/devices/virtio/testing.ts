@@ -44,14 +44,15 @@ export class DriverQueue {
   readonly #chains = new Map<number, { descriptors: number[] }>();
   #tables: number;
 
-  constructor(storage: Storage, base: number, size: number, options: DriverOptions = {}) {
+  /** @param alignment of what the device writes */
+  constructor(storage: Storage, base: number, size: number, options: DriverOptions = {}, alignment = 4) {
     this.storage = storage;
     this.options = { packed: false, little: true, eventIndex: false, ...options };
     this.place = {
       size,
       descriptors: base,
       driver: base + size * 16,
-      device: base + size * 16 + ((size * 2 + 16) & ~3),
+      device: Math.ceil((base + size * 18 + 6) / alignment) * alignment,
     };
     this.#tables = base + 0x8000;
     storage.fill(base, 0x10000, 0);

@@ -1,0 +1,293 @@
+/** virtio-ccw (virtio 1.2, 4.3): a virtio device as a control unit, by channel commands. */
+
+import type { Storage } from '../../machine/storage.ts';
+import type { Fields, SavedFields } from '../../save/save-state.ts';
+import type { VirtioDevice } from './device.ts';
+import type { RingPlace } from './queue.ts';
+
+export const CONTROL_UNIT_TYPE = 0x3832;
+/** Queues that a device can have. */
+export const MOST_QUEUES = 1024;
+/** Queues that classic indicators have bits for. */
+const CLASSIC_QUEUES = 64;
+/** The newest revision of the transport. */
+export const NEWEST_REVISION = 2;
+/** Queues of legacy drivers are aligned to it. */
+const LEGACY_ALIGNMENT = 4096;
+
+export const Command = {
+  writeFeatures: 0x11,
+  readFeatures: 0x12,
+  setQueue: 0x13,
+  writeConfiguration: 0x21,
+  readConfiguration: 0x22,
+  writeStatus: 0x31,
+  readQueueConfiguration: 0x32,
+  reset: 0x33,
+  setIndicators: 0x43,
+  setConfigurationIndicators: 0x53,
+  readStatus: 0x72,
+  setAdapterIndicators: 0x73,
+  setRevision: 0x83,
+} as const;
+
+/** The data of a command as the channel moves it. */
+export interface CommandData {
+  /** The next bytes from storage, of a control command or a write; fewer where the channel has no more. */
+  take(length: number): Uint8Array;
+  /** What is in storage where the next bytes of a read will go. */
+  peek(length: number): Uint8Array;
+  /** Into storage, as much as the channel takes. */
+  give(data: Uint8Array): void;
+}
+
+/** What a device has of its subchannel. */
+export interface Subchannel {
+  /** Makes the subchannel status-pending, unless it is: unsolicited device status, attention. */
+  alert(): void;
+  /** An adapter interruption of this subclass. */
+  adapterInterrupt(subclass: number): void;
+}
+
+/** The command cannot be carried out: unit check, command reject. */
+class Rejected extends Error {}
+
+export class VirtioCcw {
+  readonly device: VirtioDevice;
+  readonly #storage: Storage;
+  readonly #subchannel: Subchannel;
+  readonly #newest: number;
+  /** Undefined until the driver has chosen one, or has shown that it knows nothing of revisions. */
+  #revision: number | undefined;
+  #indicators: number | undefined;
+  #configurationIndicators: number | undefined;
+  /** With adapter interruptions: where indicators begin, and the summary indicator and the subclass. */
+  #adapter: { readonly bit: number; readonly summary: number; readonly subclass: number } | undefined;
+
+  /** @param newest the newest revision that a driver may choose */
+  constructor(device: VirtioDevice, storage: Storage, subchannel: Subchannel, newest = NEWEST_REVISION) {
+    this.device = device;
+    this.#storage = storage;
+    this.#subchannel = subchannel;
+    this.#newest = Math.min(newest, NEWEST_REVISION);
+    device.transport = {
+      interrupt: queue => this.#interrupt(queue),
+      configurationChanged: () => this.#configurationChanged(),
+    };
+  }
+
+  /** Carries out a command. False: unit check with command reject. */
+  command(code: number, data: CommandData): boolean {
+    try {
+      this.#carryOut(code, data);
+      return true;
+    } catch (error) {
+      if (error instanceof Rejected) return false;
+      throw error;
+    }
+  }
+
+  /** The subchannel has been disabled: the next driver chooses a revision anew. */
+  disabled(): void {
+    this.#revision = undefined;
+  }
+
+  /** As much of the data as the command needs. */
+  #take(data: CommandData, length: number): DataView {
+    return enough(data.take(length), length);
+  }
+
+  #carryOut(code: number, data: CommandData): void {
+    const { device } = this;
+    if (code === Command.setRevision) return this.#setRevision(data);
+    // Who begins with anything else is an old driver.
+    this.#revision ??= 0;
+    switch (code) {
+      case Command.setQueue:
+        return this.#setQueue(data);
+      case Command.reset:
+        return this.reset();
+      case Command.readFeatures: {
+        const index = enough(data.peek(5), 5).getUint8(4);
+        // Features are little-endian whatever the driver.
+        const features = new DataView(new ArrayBuffer(4));
+        if (index < 2) features.setUint32(0, Number((device.offered >> BigInt(32 * index)) & 0xffff_ffffn), true);
+        return data.give(new Uint8Array([...new Uint8Array(features.buffer), index]));
+      }
+      case Command.writeFeatures: {
+        const view = this.#take(data, 5);
+        const index = view.getUint8(4);
+        if (index > 1) return;
+        const shift = BigInt(32 * index);
+        const others = device.features & ~(0xffff_ffffn << shift);
+        return device.acceptFeatures(others | (BigInt(view.getUint32(0, true)) << shift));
+      }
+      case Command.readConfiguration:
+        return data.give(device.configuration());
+      case Command.writeConfiguration:
+        return device.configure(data.take(device.configuration().length));
+      case Command.readStatus:
+        // Revision 2 brought it.
+        if (this.#revision < 2) throw new Rejected();
+        return data.give(Uint8Array.of(device.status));
+      case Command.writeStatus: {
+        const status = this.#take(data, 1).getUint8(0);
+        if (status === 0) return this.reset();
+        if (!device.setStatus(status)) throw new Rejected();
+        return;
+      }
+      case Command.readQueueConfiguration: {
+        const index = enough(data.peek(4), 4).getUint16(0);
+        if (index >= MOST_QUEUES) throw new Rejected();
+        const most = device.queues[index]?.maximum ?? 0;
+        return data.give(Uint8Array.of(index >> 8, index, most >> 8, most));
+      }
+      case Command.setIndicators: {
+        const address = this.#address(this.#take(data, 8), 0);
+        if (this.#adapter || device.queues.length > CLASSIC_QUEUES) throw new Rejected();
+        this.#indicators = this.#inStorage(address, 8);
+        return;
+      }
+      case Command.setConfigurationIndicators:
+        this.#configurationIndicators = this.#inStorage(this.#address(this.#take(data, 8), 0), 8);
+        return;
+      case Command.setAdapterIndicators:
+        return this.#setAdapterIndicators(this.#take(data, 25));
+      default:
+        throw new Rejected();
+    }
+  }
+
+  #setRevision(data: CommandData): void {
+    const view = this.#take(data, 4);
+    const revision = view.getUint16(0);
+    // No revision has data of its own.
+    if (view.getUint16(2) !== 0 || this.#revision !== undefined || revision > this.#newest) throw new Rejected();
+    this.#revision = revision;
+    this.device.modern = revision > 0;
+  }
+
+  #setQueue(data: CommandData): void {
+    const legacy = !this.device.modern;
+    const view = this.#take(data, legacy ? 16 : 32);
+    const queue = this.device.queues[view.getUint16(12)];
+    const size = view.getUint16(14);
+    const descriptors = this.#address(view, 0);
+    if (!queue) throw new Rejected();
+    if (descriptors === 0) {
+      queue.place = undefined;
+      return;
+    }
+    if (!legacy) {
+      if (size > queue.maximum) throw new Rejected();
+      queue.place = { size, descriptors, driver: this.#address(view, 16), device: this.#address(view, 24) };
+      return;
+    }
+    // Such a driver takes the size that it is told.
+    if (view.getUint32(8) !== LEGACY_ALIGNMENT || size < queue.maximum) throw new Rejected();
+    queue.place = legacyPlace(descriptors, queue.maximum);
+  }
+
+  #setAdapterIndicators(view: DataView): void {
+    if (this.#indicators !== undefined && !this.#adapter) throw new Rejected();
+    const bit = this.#address(view, 16);
+    const bytes = Math.floor((bit + this.device.queues.length - 1) / 8) + 1;
+    const summary = this.#inStorage(this.#address(view, 0), 1);
+    this.#indicators = this.#inStorage(this.#address(view, 8), bytes);
+    const subclass = view.getUint8(24) & 7;
+    this.#adapter = this.#indicators === undefined || summary === undefined ? undefined : { bit, summary, subclass };
+  }
+
+  #address(view: DataView, offset: number): number {
+    return Number(view.getBigUint64(offset));
+  }
+
+  /** The address, or undefined for 0: none. */
+  #inStorage(address: number, length: number): number | undefined {
+    if (address === 0) return undefined;
+    if (!this.#storage.contains(address, length)) throw new Rejected();
+    return address;
+  }
+
+  // To the driver
+
+  #interrupt(queue: number): void {
+    const indicators = this.#indicators;
+    if (indicators === undefined) return;
+    if (!this.#adapter) {
+      this.#setClassic(indicators, queue);
+      return this.#subchannel.alert();
+    }
+    // Bit numbers count from the left.
+    const { bit, summary, subclass } = this.#adapter;
+    const number = bit + queue;
+    this.#storage.or8(indicators + Math.floor(number / 8), 0x80 >> (number % 8));
+    if (!(this.#storage.or8(summary, 1) & 1)) this.#subchannel.adapterInterrupt(subclass);
+  }
+
+  #configurationChanged(): void {
+    if (this.#configurationIndicators === undefined) return;
+    this.#setClassic(this.#configurationIndicators, 0);
+    this.#subchannel.alert();
+  }
+
+  /** A bit of a doubleword, counted from the right. */
+  #setClassic(address: number, bit: number): void {
+    this.#storage.or8(address + 7 - (bit >> 3), 1 << (bit & 7));
+  }
+
+  /** Resets the device; the revision stays. */
+  reset(): void {
+    this.device.reset();
+    this.#indicators = undefined;
+    this.#configurationIndicators = undefined;
+    this.#adapter = undefined;
+  }
+
+  save(): Fields {
+    return {
+      revision: this.#revision ?? null,
+      indicators: this.#indicators ?? null,
+      configurationIndicators: this.#configurationIndicators ?? null,
+      adapter: this.#adapter ? { ...this.#adapter } : null,
+      device: this.device.save(),
+    };
+  }
+
+  load(saved: SavedFields): () => void {
+    const { size } = this.#storage;
+    const address = (name: string) => saved.optional(name, () => saved.integer(name, size - 8));
+    const revision = saved.optional('revision', () => saved.integer('revision', NEWEST_REVISION));
+    const indicators = address('indicators');
+    const configurationIndicators = address('configurationIndicators');
+    const adapter = saved.optional('adapter', () => {
+      const fields = saved.group('adapter');
+      return {
+        bit: fields.integer('bit', 8 * size),
+        summary: fields.integer('summary', size - 1),
+        subclass: fields.integer('subclass', 7),
+      };
+    });
+    const device = this.device.load(saved.group('device'));
+    return () => {
+      this.#revision = revision;
+      this.#indicators = indicators;
+      this.#configurationIndicators = configurationIndicators;
+      this.#adapter = adapter;
+      device();
+    };
+  }
+}
+
+/** @throws Rejected */
+function enough(bytes: Uint8Array, length: number): DataView {
+  if (bytes.length < length) throw new Rejected();
+  return new DataView(bytes.buffer, bytes.byteOffset, length);
+}
+
+/** How a legacy driver lays a queue out from one address on (virtio 1.2, 2.7.2). */
+function legacyPlace(descriptors: number, size: number): RingPlace {
+  const driver = descriptors + 16 * size;
+  const end = driver + 2 * (3 + size);
+  return { size, descriptors, driver, device: Math.ceil(end / LEGACY_ALIGNMENT) * LEGACY_ALIGNMENT };
+}
