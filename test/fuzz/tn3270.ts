@@ -17,7 +17,7 @@ const OPTIONS = [0, 0, 1, 3, 6, 24, 24, 25, 25, 39, 40, 40, 46, 255];
 const TYPES = ['IBM-3278-2', 'IBM-3279-4-E', 'IBM-DYNAMIC', 'IBM-3287-1', 'XTERM', '', 'IBM-3278-2@LU0000A', '\xff'];
 const SPECIAL = [0, 1, 2, 7, 0x60, 0x7d, 0x88, SE, EOR, SB, 0xf3, 0xf4, 0xf5, 0xf6, 0xff];
 /** A client that takes nothing: answers to one chunk of what it says, and one command. */
-const UNSENT = 0x10000;
+const UNSENT = 0x6000;
 /** Of what may wait in the terminal for the guest: its bounds and one chunk of small records. */
 const MOST = 0x20000 + 0x10005 + 0x4000;
 
@@ -124,7 +124,7 @@ class Fuzz {
         if (!this.wire.stuck) return this.wire.take();
         this.wire.toClient.length = 0;
         // It asks and asks, and does not listen.
-        if (this.wire.isOpen && random.chance(0.1)) for (let n = 0; n < 20; n++) this.wire.fromClient(QUESTIONS);
+        if (this.wire.isOpen && random.chance(0.005)) for (let n = 0; n < 8; n++) this.wire.fromClient(QUESTIONS);
         return;
       case 2:
         return mock.timers.tick(random.pick([1, 10, 1000, 30_000, 60_000, 600_000]));

@@ -1,0 +1,117 @@
+/** Debian's s3270: a 3270 terminal that is driven by a script. */
+import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
+
+/** Whether the programs are there. */
+export const have = (...programs: string[]): boolean =>
+  programs.every(program => spawnSync('which', [program], { stdio: 'ignore' }).status === 0);
+
+/** What s3270 says after each action: lines of data, and a line of state. */
+interface Answer {
+  readonly ok: boolean;
+  readonly data: string[];
+  /** Keyboard U, L or E; formatted; protected; connected `C(host)`; mode; model; rows; columns; cursor row and column. */
+  readonly state: string[];
+}
+
+export class S3270 {
+  readonly #child: ChildProcessWithoutNullStreams;
+  readonly #waiting: ((answer: Answer) => void)[] = [];
+  #lines: string[] = [];
+  #rest = '';
+  complaints = '';
+
+  /** @param args options, and the host if it is to connect at once */
+  constructor(...args: string[]) {
+    this.#child = spawn('s3270', ['-utf8', ...args], { stdio: 'pipe' });
+    this.#child.stdout.setEncoding('utf8').on('data', text => this.#hear(text));
+    this.#child.stderr.setEncoding('utf8').on('data', text => {
+      this.complaints += text;
+    });
+    this.#child.stdin.on('error', () => {});
+    this.#child.on('close', () => {
+      for (const tell of this.#waiting.splice(0)) tell({ ok: false, data: ['s3270 has ended'], state: [] });
+    });
+  }
+
+  #hear(text: string): void {
+    const lines = (this.#rest + text).split('\n');
+    this.#rest = lines.pop()!;
+    for (const line of lines) {
+      if (line !== 'ok' && line !== 'error') {
+        this.#lines.push(line);
+        continue;
+      }
+      const state = this.#lines.pop()?.split(' ') ?? [];
+      const data = this.#lines.map(one => one.replace(/^data: ?/, ''));
+      this.#lines = [];
+      this.#waiting.shift()?.({ ok: line === 'ok', data, state });
+    }
+  }
+
+  /** An action of s3270's, such as `Enter()`. */
+  act(action: string): Promise<Answer> {
+    return new Promise(resolve => {
+      this.#waiting.push(resolve);
+      this.#child.stdin.write(`${action}\n`);
+    });
+  }
+
+  /** @throws if s3270 does not do it */
+  async do(action: string): Promise<string[]> {
+    const { ok, data } = await this.act(action);
+    if (!ok) throw new Error(`${action}: ${data.join('\n')} ${this.complaints}`);
+    return data;
+  }
+
+  /** Types a line into the input field, without pressing ENTER. */
+  async type(text: string): Promise<void> {
+    await this.do(`String("${text.replace(/["\\]/g, '\\$&')}")`);
+  }
+
+  /** Types a line and enters it. */
+  async enter(text: string): Promise<void> {
+    await this.type(text);
+    await this.do('Enter()');
+  }
+
+  /** The lines of the screen without blanks at their ends. */
+  async screen(): Promise<string[]> {
+    const { ok, data } = await this.act('Ascii()');
+    return ok ? data.map(line => line.trimEnd()) : [];
+  }
+
+  /** Waits until the pattern is on the screen, whose lines end with newlines. */
+  async waitFor(pattern: RegExp, seconds = 60): Promise<RegExpExecArray> {
+    const end = Date.now() + seconds * 1000;
+    for (;;) {
+      const text = `${(await this.screen()).join('\n')}\n`;
+      const found = pattern.exec(text);
+      if (found) return found;
+      if (Date.now() > end) throw new Error(`${seconds} s have passed while waiting for ${pattern} on\n${text}`);
+      await new Promise(resolve => setTimeout(resolve, 50));
+    }
+  }
+
+  /** Rows and columns of the largest screen that it has. */
+  async connected(): Promise<boolean> {
+    const { state } = await this.act('');
+    return state[3]?.startsWith('C(') ?? false;
+  }
+
+  /** Waits until it is connected as a terminal, and tries again if it cannot. */
+  async connect(host: string, seconds = 60): Promise<void> {
+    const end = Date.now() + seconds * 1000;
+    while (!(await this.act(`Connect(${host})`)).ok) {
+      if (Date.now() > end) throw new Error(`${seconds} s have passed while connecting to ${host}: ${this.complaints}`);
+      await new Promise(resolve => setTimeout(resolve, 200));
+    }
+  }
+
+  async disconnect(): Promise<void> {
+    await this.do('Disconnect()');
+  }
+
+  end(): void {
+    this.#child.kill('SIGKILL');
+  }
+}
