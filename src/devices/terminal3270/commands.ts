@@ -1,11 +1,7 @@
 /** Commands of a 3270 attached to a channel (GA23-0059, "Local Channel Commands"; the 3174's Functional Description, GA23-0218). */
 
-/** Sense byte 0. */
-export const SENSE = {
-  commandReject: 0x80,
-  interventionRequired: 0x40,
-  operationCheck: 0x01,
-} as const;
+/** Sense byte 0: a data stream is not as it must be. */
+export const OPERATION_CHECK = 0x01;
 
 export type Command =
   /** Sends the data to the terminal, with the code of the command in the data stream. */

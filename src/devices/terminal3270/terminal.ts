@@ -5,7 +5,8 @@
 
 import type { Chardev, ChardevEvent } from '../../chardev/chardev.ts';
 import { type Client, type Refusal, Tn3270Session } from '../../chardev/tn3270/session.ts';
-import { AID, COMMANDS, type Command, SENSE, TEST_REQUEST } from './commands.ts';
+import { Sense } from '../../css/control-unit.ts';
+import { AID, COMMANDS, type Command, OPERATION_CHECK, TEST_REQUEST } from './commands.ts';
 
 /** How a command ends: with device end, and the data of a read; or with unit check and sense byte 0. */
 export type Ending =
@@ -66,10 +67,10 @@ const DONE: Ending = { kind: 'done' };
 const check = (sense: number): Ending => ({ kind: 'check', sense });
 
 const SENSES: Readonly<Record<Refusal, number>> = {
-  'command-reject': SENSE.commandReject,
-  'intervention-required': SENSE.interventionRequired,
-  'operation-check': SENSE.operationCheck,
-  'component-disconnected': SENSE.interventionRequired,
+  'command-reject': Sense.commandReject,
+  'intervention-required': Sense.interventionRequired,
+  'operation-check': OPERATION_CHECK,
+  'component-disconnected': Sense.interventionRequired,
 };
 
 export class Terminal3270 {
@@ -141,7 +142,7 @@ export class Terminal3270 {
    */
   command(code: number, data: Uint8Array, end: (ending: Ending) => void): void {
     const command = COMMANDS.get(code);
-    if (!command) return end(check(SENSE.commandReject));
+    if (!command) return end(check(Sense.commandReject));
     if (command.kind === 'none') return end(DONE);
     if (command.kind === 'read' && command.buffered && this.#input.length > 0) return this.#deliver(end);
     if (!this.client || !this.#told) return this.#interventionRequired(end);
@@ -162,10 +163,16 @@ export class Terminal3270 {
     this.#watch();
   }
 
-  /** After the guest has begun anew, or another one was loaded: as if the client, if there was one, had just gone. */
-  restore(occupied: boolean): void {
+  /** The guest begins anew: it is to get nothing that was meant for the one before. */
+  reset(): void {
     this.cancel();
     this.#forget();
+    this.#options.chardev.inputWanted();
+  }
+
+  /** Another guest is loaded: as if the client, if there was one, had just gone. */
+  restore(occupied: boolean): void {
+    this.reset();
     this.#told = !occupied && !this.client;
     if (!this.#told) this.#events.deviceEnd();
   }
@@ -175,7 +182,7 @@ export class Terminal3270 {
     this.#told = true;
     this.#input = this.#input.filter(({ connection }) => this.client && connection === this.#connection);
     this.#inputBytes = this.#input.reduce((sum, { data }) => sum + data.length, 0);
-    end(check(SENSE.interventionRequired));
+    end(check(Sense.interventionRequired));
     if (!this.client) return;
     this.#events.deviceEnd();
     if (this.#input.length > 0) this.#attention();
@@ -277,7 +284,7 @@ export class Terminal3270 {
     if (wasReady) this.#told = false;
     if (this.#running) {
       this.#told = true;
-      this.#end(check(SENSE.interventionRequired));
+      this.#end(check(Sense.interventionRequired));
     }
     this.#watch();
     if (!wasReady) return;
