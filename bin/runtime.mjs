@@ -20,7 +20,12 @@ import { setFlagsFromString } from 'node:v8';
 export const requiredMajor = 26;
 
 /** V8 flags for the engine. V8 takes them at run time, as long as that is before the first WebAssembly module. */
-const v8Flags = [];
+const v8Flags = [
+  // Modules may ask for being compiled at once, and their first 32 functions go straight to the optimising compiler: code
+  // of the baseline compiler is slower than the interpreter (docs/compiler.md, "Optimised at once").
+  '--experimental-wasm-compilation-hints',
+  '--wasm-tier-mask-for-testing=-1',
+];
 
 /** Flags that Node takes only on its command line; any flag here costs a second start of Node. */
 const nodeFlags = [];

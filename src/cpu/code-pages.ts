@@ -7,17 +7,18 @@
 import type { Cpu } from './cpu.ts';
 import { Pairs, type Plan, plansOf, selectHandler } from './engine/handlers.ts';
 import {
+  FIRST_ROW_HANDLER,
   HANDLER_BREAKPOINT,
   HANDLER_CROSSING,
   HANDLER_DECODE,
   HANDLER_EXECUTED,
   HANDLER_PAGE_END,
-  HANDLER_REGION,
 } from './engine/protocol.ts';
 import { RECORD_SIZE } from './engine/records.ts';
 import { instructionLength } from './isa/formats.ts';
 import type { Instruction } from './isa/insn.ts';
 import { invalidInstruction } from './isa/invalid.ts';
+import { RegionSlots } from './region-slots.ts';
 import * as state from './state.ts';
 
 /** Halfwords in a record. */
@@ -37,13 +38,16 @@ const CACHE_LIMIT = 1 << 16;
  */
 export function forgetDecoded(memory: WebAssembly.Memory, layout: state.Layout, address: number, length: number): void {
   const u16 = new Uint16Array(memory.buffer);
+  let slots: RegionSlots | undefined;
   for (let at = address; at < address + length; ) {
     const frame = Math.floor(at / 4096);
     const end = Math.min((frame + 1) * 4096, address + length);
     const page = u16[layout.codePageOf / 2 + frame]!;
     if (page) {
-      // A CPU that decodes at this moment sees afterwards that it has to do it again.
+      // A CPU that decodes at this moment, or the compiler, sees afterwards that it has to do it again.
       Atomics.add(new Uint32Array(memory.buffer), layout.codePageVersion / 4 + page - 1, 1);
+      slots ??= new RegionSlots(memory, layout);
+      if (slots.covers(page - 1, at % 4096, (at % 4096) + end - at)) slots.losePage(page - 1);
       forgetInPage(u16, layout, page - 1, at % 4096, end - at);
     }
     at = end;
@@ -58,12 +62,7 @@ function touched(offset: number, length: number): { first: number; last: number 
 
 function forgetInPage(u16: Uint16Array, layout: state.Layout, page: number, offset: number, length: number): void {
   const page0 = (layout.codePages + page * state.CODE_PAGE_SIZE) / 2;
-  const frame = new Uint32Array(u16.buffer)[layout.codePageFrame / 4 + page]! - 1;
-  const flags = new Uint8Array(u16.buffer, layout.frameFlags);
-  // A region may contain what has changed, wherever in the page it begins.
-  const whole = frame >= 0 && (flags[frame]! & state.FRAME_REGIONS) !== 0;
-  if (whole) flags[frame]! &= ~state.FRAME_REGIONS;
-  const { first, last } = whole ? touched(0, 4096) : touched(offset, length);
+  const { first, last } = touched(offset, length);
   for (let n = first; n <= last; n++) u16[page0 + n * HALFWORDS] = HANDLER_DECODE;
 }
 
@@ -127,6 +126,7 @@ export class CodePages {
       if (this.pageOf(frame)) return;
       const page = this.#allocate();
       this.#fillPage(page, HANDLER_DECODE);
+      this.#cpu.slots.newPage(page);
       this.#u32[this.#frames + page] = frame / 4096 + 1;
       this.#storesSinceDecode[page] = 0;
       this.#u16[this.#layout.codePageOf / 2 + frame / 4096] = page + 1;
@@ -168,16 +168,11 @@ export class CodePages {
   #drop(page: number): void {
     const frame = this.#u32[this.#frames + page]! - 1;
     this.#u16[this.#layout.codePageOf / 2 + frame] = 0;
-    this.#u8[this.#layout.frameFlags + frame]! &= ~(state.FRAME_CODE | state.FRAME_REGIONS);
+    this.#u8[this.#layout.frameFlags + frame]! &= ~state.FRAME_CODE;
     this.#u32[this.#frames + page] = 0;
-    this.#cpu.regions.forget(page);
+    Atomics.add(this.#u32, this.#versions + page, 1);
+    this.#cpu.slots.revokePage(page);
     this.#cpu.forgetCode(this.#address(page));
-  }
-
-  /** Forgets all records of a code page, and its regions. */
-  forgetPage(page: number): void {
-    forgetInPage(this.#u16, this.#layout, page, 0, 4096);
-    this.#cpu.regions.forget(page);
   }
 
   /** What the record at a host address has. */
@@ -185,17 +180,9 @@ export class CodePages {
     return this.#u16[record / 2]!;
   }
 
-  /** Makes the record at a host address, in the code page of a frame, that of a region; gives the page's number. */
-  enterRegion(frame: number, record: number, slot: number): number {
-    this.#u8[this.#layout.frameFlags + frame / 4096]! |= state.FRAME_REGIONS;
-    // The first of a pair would look for the second one's operands in this record.
-    for (let before = 1; before <= 3; before++) {
-      const first = record / 2 - before * HALFWORDS;
-      if (this.#pairs.length(this.#u16[first]!) === 2 * before) this.#u16[first] = HANDLER_DECODE;
-    }
-    this.#u32[record / 4 + 1] = slot;
-    this.#u16[record / 2] = HANDLER_REGION;
-    return this.#u16[this.#layout.codePageOf / 2 + frame / 4096]! - 1;
+  /** Whether an instruction begins at the record at a host address, in a frame's own code page, that has been decoded. */
+  isDecoded(record: number): boolean {
+    return this.#cpu.slots.pageOf(record) !== state.VOLATILE_PAGE && this.handlerAt(record) >= FIRST_ROW_HANDLER;
   }
 
   isCode(frame: number): boolean {
@@ -208,20 +195,26 @@ export class CodePages {
     const known = this.#u16[this.#layout.codePageOf / 2 + frame]!;
     if (!known) return;
     const page = known - 1;
+    const offset = address % 4096;
+    // The compiler sees that it has to do it again.
+    Atomics.add(this.#u32, this.#versions + page, 1);
     if (++this.#storesSinceDecode[page]! > PATIENCE && !this.#isExecuting(page)) {
       this.#cpu.exclusion.alone(() => this.#becomesVolatile(frame * 4096));
       return;
     }
-    if (this.#u8[this.#layout.frameFlags + frame]! & state.FRAME_REGIONS) {
-      this.#cpu.exclusion.alone(() => this.forgetPage(page));
+    if (this.#cpu.slots.covers(page, offset, offset + length)) {
+      this.#cpu.exclusion.alone(() => {
+        this.#cpu.slots.losePage(page);
+        forgetInPage(this.#u16, this.#layout, page, offset, length);
+      });
       return;
     }
-    const { first, last } = touched(address % 4096, length);
+    const { first, last } = touched(offset, length);
     const page0 = this.#address(page) / 2;
     for (let n = first; n <= last; n++) {
       if (this.#u16[page0 + n * HALFWORDS] === HANDLER_DECODE) continue;
       // Another CPU may be between two fields of the record.
-      this.#cpu.exclusion.alone(() => forgetInPage(this.#u16, this.#layout, page, address % 4096, length));
+      this.#cpu.exclusion.alone(() => forgetInPage(this.#u16, this.#layout, page, offset, length));
       return;
     }
     // One that begins on the page before is looked up anew each time.
@@ -358,8 +351,11 @@ export class CodePages {
   set breakpoints(addresses: ReadonlySet<bigint>) {
     if (!addresses.size && !this.#breakpoints.size) return;
     this.#breakpoints = addresses;
+    this.#cpu.slots.barred = addresses.size > 0;
     for (let page = 0; page < state.VOLATILE_PAGE; page++) {
-      if (this.#u32[this.#frames + page]) this.forgetPage(page);
+      if (!this.#u32[this.#frames + page]) continue;
+      this.#cpu.slots.revokePage(page);
+      forgetInPage(this.#u16, this.#layout, page, 0, 4096);
     }
   }
 

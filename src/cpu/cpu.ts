@@ -38,6 +38,7 @@ import { raiseMalfunctionAlert } from './pending.ts';
 import { Per } from './per.ts';
 import * as program from './program.ts';
 import { ProgramInterruption } from './program.ts';
+import { RegionSlots } from './region-slots.ts';
 import { Regions } from './regions.ts';
 import { PSW_WAIT, Registers } from './registers.ts';
 import * as state from './state.ts';
@@ -78,6 +79,8 @@ export class Cpu extends Registers {
   readonly access: LogicalAccess;
   readonly timers: Timers;
   readonly exclusion: Exclusion;
+  /** Regions of compiled code: what all threads know of them, and what this CPU has. */
+  readonly slots: RegionSlots;
   readonly regions: Regions;
   /** The TLBs of all CPUs, its own among them. */
   readonly #tlbs: readonly Tlb[];
@@ -105,6 +108,7 @@ export class Cpu extends Registers {
     this.rows = rows;
     this.handlers = handlersOf([...rows, ...invalidInstructions]);
     this.decoder = new Decoder(rows);
+    this.slots = new RegionSlots(storage.memory, storage.layout);
     this.regions = new Regions(this);
     this.exclusion = new Exclusion(storage.memory, storage.layout, number, virtual !== undefined);
     const { cpuBase, cpus } = storage.layout;
@@ -369,6 +373,8 @@ export class Cpu extends Registers {
 
   /** Import `original`: writes the instruction at the PSW address, where a region begins, as CROSSING_RECORD. */
   #original(): number {
+    // The region may have come meanwhile.
+    this.regions.look();
     const word = (this.base + state.PSW_ADDRESS) >>> 2;
     const absolute = this.dat.fillCode(this.i32[word]!, this.i32[word + 1]!);
     if (absolute < 0) return this.#faulted();
@@ -440,31 +446,15 @@ export class Cpu extends Registers {
   }
   regionImports: Record<string, WebAssembly.ImportValue> = {};
 
-  /** Compiles what begins at the PSW address, however small it is, if the fast program runs it. */
-  compileHere(): void {
-    if (this.#programFor() !== 'fast' || this.layout.cpus > 1) return;
+  /** Makes ready for regions; false: the program that now runs has none. */
+  prepareRegions(): boolean {
+    if (this.#programFor() !== 'fast') return false;
     this.#interpreter('fast');
-    const word = (this.base + state.PSW_ADDRESS) >>> 2;
-    const absolute = this.dat.fillCode(this.i32[word]!, this.i32[word + 1]!);
-    if (absolute >= 0 && this.code.isCode(absolute - (absolute & 0xfff))) this.regions.compile(absolute, 1);
+    return true;
   }
 
   /** What is executed often is compiled. */
   compiles = true;
-
-  /** Tells what the CPU executes, which may be worth compiling. */
-  #sample(): void {
-    if (
-      !this.compiles ||
-      this.layout.cpus > 1 ||
-      this.counted ||
-      this.code.breakpoints.size ||
-      this.#programFor() !== 'fast'
-    )
-      return;
-    const absolute = this.dat.quietly(this.pswAddress);
-    if (absolute !== undefined && this.code.isCode(absolute - (absolute & 0xfff))) this.regions.sample(absolute);
-  }
 
   #interpreter(kind: 'fast' | 'full'): () => number {
     const known = this.#runs.get(kind);
@@ -482,10 +472,14 @@ export class Cpu extends Registers {
       millicode: (id: number, record: number) => this.#millicode(built.millicode[id]!, record),
       original: () => this.#original(),
       flush,
+      hot: (record: number) => this.regions.hot(record >>> 0),
     };
     const instance = new WebAssembly.Instance(built.module, { env });
     const run = instance.exports.run as () => number;
-    if (kind === 'fast') this.regionImports = { memory: env.memory, cpu: env.cpu, miss: instance.exports.miss!, flush };
+    if (kind === 'fast') {
+      this.regionImports = { memory: env.memory, cpu: env.cpu, miss: instance.exports.miss!, flush };
+      this.regions.begin(instance.exports.none);
+    }
     this.#runs.set(kind, run);
     return run;
   }
@@ -608,6 +602,7 @@ export class Cpu extends Registers {
         this.exclusion.yield();
         this.obey();
       }
+      if (asked & state.PENDING_TICK) this.regions.look();
       if (asked & state.PENDING_STOP) return this.#halt('request');
       if (this.stopping) {
         this.stopping = false;
@@ -635,7 +630,6 @@ export class Cpu extends Registers {
         continue;
       }
       if (!(i32[mask]! & PSW_WAIT_HIGH)) {
-        if (asked & state.PENDING_TICK) this.#sample();
         if (i32[ownState] !== state.CPU_OPERATING) this.enterOperatingState();
         if (this.onInstruction) {
           this.onInstruction();

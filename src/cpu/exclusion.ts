@@ -14,12 +14,15 @@ import * as state from './state.ts';
 const SPINS = 2000;
 
 export class Exclusion {
+  /** In place of a CPU's address: one who executes no instructions, but wants that nobody does. */
+  static readonly OUTSIDE = -1;
   readonly #i32: Int32Array;
   readonly #owner: number;
   readonly #number: number;
   readonly #cpus: number;
   /** All CPUs are in one thread: each is alone while it executes. */
   readonly #always: boolean;
+  readonly #outside: boolean;
   /** Indices of the words RUNNING and PENDING of CPU 0, and the distance of two CPUs' words. */
   readonly #running: number;
   readonly #pending: number;
@@ -27,8 +30,9 @@ export class Exclusion {
   #depth = 0;
 
   constructor(memory: WebAssembly.Memory, layout: Layout, number: number, always = false) {
-    this.#always = always || layout.cpus === 1;
+    this.#always = always || (layout.cpus === 1 && number >= 0);
     this.#i32 = new Int32Array(memory.buffer);
+    this.#outside = number < 0;
     this.#owner = (layout.machine + state.ALONE) >>> 2;
     this.#number = number;
     this.#cpus = layout.cpus;
@@ -52,6 +56,7 @@ export class Exclusion {
 
   /** Executing begins: once nobody wants to be alone. */
   begin(): void {
+    if (this.#outside) return;
     const mine = this.#running + this.#number * this.#stride;
     for (;;) {
       Atomics.store(this.#i32, mine, 1);
@@ -65,9 +70,10 @@ export class Exclusion {
 
   /** Executing ends: others need not wait for this CPU. */
   end(): void {
+    if (this.#outside) return;
     const mine = this.#running + this.#number * this.#stride;
     Atomics.store(this.#i32, mine, 0);
-    if (this.#cpus > 1) Atomics.notify(this.#i32, mine);
+    Atomics.notify(this.#i32, mine);
   }
 
   /** Rests if somebody wants to be alone. */
@@ -96,7 +102,7 @@ export class Exclusion {
     const i32 = this.#i32;
     this.end();
     for (;;) {
-      const owner = Atomics.compareExchange(i32, this.#owner, 0, this.#number + 1);
+      const owner = Atomics.compareExchange(i32, this.#owner, 0, this.#outside ? -1 : this.#number + 1);
       if (owner === 0) break;
       Atomics.wait(i32, this.#owner, owner);
     }

@@ -1,79 +1,84 @@
 /**
- * Regions of compiled code (engine/region.ts): where they are wanted, and where they are. What a CPU executes is sampled
- * at each tick, which it notices at a taken branch: what is met twice is worth compiling.
+ * Regions of compiled code (engine/region.ts) as one CPU has them: its table of functions, which is filled with what
+ * the compiler (compiler.ts) has made for all CPUs. A record says which slot of the table is its region.
  */
 
 import type { Cpu } from './cpu.ts';
-import { HANDLER_REGION } from './engine/protocol.ts';
-import { RECORD_SIZE } from './engine/records.ts';
-import { buildModule, type Placed, place } from './engine/region.ts';
+import * as state from './state.ts';
 
-/** Samples at one place after which it is compiled. */
-const HOT = 2;
-const MOST_SAMPLES = 4096;
-/** How many regions there may be; each takes some 30 KiB. */
-const SLOTS = 2048;
-/** Fewer instructions are not worth the way in and out. */
-const FEWEST = 4;
+/** What the compiler gives to each CPU: a module whose export n is the region of slot `slots[n]`. */
+export interface CompiledModule {
+  readonly number: number;
+  readonly module: WebAssembly.Module;
+  /** 0: not in use. */
+  readonly slots: readonly number[];
+}
 
 export class Regions {
   readonly table: WebAssembly.Table;
   readonly #cpu: Cpu;
-  readonly #samples = new Map<number, number>();
-  /** Slots in use, by code page. */
-  readonly #slots = new Map<number, number[]>();
-  readonly #free: number[] = [];
-  #next = 1;
+  /** Numbers of the modules whose functions the table has. */
+  readonly #owners = new Uint32Array(state.SLOTS);
+  #highest = 0;
+  #revocations = 0;
+  /** What the table holds where there is no region. */
+  #none: unknown;
+  /** Gives the next module, if there is one. */
+  #receive: (() => unknown) | undefined;
 
   constructor(cpu: Cpu) {
     this.#cpu = cpu;
-    this.table = new WebAssembly.Table({ element: 'anyfunc', initial: SLOTS });
+    this.table = new WebAssembly.Table({ element: 'anyfunc', initial: 0 });
   }
 
-  /** The CPU is about to execute the instruction at this absolute address, in the page of a frame that has a code page. */
-  sample(absolute: number): void {
-    const count = (this.#samples.get(absolute) ?? 0) + 1;
-    if (count < HOT) {
-      if (this.#samples.size >= MOST_SAMPLES) this.#samples.clear();
-      this.#samples.set(absolute, count);
-      return;
+  /** The interpreter is there, which regions are called by. */
+  begin(none: unknown): void {
+    this.#none = none;
+    this.table.grow(state.SLOTS, none);
+  }
+
+  /** From now on modules are taken from where `receive` gets them. */
+  takeFrom(receive: () => unknown): void {
+    this.#receive = receive;
+    this.#cpu.slots.setTaken(this.#cpu.number, 0);
+  }
+
+  /** The place at this record has been branched to often. */
+  hot(record: number): void {
+    const { code, slots, compiles } = this.#cpu;
+    if (compiles && !code.breakpoints.size && code.isDecoded(record)) slots.want(record);
+  }
+
+  /** Takes what has been compiled, and forgets what has been given up. */
+  look(): void {
+    if (!this.#none) return;
+    const { slots, number } = this.#cpu;
+    if (this.#receive && slots.taken(number) !== slots.lastModule) {
+      for (let message = this.#receive(); message; message = this.#receive()) this.take(message as CompiledModule);
     }
-    this.#samples.delete(absolute);
-    this.compile(absolute);
+    const { revocations } = slots;
+    if (revocations === this.#revocations) return;
+    this.#revocations = revocations;
+    for (let slot = 1; slot <= this.#highest; slot++) {
+      const owner = this.#owners[slot]!;
+      if (!owner || slots.owner(slot) === owner) continue;
+      this.#owners[slot] = 0;
+      this.table.set(slot, this.#none);
+    }
   }
 
-  /** Compiles the region that begins at an absolute address, in a frame that has a code page, unless it is too small. */
-  compile(absolute: number, fewest = FEWEST): void {
-    const cpu = this.#cpu;
-    const entry = absolute % 4096;
-    const frame = absolute - entry;
-    const codePage = cpu.code.pageOf(frame);
-    const record = codePage + (entry / 2) * RECORD_SIZE;
-    if (cpu.code.handlerAt(record) === HANDLER_REGION) return;
-    if (this.#next === SLOTS && !this.#free.length) this.#giveUpOldest();
-    const slot = this.#free.pop() ?? this.#next++;
-    const at = (offset: number): Placed | undefined =>
-      place(cpu.decoder, from => cpu.storage.read16(frame + from), offset);
-    const { bytes, sizes } = buildModule(cpu.regionOptions, [{ codePage, entry, at }]);
-    if (sizes[0]! < fewest) return void this.#free.push(slot);
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: cpu.regionImports });
-    this.table.set(slot, instance.exports[0] as () => number);
-    const page = cpu.code.enterRegion(frame, record, slot);
-    this.#slots.set(page, [...(this.#slots.get(page) ?? []), slot]);
-  }
-
-  /** Makes room: the page whose first region was compiled longest ago loses its regions. */
-  #giveUpOldest(): void {
-    const [page] = this.#slots.keys();
-    this.#cpu.code.forgetPage(page!);
-  }
-
-  /** A code page is given up, or its frame has been stored to. */
-  forget(page: number): void {
-    const slots = this.#slots.get(page);
-    if (!slots) return;
-    this.#slots.delete(page);
-    for (const slot of slots) this.table.set(slot, null);
-    this.#free.push(...slots);
+  take({ number, module, slots: numbers }: CompiledModule): void {
+    const { slots, regionImports } = this.#cpu;
+    const wanted = numbers.map(slot => slot > 0 && slots.owner(slot) === number);
+    if (wanted.includes(true)) {
+      const { exports } = new WebAssembly.Instance(module, { env: regionImports });
+      for (const [n, slot] of numbers.entries()) {
+        if (!wanted[n]) continue;
+        this.table.set(slot, exports[n]);
+        this.#owners[slot] = number;
+        this.#highest = Math.max(this.#highest, slot);
+      }
+    }
+    slots.setTaken(this.#cpu.number, number);
   }
 }

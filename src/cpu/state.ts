@@ -114,6 +114,13 @@ export const FAILING_STORAGE = 0x31e0;
 export const STORAGE_ERROR = 0x31e8;
 /** Tags of the TLB contexts, 16 bytes each: ASCE, controls, last use. */
 export const TLB_TAGS = 0x3200;
+/** What this CPU has taken of compiled modules: the number of the last one plus one; 0: it does not take any yet. */
+export const MODULES_TAKEN = 0x31ec;
+/** Counts for those who want to know (regions.ts): TLB misses, exits of regions by cause, ticks, and those met in regions. */
+export const TLB_MISSES = 0x30e0;
+export const REGION_EXITS = 0x30e4;
+export const TICKS = 0x3100;
+export const TICKS_IN_REGIONS = 0x3104;
 /** First TLB context. */
 export const TLB = 0x4000;
 
@@ -203,6 +210,20 @@ export const ALONE = 0x38;
 /** The code page that was given to a frame last. */
 export const LAST_CODE_PAGE = 0x3c;
 
+/** How many CPUs the host has for this process. */
+export const HOST_CPUS = 0xc0;
+/** Hot code (region-slots.ts): rung when something is wanted; how many places have been queued, and taken. */
+export const COMPILER_BELL = 0xc4;
+export const WANTED_IN = 0xc8;
+export const WANTED_OUT = 0xcc;
+/** Number of the last module that has been compiled, and how often regions have been given up. */
+export const LAST_MODULE = 0xd0;
+export const REVOCATIONS = 0xd4;
+/** 1: no regions may begin anywhere. */
+export const REGIONS_BARRED = 0xd8;
+/** Counts of the compiler; COMPILER_* in region-slots.ts. */
+export const COMPILER_COUNTS = 0xe0;
+
 export const FLOATING_SERVICE_SIGNAL = 0x01;
 export const FLOATING_INTERRUPT_KEY = 0x02;
 /** A channel report is pending: machine check. */
@@ -218,10 +239,17 @@ export const CODE_PAGES = 3072;
 /** The one that is no frame's own (code-pages.ts). */
 export const VOLATILE_PAGE = CODE_PAGES - 1;
 
+/** Most regions there can be at a time; 0 is no slot. */
+export const SLOTS = 1 << 15;
+/** Bytes of a slot's entry: see region-slots.ts. */
+export const SLOT_SIZE = 16;
+/** Most places that wait for the compiler. */
+export const WANTED = 4096;
+/** A bit for each halfword of a frame. */
+export const COVERED_SIZE = 256;
+
 /** Frame flags, one byte per absolute frame beside its storage key. */
 export const FRAME_CODE = 0x01;
-/** Regions of compiled code begin in the frame. */
-export const FRAME_REGIONS = 0x10;
 /** What EXTRACT AND SET STORAGE ATTRIBUTES keeps: usage, 0 stable, 1 unused, 2 potentially volatile, 3 volatile. */
 export const FRAME_USAGE = 0x06;
 export const FRAME_USAGE_SHIFT = 1;
@@ -251,6 +279,16 @@ export interface Layout {
   /** 32 bits per code page: how often its frame has been stored to. */
   readonly codePageVersion: number;
   readonly codePages: number;
+  /** 16 bits per record of the code pages: how often it may yet be branched to before it is worth compiling. */
+  readonly codeCounters: number;
+  /** A bit per halfword of the code pages: it belongs to an instruction of a region. */
+  readonly codeCovered: number;
+  /** One byte per code page: how often its regions have been given up because they were stored to. */
+  readonly codeLosses: number;
+  /** SLOTS entries. */
+  readonly regionSlots: number;
+  /** Host addresses of records, 32 bits each: a ring of WANTED. */
+  readonly wanted: number;
   /** Host address one past guest absolute byte 0. */
   readonly top: number;
   /** Size of the WebAssembly memory in 64 KiB pages. */
@@ -260,9 +298,13 @@ export interface Layout {
 const MACHINE = 0x10000;
 const align = (value: number, to: number): number => Math.ceil(value / to) * to;
 
+/** What goes with a code page, and with all regions. */
+const CODE_PAGE_BYTES = CODE_PAGE_SIZE + CODE_PAGE_SIZE / 4 + COVERED_SIZE + 1;
+const REGION_BYTES = SLOTS * SLOT_SIZE + WANTED * 4;
+
 /** Most guest storage that fits beside the CPUs in 4 GiB of linear memory, in bytes. */
 export function largestStorage(cpus: number): number {
-  const fixed = MACHINE + 0x10000 + cpus * CPU_STRIDE + CODE_PAGES * (CODE_PAGE_SIZE + 8) + 0x40000;
+  const fixed = MACHINE + 0x10000 + cpus * CPU_STRIDE + CODE_PAGES * (CODE_PAGE_BYTES + 8) + REGION_BYTES + 0x40000;
   // Five bytes of tables for each frame of 4 KiB.
   return Math.floor((2 ** 32 - fixed) / (1 + 5 / 4096) / 0x100000) * 0x100000;
 }
@@ -280,7 +322,12 @@ export function planLayout(cpus: number, coreSize: number, standbySize = 0): Lay
   const codePageFrame = align(soleStorer + frames, 16);
   const codePageVersion = codePageFrame + CODE_PAGES * 4;
   const codePages = align(codePageVersion + CODE_PAGES * 4, 4096);
-  const bottom = align(codePages + CODE_PAGES * CODE_PAGE_SIZE, 4096);
+  const codeCounters = align(codePages + CODE_PAGES * CODE_PAGE_SIZE, 4096);
+  const codeCovered = align(codeCounters + CODE_PAGES * (CODE_PAGE_SIZE / 4), 16);
+  const codeLosses = codeCovered + CODE_PAGES * COVERED_SIZE;
+  const regionSlots = align(codeLosses + CODE_PAGES, 16);
+  const wanted = regionSlots + SLOTS * SLOT_SIZE;
+  const bottom = align(wanted + WANTED * 4, 4096);
   const top = align(bottom + storageSize, 0x10000);
   return {
     cpus,
@@ -295,6 +342,11 @@ export function planLayout(cpus: number, coreSize: number, standbySize = 0): Lay
     codePageFrame,
     codePageVersion,
     codePages,
+    codeCounters,
+    codeCovered,
+    codeLosses,
+    regionSlots,
+    wanted,
     top,
     wasmPages: top / 0x10000,
   };

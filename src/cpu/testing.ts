@@ -7,6 +7,7 @@
  */
 
 import { Storage } from '../machine/storage.ts';
+import { compileHere } from './compiler.ts';
 import { Cpu } from './cpu.ts';
 import { EXIT_FUEL } from './engine/protocol.ts';
 import { Assembler, type Program } from './isa/assemble.ts';
@@ -117,7 +118,7 @@ export class TestMachine {
   /** As `fast`, with the program compiled as far as it can be. */
   compiled(): this {
     this.fast();
-    this.cpu.compileHere();
+    compileHere(this.cpu);
     return this;
   }
 

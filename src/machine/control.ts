@@ -184,6 +184,8 @@ export interface MachineConfiguration {
   /** CPUs from the start, at the first addresses. */
   /** Hot code is compiled; it is anyway when this is missing. */
   readonly compiles?: boolean;
+  /** Bytes of compiled code that are kept at most; undefined: as many as usual. */
+  readonly codeCapacity?: number | undefined;
   readonly cpus: number;
   /** Addresses are below it; `cpus` unless given. */
   readonly maximumCpus?: number;

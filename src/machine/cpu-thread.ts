@@ -9,7 +9,8 @@ import { raiseServiceSignal } from '../cpu/pending.ts';
 import type { Layout } from '../cpu/state.ts';
 import { Response } from '../devices/sclp/sccb.ts';
 import { commandName, refusal } from '../devices/sclp/sclp.ts';
-import type { Port } from '../platform/threads.ts';
+import type { ThreadPort } from '../platform/threads.ts';
+import { mailboxOf } from './compiler-thread.ts';
 import type { LogItem, PanicReason } from './control.ts';
 import { bitsWithout, type CpuModel } from './cpu-model.ts';
 import { CpuTable } from './cpu-table.ts';
@@ -27,8 +28,8 @@ export interface CpuStart {
   readonly layout: Layout;
   readonly number: number;
   readonly weakHost: boolean;
-  /** Hot code is compiled. */
-  readonly compiles: boolean;
+  /** Name of the machine's mailboxes, in one of which the CPU finds compiled code; undefined: nothing is compiled. */
+  readonly mailboxes: string | undefined;
   readonly identity: Identity;
   readonly cpuModel: CpuModel;
   readonly shape: Shape;
@@ -63,11 +64,14 @@ const panics: Readonly<Record<string, PanicReason>> = {
 /** A disabled wait with these low bits of the address says that the system is done (PSW address X'...FFF'). */
 const QUIET_WAIT = 0xfffn;
 
-export function cpuThread(port: Port, start: CpuStart): void {
+export function cpuThread(port: ThreadPort, start: CpuStart): void {
   const { memory, layout, number, weakHost } = start;
   const doorbell = new Doorbell(memory, layout);
   const cpu = new Cpu(new Storage(memory, layout), number, rowsOf(start.cpuModel), weakHost);
-  cpu.compiles = start.compiles;
+  if (start.mailboxes !== undefined) {
+    const mailbox = port.mailbox(mailboxOf(start.mailboxes, number));
+    cpu.regions.takeFrom(() => mailbox.receive());
+  }
   const post = (message: FromCpu): void => port.post(message);
   const equipment = equip(cpu, start, post, () => doorbell.ring());
   port.onMessage((message: ToCpu) => {

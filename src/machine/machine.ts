@@ -17,6 +17,7 @@ import {
   CPU_OPERATING,
   CPU_STATE,
   CPU_STOPPED,
+  HOST_CPUS,
   INSTRUCTION_GOAL,
   INSTRUCTIONS,
   largestStorage,
@@ -32,6 +33,7 @@ import { Sclp } from '../devices/sclp/sclp.ts';
 import { LoadError, type LoadPlan, load, planKernel } from '../ipl/kernel.ts';
 import type { Thread, ThreadHost } from '../platform/threads.ts';
 import type { SaveState } from '../save/save-state.ts';
+import type { CompilerStart } from './compiler-thread.ts';
 import {
   ConfigurationError,
   type CpuControl,
@@ -66,6 +68,8 @@ import { ConfigurationTopology, usualPlace } from './topology.ts';
 import { Watchdog, WatchdogTimer } from './watchdog.ts';
 
 const MEBIBYTE = 0x100000;
+/** Bytes of compiled code that are kept, unless it is said how many. */
+const CODE_CAPACITY = 128 * MEBIBYTE;
 /** With more CPUs than these the thread of a CPU is started when the CPU is first wanted. */
 const EAGER_THREADS = 16;
 /** PSW with which a kernel is entered: 64-bit addressing, everything disabled. */
@@ -122,6 +126,7 @@ export class Machine implements MachineControl {
   /** CPUs run, as far as they have something to do. */
   #going = false;
   readonly #ticker: Thread | undefined;
+  readonly #compiler: Thread | undefined;
   readonly #listeners: Listeners = {};
   readonly #stopListening: () => void;
   #log: MachineConfiguration['log'];
@@ -190,18 +195,34 @@ export class Machine implements MachineControl {
         void this.failed(error);
       }
     });
+    const { counting } = configuration;
+    const compiler: CompilerStart | undefined =
+      (configuration.compiles ?? true) && !counting
+        ? {
+            memory,
+            layout,
+            weakHost: threads.weaklyOrdered,
+            cpuModel: model,
+            mailboxes: `lpar-${crypto.randomUUID()}`,
+            capacity: configuration.codeCapacity ?? CODE_CAPACITY,
+          }
+        : undefined;
+    if (compiler) {
+      new Int32Array(memory.buffer)[(layout.machine + HOST_CPUS) / 4] = threads.parallelism;
+      this.#compiler = threads.spawn('compiler', compiler);
+      this.#compiler.onError(error => void this.failed(error));
+    }
     const start: Omit<CpuStart, 'number'> = {
       memory,
       layout,
       weakHost: threads.weaklyOrdered,
-      compiles: configuration.compiles ?? true,
+      mailboxes: compiler?.mailboxes,
       identity: { view: configuration.view, name: configuration.name, uuid: configuration.uuid },
       cpuModel: model,
       shape,
       storageLimit: Math.max(configuration.maxMemory, layout.storageSize),
       watchdog: configuration.watchdog,
     };
-    const { counting } = configuration;
     const hosts = counting ? inOneThread(threads, { ...counting, memory, layout }) : threads;
     this.#newThread = (number, eager) => new CpuThread(this, hosts, { ...start, number }, eager);
     this.#cpuThreads = addresses.map(number =>
@@ -413,7 +434,11 @@ export class Machine implements MachineControl {
     this.#stopListening();
     // What the log has not been told yet comes when a CPU stops.
     if (this.logged().length > 0) await this.#halt();
-    await Promise.all([this.#ticker?.terminate(), ...this.#cpuThreads.map(thread => thread.terminate())]);
+    await Promise.all([
+      this.#ticker?.terminate(),
+      this.#compiler?.terminate(),
+      ...this.#cpuThreads.map(thread => thread.terminate()),
+    ]);
   }
 
   // What CPUs report

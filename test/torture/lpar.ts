@@ -1,5 +1,6 @@
 /** Cases run in this process, on a CPU of src/cpu. */
 
+import { compileHere } from '../../src/cpu/compiler.ts';
 import { Cpu } from '../../src/cpu/cpu.ts';
 import { EXIT_FUEL } from '../../src/cpu/engine/protocol.ts';
 import { instructions } from '../../src/cpu/isa/index.ts';
@@ -89,7 +90,7 @@ export class Lpar {
     cpu.breakingEventAddress = kernel.symbols.get('enter')!;
     cpu.setPsw(test.mask, BigInt(WINDOW + test.start));
     cpu.mappingChanged();
-    if (way === 'compiled') cpu.compileHere();
+    if (way === 'compiled') compileHere(cpu);
   }
 
   /** Whether the kernel is as it was. */

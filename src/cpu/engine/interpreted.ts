@@ -683,8 +683,10 @@ export class InterpretedInsn implements Insn {
       if (!near) return run.goTo(to);
       const { format } = this.handler.row;
       const field = Object.keys(format.fields).find(name => name[0] === 'h')!;
-      f.set(run.record, i32.add(run.record, readField(this.fieldOf(field), run.record)));
+      const distance = f.evaluate(readField(this.fieldOf(field), run.record));
+      f.set(run.record, i32.add(run.record, distance));
       run.pend();
+      f.if(i32.ltS(distance, 0), () => run.countArrival());
       f.br(run.next);
     };
     f.if(condition, take);

@@ -32,6 +32,7 @@ import {
   HANDLER_PAGE_END,
   HANDLER_REGION,
   REGION_FAULT,
+  REGION_INTERPRET,
   REGION_LEFT,
   REGION_PENDING,
 } from './protocol.ts';
@@ -44,7 +45,10 @@ export interface InterpreterProgram {
   readonly millicode: readonly MillicodeCall[];
 }
 
-/** Builds the module. Its export `run(): i32` executes from the state in the CPU's block until it must leave. */
+/**
+ * Builds the module. Its export `run(): i32` executes from the state in the CPU's block until it must leave; `none` is what
+ * a table of regions holds where there is none.
+ */
 export function buildInterpreter(options: InterpreterOptions): InterpreterProgram {
   const module = new ModuleBuilder();
   const imports = {
@@ -55,6 +59,7 @@ export function buildInterpreter(options: InterpreterOptions): InterpreterProgra
     execute: module.importFunction('env', 'execute', ['i32', 'i32', 'i32'], ['i32']),
     millicode: module.importFunction('env', 'millicode', ['i32', 'i32'], ['i32']),
     flush: module.importFunction('env', 'flush', [], []),
+    hot: module.importFunction('env', 'hot', ['i32'], []),
   };
   module.importMemory('env', 'memory', options.layout.wasmPages);
   const regionType = options.full ? undefined : module.type(['i32'], ['i32']);
@@ -83,6 +88,13 @@ export function buildInterpreter(options: InterpreterOptions): InterpreterProgra
   });
   module.defineFunction(run, code.build());
   module.exportFunction('run', run);
+  if (regionType !== undefined) {
+    const none = module.declareFunction(['i32'], ['i32']);
+    const code = new FunctionCode(1);
+    code.push(k32(REGION_INTERPRET));
+    module.defineFunction(none, code);
+    module.exportFunction('none', none);
+  }
   module.exportFunction('miss', miss);
   return { bytes: module.encode(), millicode };
 }
@@ -292,6 +304,20 @@ export class RunFunction extends Run {
       () => this.enter(va),
       () => f.set(this.record, recordOn(this.load32(state.CODE_PAGE), va)),
     );
+    this.countArrival();
     f.br(this.next);
+  }
+
+  /** A branch has led to the record: where that happens often it is worth compiling. */
+  override countArrival(): void {
+    const { f, parts } = this;
+    const { codePages, codeCounters } = parts.options.layout;
+    if (parts.regionType === undefined) return;
+    // Two bytes for each record of eight.
+    const counter = f.evaluate(i32.shrU(this.record, 2));
+    const at = codeCounters - codePages / 4;
+    const rest = f.evaluate(i32.sub(x.load('i32', loadOp.i16u, counter, at), 1));
+    f.store(storeOp.i16, counter, at, rest);
+    f.ifUnlikely(i32.eqz(rest), () => f.run(parts.imports.hot, this.record));
   }
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { compileHere } from '../compiler.ts';
 import { machine, type TestMachine } from '../testing.ts';
 import { HANDLER_REGION } from './protocol.ts';
 
@@ -16,7 +17,7 @@ function isRegion(m: TestMachine, label: string): boolean {
 /** Compiles what begins at a label. */
 function compile(m: TestMachine, label: string): TestMachine {
   m.fast().cpu.setPsw(m.cpu.pswMask, BigInt(m.at(label)));
-  m.cpu.compileHere();
+  compileHere(m.cpu);
   assert.ok(isRegion(m, label));
   return m;
 }

@@ -244,6 +244,7 @@ export interface RegionModule {
  */
 export function buildModule(options: RegionOptions, sources: readonly RegionSource[]): RegionModule {
   const module = new ModuleBuilder();
+  module.compiledAtOnce = true;
   const miss = module.importFunction('env', 'miss', ['i64', 'i32', 'i32', 'i32'], ['i32']);
   const flush = module.importFunction('env', 'flush', [], []);
   module.importMemory('env', 'memory', options.layout.wasmPages);
@@ -258,7 +259,7 @@ export function buildModule(options: RegionOptions, sources: readonly RegionSour
     miss,
     multiplyAdd: undefined,
     enter: none,
-    imports: { fetchPage: none, decode: none, original: none, execute: none, millicode: none, flush },
+    imports: { fetchPage: none, decode: none, original: none, execute: none, millicode: none, flush, hot: none },
     cpu: x.global('i32', cpu),
   };
   const indices = sources.map(() => module.declareFunction(['i32'], ['i32']));

@@ -42,7 +42,9 @@ export interface Parts {
   /** The function that replaces what the host has no instruction for. */
   readonly multiplyAdd: number | undefined;
   readonly enter: number;
-  readonly imports: Readonly<Record<'fetchPage' | 'decode' | 'original' | 'execute' | 'millicode' | 'flush', number>>;
+  readonly imports: Readonly<
+    Record<'fetchPage' | 'decode' | 'original' | 'execute' | 'millicode' | 'flush' | 'hot', number>
+  >;
   /** Type of the functions that regions are; undefined: there are none. */
   readonly regionType: number | undefined;
   readonly cpu: I32;
@@ -94,6 +96,9 @@ export abstract class Run {
   pend(address?: I64): void {
     this.f.ifUnlikely(this.load32(state.PENDING), () => this.leave(EXIT_PENDING, address));
   }
+
+  /** A branch backwards has led to the record. */
+  countArrival(): void {}
 
   /** Continues at an instruction address. */
   abstract goTo(va: I64): void;

@@ -184,6 +184,9 @@ export class ModuleBuilder {
     this.#functions[index - this.#importedFunctions]!.body = body;
   }
 
+  /** The engine is to compile all functions when it is given the module, where it heeds such hints. */
+  compiledAtOnce = false;
+
   exportFunction(name: string, index: number): void {
     this.#exports.push({ name, kind: 0, index });
   }
@@ -244,6 +247,17 @@ export class ModuleBuilder {
         }
       }
     });
+    if (this.compiledAtOnce) {
+      // Of each function: its number, where in it the hint belongs, the hint's length, and the priority, 0 the highest.
+      section(0, s => {
+        s.name('metadata.code.compilation_priority');
+        s.u32(this.#functions.length);
+        for (const n of this.#functions.keys()) {
+          s.u32(this.#importedFunctions + n);
+          s.bytes([0, 1, 0]);
+        }
+      });
+    }
     section(10, s => {
       s.u32(this.#functions.length);
       this.#functions.forEach((f, i) => {

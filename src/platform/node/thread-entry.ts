@@ -1,16 +1,23 @@
 /** What runs first in a worker thread: hands over to the function of its role. */
 
 import module from 'node:module';
-import { parentPort, workerData } from 'node:worker_threads';
-import type { Port, ThreadRole } from '../threads.ts';
+import { BroadcastChannel, type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import type { ThreadPort, ThreadRole } from '../threads.ts';
 
 // Each thread has to ask for the cache, before it loads what is to come from it.
 module.enableCompileCache();
 const { roles } = await import('../../machine/threads.ts');
 
 const { role, data } = workerData as { role: ThreadRole; data: never };
-const port: Port = {
+const port: ThreadPort = {
   post: message => parentPort!.postMessage(message),
   onMessage: listener => void parentPort!.on('message', listener),
+  mailbox: name => {
+    const channel = new BroadcastChannel(name);
+    channel.unref();
+    // Node takes a channel there as well, as its documentation says.
+    const end = channel as unknown as MessagePort;
+    return { post: message => channel.postMessage(message), receive: () => receiveMessageOnPort(end)?.message };
+  },
 };
 roles[role](port, data);

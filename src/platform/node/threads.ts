@@ -1,5 +1,6 @@
 /** Threads on Node: workers that run thread-entry. */
 
+import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { Thread, ThreadHost } from '../threads.ts';
 
@@ -8,6 +9,7 @@ const entry = new URL(import.meta.url.endsWith('.ts') ? './thread-entry.ts' : '.
 
 export const nodeThreads: ThreadHost = {
   weaklyOrdered: !['x64', 'ia32', 's390x'].includes(process.arch),
+  parallelism: availableParallelism(),
   spawn(role, data): Thread {
     const worker = new Worker(entry, { workerData: { role, data } });
     return {

@@ -1,0 +1,273 @@
+/**
+ * What all threads know of regions of compiled code (docs/compiler.md): which places are wanted, which slots are in use
+ * and for what, and which instructions regions contain. All of it is in shared memory.
+ */
+
+import { HANDLER_DECODE, HANDLER_REGION } from './engine/protocol.ts';
+import type { Layout } from './state.ts';
+import * as state from './state.ts';
+
+/** Branches to a place after which it is compiled, while the host has a CPU to spare for that; and otherwise. */
+const SOON = 150;
+const LATE = 3000;
+/** As often as can be counted. */
+const NEVER = 0xffff;
+/** Each loss of a page's regions makes them wait so many times as long, as a power of two. */
+const LOSS_SHIFT = 2;
+
+// A slot's entry: number of the module, host address of the record at which the region begins, and up to two code
+// pages, plus one, that have its instructions.
+const OWNER = 0;
+const RECORD = 1;
+const PAGES = 2;
+const WORDS = state.SLOT_SIZE / 4;
+
+/** What the compiler counts, as indices of doubles in COMPILER_COUNTS. */
+export const COUNT_MODULES = 0;
+export const COUNT_REGIONS = 1;
+export const COUNT_INSTRUCTIONS = 2;
+export const COUNT_BYTES = 3;
+export const COUNT_BUILDING = 4;
+export const COUNT_COMPILING = 5;
+export const COUNT_DROPPED = 6;
+export const COUNT_EVICTED = 7;
+export const COUNT_LIVE_BYTES = 8;
+export const COUNT_LIVE_MODULES = 9;
+export const COUNTS = 10;
+
+/** A region as the machine knows it. */
+export interface Slot {
+  /** Host address of the record of its first instruction. */
+  readonly record: number;
+  /** Code pages, by number, that have its instructions: one or two. */
+  readonly pages: readonly number[];
+}
+
+export class RegionSlots {
+  readonly #layout: Layout;
+  readonly #u8: Uint8Array;
+  readonly #u16: Uint16Array;
+  readonly #i32: Int32Array;
+  readonly #counts: Float64Array;
+  readonly #machine: number;
+  readonly #slots: number;
+  #next = 1;
+
+  constructor(memory: WebAssembly.Memory, layout: Layout) {
+    this.#layout = layout;
+    this.#u8 = new Uint8Array(memory.buffer);
+    this.#u16 = new Uint16Array(memory.buffer);
+    this.#i32 = new Int32Array(memory.buffer);
+    this.#machine = layout.machine >>> 2;
+    this.#slots = layout.regionSlots >>> 2;
+    this.#counts = new Float64Array(memory.buffer, layout.machine + state.COMPILER_COUNTS, COUNTS);
+  }
+
+  // Which places are wanted
+
+  /** Begins to count anew how often each place of a code page is branched to. */
+  startCounting(page: number): void {
+    const at = this.#layout.codeCounters / 2 + (page * state.CODE_PAGE_SIZE) / 8;
+    this.#u16.fill(this.#patience(page), at, at + state.CODE_PAGE_SIZE / 8);
+  }
+
+  #patience(page: number): number {
+    const i32 = this.#i32;
+    const host = i32[this.#machine + state.HOST_CPUS / 4]!;
+    if (!host) return NEVER;
+    const busy = i32[this.#machine + state.EXECUTING_CPUS / 4]! >= host;
+    return Math.min(
+      (busy ? LATE : SOON) << (LOSS_SHIFT * Math.min(this.#u8[this.#layout.codeLosses + page]!, 8)),
+      NEVER,
+    );
+  }
+
+  /** What begins at this record is to be compiled. Nothing happens where too much waits already. */
+  want(record: number): void {
+    const i32 = this.#i32;
+    const waiting = this.#machine + state.WANTED_IN / 4;
+    if (((Atomics.load(i32, waiting) - Atomics.load(i32, waiting + 1)) | 0) >= state.WANTED) {
+      this.#u16[this.#counterOf(record)] = SOON;
+      return;
+    }
+    const at = Atomics.add(i32, waiting, 1) & (state.WANTED - 1);
+    Atomics.store(i32, this.#layout.wanted / 4 + at, record);
+    this.ring();
+  }
+
+  #counterOf(record: number): number {
+    return (this.#layout.codeCounters + ((record - this.#layout.codePages) >>> 2)) >>> 1;
+  }
+
+  /** Tells the compiler that there is something to look at. */
+  ring(): void {
+    Atomics.add(this.#i32, this.#machine + state.COMPILER_BELL / 4, 1);
+    Atomics.notify(this.#i32, this.#machine + state.COMPILER_BELL / 4);
+  }
+
+  /** For the compiler: the next record that is wanted. */
+  takeWanted(): number | undefined {
+    const i32 = this.#i32;
+    const out = this.#machine + state.WANTED_OUT / 4;
+    if (Atomics.load(i32, out) === Atomics.load(i32, out - 1)) return undefined;
+    // It may have been announced and not yet been written.
+    const record = Atomics.exchange(i32, this.#layout.wanted / 4 + (i32[out]! & (state.WANTED - 1)), 0) >>> 0;
+    if (!record) return undefined;
+    Atomics.add(i32, out, 1);
+    return record;
+  }
+
+  /** Number of the code page to which a record belongs. */
+  pageOf(record: number): number {
+    return Math.floor((record - this.#layout.codePages) / state.CODE_PAGE_SIZE);
+  }
+
+  /** How often what has been decoded of a code page has changed. */
+  version(page: number): number {
+    return Atomics.load(this.#i32, this.#layout.codePageVersion / 4 + page);
+  }
+
+  // Slots
+
+  /** Takes a free slot for a module; 0: there is none. */
+  allocate(owner: number): number {
+    for (let n = 0; n < state.SLOTS; n++) {
+      const slot = this.#next;
+      this.#next = slot + 1 < state.SLOTS ? slot + 1 : 1;
+      const at = this.#slots + slot * WORDS;
+      if (this.#i32[at + OWNER]) continue;
+      this.#i32[at + PAGES] = 0;
+      Atomics.store(this.#i32, at + OWNER, owner);
+      return slot;
+    }
+    return 0;
+  }
+
+  /** Number of the module that has a slot's region; 0: none. */
+  owner(slot: number): number {
+    return Atomics.load(this.#i32, this.#slots + slot * WORDS + OWNER);
+  }
+
+  /** Makes a record that of a region. To be called while no CPU executes instructions. */
+  enter(slot: number, { record, pages }: Slot): void {
+    const at = this.#slots + slot * WORDS;
+    this.#i32[at + RECORD] = record;
+    this.#i32[at + PAGES] = (pages[0]! + 1) | (pages.length > 1 ? (pages[1]! + 1) << 16 : 0);
+    this.#i32[record / 4 + 1] = slot;
+    this.#u16[record / 2] = HANDLER_REGION;
+  }
+
+  /** The instructions from one offset in a code page's frame to another are part of a region. */
+  cover(page: number, from: number, to: number): void {
+    const at = this.#layout.codeCovered + page * state.COVERED_SIZE;
+    for (let n = from >> 1; n < to >> 1; n++) this.#u8[at + (n >> 3)]! |= 1 << (n & 7);
+  }
+
+  /** Whether regions contain anything between two offsets in a code page's frame. */
+  covers(page: number, from: number, to: number): boolean {
+    const at = this.#layout.codeCovered + page * state.COVERED_SIZE;
+    for (let n = from >> 1; n <= (to - 1) >> 1; n++) if (this.#u8[at + (n >> 3)]! & (1 << (n & 7))) return true;
+    return false;
+  }
+
+  /** Gives up the region of a slot, if it is still that of a module. */
+  revoke(slot: number, owner: number): void {
+    const at = this.#slots + slot * WORDS;
+    if (Atomics.compareExchange(this.#i32, at + OWNER, owner, 0) !== owner) return;
+    const record = this.#i32[at + RECORD]! >>> 0;
+    this.#i32[at + RECORD] = 0;
+    if (record && this.#u16[record / 2] === HANDLER_REGION && this.#i32[record / 4 + 1] === slot) {
+      this.#u16[record / 2] = HANDLER_DECODE;
+      this.#u16[this.#counterOf(record)] = this.#patience(this.pageOf(record));
+    }
+    Atomics.add(this.#i32, this.#machine + state.REVOCATIONS / 4, 1);
+  }
+
+  /** Gives up all regions with instructions on a code page: they have been stored to, or the page has another frame. */
+  revokePage(page: number): void {
+    const i32 = this.#i32;
+    for (let slot = 1, at = this.#slots + WORDS; slot < state.SLOTS; slot++, at += WORDS) {
+      const pages = i32[at + PAGES]!;
+      if ((pages & 0xffff) !== page + 1 && pages >>> 16 !== page + 1) continue;
+      const owner = i32[at + OWNER]!;
+      if (owner) this.revoke(slot, owner);
+    }
+    this.#u8.fill(
+      0,
+      this.#layout.codeCovered + page * state.COVERED_SIZE,
+      this.#layout.codeCovered + (page + 1) * state.COVERED_SIZE,
+    );
+  }
+
+  /** As `revokePage`, because of a store: what is written often is compiled later and later. */
+  losePage(page: number): void {
+    const losses = this.#layout.codeLosses + page;
+    if (this.#u8[losses]! < 255) this.#u8[losses]!++;
+    this.revokePage(page);
+    this.startCounting(page);
+  }
+
+  /** A code page gets a frame. */
+  newPage(page: number): void {
+    this.#u8[this.#layout.codeLosses + page] = 0;
+    this.startCounting(page);
+  }
+
+  /** How often regions have been given up. */
+  get revocations(): number {
+    return Atomics.load(this.#i32, this.#machine + state.REVOCATIONS / 4);
+  }
+
+  /** There are breakpoints, which regions know nothing of. */
+  get barred(): boolean {
+    return Atomics.load(this.#i32, this.#machine + state.REGIONS_BARRED / 4) !== 0;
+  }
+  set barred(value: boolean) {
+    Atomics.store(this.#i32, this.#machine + state.REGIONS_BARRED / 4, value ? 1 : 0);
+  }
+
+  // Modules
+
+  /** Number of the last module that has been given to CPUs. */
+  get lastModule(): number {
+    return Atomics.load(this.#i32, this.#machine + state.LAST_MODULE / 4);
+  }
+  set lastModule(number: number) {
+    Atomics.store(this.#i32, this.#machine + state.LAST_MODULE / 4, number);
+  }
+
+  #takenWord(cpu: number): number {
+    return (this.#layout.cpuBase + cpu * state.CPU_STRIDE + state.MODULES_TAKEN) >>> 2;
+  }
+  /** Number of the last module that a CPU has taken; undefined: it does not take any. */
+  taken(cpu: number): number | undefined {
+    const taken = Atomics.load(this.#i32, this.#takenWord(cpu));
+    return taken ? taken - 1 : undefined;
+  }
+  setTaken(cpu: number, module: number): void {
+    Atomics.store(this.#i32, this.#takenWord(cpu), module + 1);
+  }
+
+  /** Has the CPUs look for what has been given up: those that sleep keep it in memory. */
+  awaken(): void {
+    const { cpus, cpuBase } = this.#layout;
+    for (let n = 0; n < cpus; n++) {
+      const pending = (cpuBase + n * state.CPU_STRIDE + state.PENDING) >>> 2;
+      Atomics.or(this.#i32, pending, state.PENDING_TICK);
+      Atomics.notify(this.#i32, pending);
+    }
+  }
+
+  // Counts
+
+  count(what: number, more: number): void {
+    this.#counts[what]! += more;
+  }
+  setCount(what: number, value: number): void {
+    this.#counts[what] = value;
+  }
+  /** What the compiler has counted. */
+  counted(what: number): number {
+    return this.#counts[what]!;
+  }
+}
