@@ -109,6 +109,8 @@ export const KEY_REFERENCE = 0x04;
 export const KEY_CHANGE = 0x02;
 const RECORD_STORE = KEY_REFERENCE | KEY_CHANGE;
 
+const INVALID = Number(state.TLB_INVALID);
+
 // Translation-exception identification.
 const TEID_FETCH = 0x800;
 const TEID_STORE = 0x400;
@@ -573,8 +575,10 @@ export class Translator {
     const page = low & ~0xfff;
     const entry = (context + ((low >>> 12) & (state.TLB_ENTRIES - 1)) * state.TLB_ENTRY_SIZE) >>> 2;
     const addend = (this.#top - state.BIAS - (absolute & ~0xfff) + page) | 0;
-    if (i32[entry] !== page || i32[entry + 1] !== high || i32[entry + 6] !== addend) {
-      i32[entry] = i32[entry + 2] = i32[entry + 4] = Number(state.TLB_INVALID);
+    const pageTable = real || this.largeFrame || asceLow & REAL_SPACE ? -1 : this.entryAt;
+    const isNew = this.#cpu.tlb.use(context, entry, pageTable);
+    if (isNew || i32[entry] !== page || i32[entry + 1] !== high || i32[entry + 6] !== addend) {
+      i32[entry] = i32[entry + 2] = i32[entry + 4] = INVALID;
       i32[entry + 6] = addend;
     }
     if (this.recorded) {

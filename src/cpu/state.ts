@@ -141,11 +141,19 @@ export const CPU_STOPPED = 1;
 export const CPU_CHECK_STOP = 2;
 export const CPU_DISABLED_WAIT = 3;
 
-/** A TLB context is an array of entries for one address space as one kind of program sees it. */
-export const TLB_ENTRIES = 512;
+/**
+ * A TLB context is an array of entries for one address space as one kind of program sees it; behind it a word for each
+ * entry that tells which page table it was made from, and a mask of the blocks of entries that are in use.
+ */
+export const TLB_ENTRIES = 4096;
 export const TLB_ENTRY_SIZE = 32;
-export const TLB_CONTEXT_SIZE = TLB_ENTRIES * TLB_ENTRY_SIZE;
-export const TLB_CONTEXTS = 31;
+export const TLB_TABLES = TLB_ENTRIES * TLB_ENTRY_SIZE;
+export const TLB_BLOCKS = TLB_TABLES + TLB_ENTRIES * 4;
+/** Entries in a block. */
+export const TLB_BLOCK = 32;
+/** Not a multiple of a power of two that caches care about: the same page in two spaces has two places. */
+export const TLB_CONTEXT_SIZE = TLB_BLOCKS + 64;
+export const TLB_CONTEXTS = 24;
 /** Offsets in a TLB entry. Tags are virtual page addresses, or TLB_INVALID which no page address equals, odd or even. */
 export const TLB_FETCH_TAG = 0;
 export const TLB_STORE_TAG = 8;
@@ -162,7 +170,7 @@ export const TLB_PARTIAL = 2;
 export const BIAS = 256;
 
 /** Size of one CPU's block. */
-export const CPU_STRIDE = 0x84000;
+export const CPU_STRIDE = TLB + Math.ceil((TLB_CONTEXTS * TLB_CONTEXT_SIZE) / 0x1000) * 0x1000;
 
 export const PENDING_STOP = 1;
 export const PENDING_INTERRUPTION = 2;

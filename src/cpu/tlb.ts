@@ -10,12 +10,17 @@ import * as state from './state.ts';
 /** Both halves of what stands for an ASCE where addresses are real: no ASCE has bits 58 and 59 on. */
 export const REAL = -1;
 
-/** Words (32 bits) of a context, of an entry and of a tag: ASCE low, ASCE high, controls, last use. */
+/** Words (32 bits) of a context, of a block of entries, of an entry and of a tag: ASCE low, ASCE high, controls, last use. */
 const CONTEXT = state.TLB_CONTEXT_SIZE / 4;
 const ENTRY = state.TLB_ENTRY_SIZE / 4;
+const BLOCK = state.TLB_BLOCK * ENTRY;
 const TAG = 4;
+/** Words of a context's mask of blocks. */
+const MASKS = state.TLB_ENTRIES / state.TLB_BLOCK / 32;
 const UNUSED = -1;
 const INVALID = Number(state.TLB_INVALID);
+/** Page tables have 2 KiB: the address of one, in words of the context that tell of them, by this and plus one. */
+const PAGE_TABLE_SHIFT = 11;
 
 export class Tlb {
   readonly #i32: Int32Array;
@@ -69,8 +74,12 @@ export class Tlb {
     i32[tag + 1] = asceHigh;
     i32[tag + 2] = controls;
     i32[tag + 3] = this.#uses = (this.#uses + 1) | 0;
-    this.#clear(n);
-    if (n === used) this.#i32[this.#usedAt] = used + 1;
+    if (n < used) this.#clear(n);
+    else {
+      const entries = (this.#base + n * state.TLB_CONTEXT_SIZE) / 8;
+      this.#u64.fill(state.TLB_INVALID, entries, entries + state.TLB_TABLES / 8);
+      this.#i32[this.#usedAt] = used + 1;
+    }
     return this.#base + n * state.TLB_CONTEXT_SIZE;
   }
 
@@ -96,9 +105,40 @@ export class Tlb {
     return this.#tags + ((context - this.#base) / state.TLB_CONTEXT_SIZE) * TAG;
   }
 
+  /**
+   * An entry, by the index of its first word, is made for a page of a context.
+   * @param pageTable address of the entry of the page table that it is made from, or -1: there is none
+   * @returns whether what was there before was made from another table
+   */
+  use(context: number, entry: number, pageTable: number): boolean {
+    const index = ((entry << 2) - context) >>> 5;
+    const i32 = this.#i32;
+    const table = pageTable < 0 ? 0 : (pageTable >>> PAGE_TABLE_SHIFT) + 1;
+    const known = ((context + state.TLB_TABLES) >>> 2) + index;
+    i32[((context + state.TLB_BLOCKS) >>> 2) + (index >>> 10)]! |= 1 << (index >>> 5);
+    if (i32[known] === table) return false;
+    i32[known] = table;
+    return true;
+  }
+
+  /** Calls `visit` with the index of the first word of each block of entries of a context that may be in use. */
+  #blocks(n: number, visit: (first: number) => void): void {
+    const context = (this.#base >>> 2) + n * CONTEXT;
+    for (let word = 0; word < MASKS; word++) {
+      let bits = this.#i32[context + state.TLB_BLOCKS / 4 + word]!;
+      for (; bits; bits &= bits - 1) visit(context + (word * 32 + 31 - Math.clz32(bits & -bits)) * BLOCK);
+    }
+  }
+
+  /** As `#blocks` of all contexts. */
+  #allBlocks(visit: (first: number) => void): void {
+    for (let n = 0, used = this.#used; n < used; n++) this.#blocks(n, visit);
+  }
+
   #clear(n: number): void {
-    const word = (this.#base + n * state.TLB_CONTEXT_SIZE) / 8;
-    this.#u64.fill(state.TLB_INVALID, word, word + CONTEXT / 2);
+    this.#blocks(n, first => this.#u64.fill(state.TLB_INVALID, first / 2, (first + BLOCK) / 2));
+    const masks = (this.#base >>> 2) + n * CONTEXT + state.TLB_BLOCKS / 4;
+    this.#i32.fill(0, masks, masks + MASKS);
   }
 
   /** PURGE TLB. */
@@ -125,13 +165,22 @@ export class Tlb {
     }
   }
 
-  /** Forgets the page with this address (low half) in all spaces, as far as bits 44-51 of the address tell. */
-  purgePage(low: number): void {
+  /**
+   * Forgets the page with this address (low half) in all spaces that have it from a page table, as far as bits 44-51 of
+   * the address tell.
+   * @param pageTable its absolute address
+   */
+  purgePage(low: number, pageTable: number): void {
     const i32 = this.#i32;
-    const first = (this.#base >>> 2) + ((low >>> 12) & 0xff) * ENTRY;
+    const index = (low >>> 12) & 0xff;
+    const table = (pageTable >>> PAGE_TABLE_SHIFT) + 1;
     const used = this.#used;
     for (let n = 0; n < used; n++) {
-      for (let at = first + n * CONTEXT; at < first + (n + 1) * CONTEXT; at += 256 * ENTRY) {
+      const context = (this.#base >>> 2) + n * CONTEXT;
+      const tables = context + state.TLB_TABLES / 4;
+      for (let each = index; each < state.TLB_ENTRIES; each += 256) {
+        if (i32[tables + each] !== table) continue;
+        const at = context + each * ENTRY;
         i32[at] = i32[at + 2] = i32[at + 4] = INVALID;
       }
     }
@@ -140,39 +189,37 @@ export class Tlb {
   /** Makes stores to frames ask again: `length` bytes from an absolute address. */
   forgetStores(first: number, top: number, length = 4096): void {
     const i32 = this.#i32;
-    const start = this.#base >>> 2;
-    const end = start + this.#used * CONTEXT;
     // The addend leads from the virtual page to the frame's host address.
     const host = (top - state.BIAS - first) | 0;
-    for (let at = start; at < end; at += ENTRY) {
-      const tag = i32[at + 2]!;
-      if (tag !== INVALID && (host - i32[at + 6]! + (tag & ~0xfff)) >>> 0 < length) i32[at + 2] = INVALID;
-    }
+    this.#allBlocks(block => {
+      for (let at = block; at < block + BLOCK; at += ENTRY) {
+        const tag = i32[at + 2]!;
+        if (tag !== INVALID && (host - i32[at + 6]! + (tag & ~0xfff)) >>> 0 < length) i32[at + 2] = INVALID;
+      }
+    });
   }
 
   /** Forgets frames altogether: `length` bytes from an absolute address. */
   forgetFrames(first: number, top: number, length = 4096): void {
     const i32 = this.#i32;
-    const start = this.#base >>> 2;
-    const end = start + this.#used * CONTEXT;
     const host = (top - state.BIAS - first) | 0;
-    for (let at = start; at < end; at += ENTRY) {
-      let tag = i32[at]!;
-      if (tag === INVALID) tag = i32[at + 2]!;
-      if (tag === INVALID) tag = i32[at + 4]!;
-      if (tag !== INVALID && (host - i32[at + 6]! + (tag & ~0xfff)) >>> 0 < length) {
-        i32[at] = i32[at + 2] = i32[at + 4] = INVALID;
+    this.#allBlocks(block => {
+      for (let at = block; at < block + BLOCK; at += ENTRY) {
+        let tag = i32[at]!;
+        if (tag === INVALID) tag = i32[at + 2]!;
+        if (tag === INVALID) tag = i32[at + 4]!;
+        if (tag !== INVALID && (host - i32[at + 6]! + (tag & ~0xfff)) >>> 0 < length) {
+          i32[at] = i32[at + 2] = i32[at + 4] = INVALID;
+        }
       }
-    }
+    });
   }
 
   /** Forgets that code is at hand where the code page at this host address would be used. */
   forgetCode(page: number): void {
     const i32 = this.#i32;
-    const first = this.#base >>> 2;
-    const end = first + this.#used * CONTEXT;
-    for (let at = first; at < end; at += ENTRY) {
-      if (i32[at + 7] === (page | 0)) i32[at + 4] = INVALID;
-    }
+    this.#allBlocks(block => {
+      for (let at = block; at < block + BLOCK; at += ENTRY) if (i32[at + 7] === (page | 0)) i32[at + 4] = INVALID;
+    });
   }
 }

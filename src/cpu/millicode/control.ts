@@ -99,10 +99,13 @@ export function purgeTlb(cpu: Cpu): Outcome {
 /** Nothing is kept of access-register translation. */
 export function purgeAlb(): void {}
 
-/** Index of the first byte of a table entry as a number of 64 bits. Tables have absolute addresses here, as in DAT. */
-function entryAt(cpu: Cpu, origin: bigint, index: number): number {
-  const absolute = Number(origin) + index * 8;
-  if (!cpu.storage.contains(absolute, 8)) throw new ProgramInterruption(ADDRESSING);
+/**
+ * Index, as a number of 64 bits, of a table entry by the table's origin, given as two halves. Tables have absolute
+ * addresses here, as in DAT.
+ */
+function entryAt(cpu: Cpu, originHigh: number, originLow: number, index: number): number {
+  const absolute = (originLow >>> 0) + index * 8;
+  if (originHigh !== 0 || !cpu.storage.contains(absolute, 8)) throw new ProgramInterruption(ADDRESSING);
   return (cpu.layout.top - absolute - 8) / 8;
 }
 
@@ -113,13 +116,28 @@ function entryStored(cpu: Cpu, at: number): void {
   cpu.dat.record(absolute);
 }
 
-/** Sets bits of the low words of table entries: `more` beside the first, `last` the greatest index there is. */
-function invalidate(cpu: Cpu, origin: bigint, first: number, more: number, last: number, bits: number): void {
+/**
+ * Sets bits of the low words of table entries: `more` beside the first, `last` the greatest index there is. R1
+ * designates the table.
+ * @returns its absolute address
+ */
+function invalidate(
+  cpu: Cpu,
+  { r1 }: Operands,
+  origin: number,
+  first: number,
+  more: number,
+  last: number,
+  bits: number,
+): number {
+  const register = (cpu.base + state.GR + 8 * r1!) >>> 2;
+  const [low, high] = [cpu.i32[register]! & origin, cpu.i32[register + 1]!];
   for (let n = 0; n <= more; n++) {
-    const at = entryAt(cpu, origin, (first + n) & last);
+    const at = entryAt(cpu, high, low, (first + n) & last);
     Atomics.or(cpu.i32, at * 2, bits);
     entryStored(cpu, at);
   }
+  return low >>> 0;
 }
 
 /** M4, with the local-TLB-clearing facility: only this CPU's TLB. */
@@ -128,19 +146,21 @@ const LOCAL_TLB_CLEARING = 51;
 const IPTE_RANGE = 13;
 const TABLE_INVALID = 0x20;
 const PAGE_INVALID = 0x400;
-const PAGE_TABLE = 0xffff_ffff_ffff_f800n;
-const OTHER_TABLE = 0xffff_ffff_ffff_f000n;
+/** Bits of the lower half of a designation that belong to the origin of a page table, of another table. */
+const PAGE_TABLE = ~0x7ff;
+const OTHER_TABLE = ~0xfff;
 
 /** INVALIDATE PAGE TABLE ENTRY: R1 page-table origin, R2 address, R3 how many more. */
-export function invalidatePage(cpu: Cpu, { r1, r2, r3, m4 }: Operands): Outcome {
+export function invalidatePage(cpu: Cpu, operands: Operands): Outcome {
+  const { r2, r3, m4 } = operands;
   const address = cpu.gr32(r2!);
   const first = (address >>> 12) & 0xff;
   const more = r3 && cpu.environment.facilities.has(IPTE_RANGE) ? cpu.gr32(r3) & 0xff : 0;
   specify(first + more <= 0xff);
-  invalidate(cpu, cpu.gr(r1!) & PAGE_TABLE, first, more, 0xff, PAGE_INVALID);
+  const pageTable = invalidate(cpu, operands, PAGE_TABLE, first, more, 0xff, PAGE_INVALID);
   cpu.everywhere(
     tlb => {
-      for (let n = 0; n <= more; n++) tlb.purgePage(address + n * 0x1000);
+      for (let n = 0; n <= more; n++) tlb.purgePage(address + n * 0x1000, pageTable);
     },
     isLocal(cpu, m4!),
   );
@@ -148,19 +168,20 @@ export function invalidatePage(cpu: Cpu, { r1, r2, r3, m4 }: Operands): Outcome 
 }
 
 /** INVALIDATE DAT TABLE ENTRY: R1 table designation, R2 address and controls, R3 ASCE to clear by. */
-export function invalidateTable(cpu: Cpu, { r1, r2, r3, m4 }: Operands): Outcome {
+export function invalidateTable(cpu: Cpu, operands: Operands): Outcome {
+  const { r1, r2, r3, m4 } = operands;
   const local = isLocal(cpu, m4!);
   const control = cpu.gr32(r2!);
   specify((control & 0xff000) === 0);
   if (control & 0x800) {
     // Clearing by ASCE: origin and designation type count.
-    const asce = [cpu.gr32(r3!) | 0, Number(BigInt.asIntN(32, cpu.gr(r3!) >> 32n))] as const;
-    cpu.everywhere(tlb => tlb.purgeSpace(...asce, 0xffff_f00c | 0), local);
+    const register = (cpu.base + state.GR + 8 * r3!) >>> 2;
+    const [low, high] = [cpu.i32[register]!, cpu.i32[register + 1]!];
+    cpu.everywhere(tlb => tlb.purgeSpace(low, high, 0xffff_f00c | 0), local);
   } else {
-    const designation = cpu.gr(r1!);
-    const level = Number((designation >> 2n) & 3n);
+    const level = (cpu.gr32(r1!) >>> 2) & 3;
     const first = Number((cpu.gr(r2!) >> BigInt(20 + 11 * level)) & 0x7ffn);
-    invalidate(cpu, designation & OTHER_TABLE, first, control & 0x7ff, 0x7ff, TABLE_INVALID);
+    invalidate(cpu, operands, OTHER_TABLE, first, control & 0x7ff, 0x7ff, TABLE_INVALID);
     cpu.everywhere(tlb => tlb.purge(), local);
   }
   return forgotten(cpu);
@@ -175,7 +196,8 @@ export function compareAndReplaceTable(cpu: Cpu, { r1, r2, m4 }: Operands): Outc
   // Types 4 to 7 are the segment table and the region tables from the third up; 0 is the page table.
   specify(type === 0 || type >= 4);
   const index = type === 0 ? (address >> 12n) & 0xffn : (address >> BigInt(20 + 11 * (type & 3))) & 0x7ffn;
-  const at = entryAt(cpu, designation & (type === 0 ? PAGE_TABLE : OTHER_TABLE), Number(index));
+  const origin = Number(designation & 0xffff_ffffn) & (type === 0 ? PAGE_TABLE : OTHER_TABLE);
+  const at = entryAt(cpu, Number(designation >> 32n), origin, Number(index));
   const expected = cpu.gr(r1!);
   const found = Atomics.compareExchange(cpu.u64, at, expected, cpu.gr(r1! + 1));
   cpu.cc = found === expected ? 0 : 1;
@@ -184,8 +206,10 @@ export function compareAndReplaceTable(cpu: Cpu, { r1, r2, m4 }: Operands): Outc
     return undefined;
   }
   entryStored(cpu, at);
-  if (type === 0) cpu.everywhere(tlb => tlb.purgePage(Number(address & 0xffff_ffffn)), isLocal(cpu, m4!));
-  else cpu.everywhere(tlb => tlb.purge(), isLocal(cpu, m4!));
+  if (type === 0) {
+    const page = Number(address & 0xffff_ffffn);
+    cpu.everywhere(tlb => tlb.purgePage(page, origin), isLocal(cpu, m4!));
+  } else cpu.everywhere(tlb => tlb.purge(), isLocal(cpu, m4!));
   return forgotten(cpu);
 }
 
