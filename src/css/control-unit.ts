@@ -69,6 +69,11 @@ export interface Transfer {
   readonly anyLength: boolean;
   /** From the program: the next bytes, at most so many. */
   take(length: number): Uint8Array;
+  /**
+   * What is in storage where the next bytes of a read will go, at most so many: virtio-ccw finds there which item it is
+   * asked for. Nothing is moved.
+   */
+  peek(length: number): Uint8Array;
   /** To the program. Gives the number of bytes that it had room for. */
   give(data: Uint8Array): number;
 }
@@ -154,6 +159,8 @@ export abstract class ControlUnit {
   notified(_queue: number): void {}
   /** Whether it is one that is notified; the guest is told otherwise. */
   readonly canBeNotified: boolean = false;
+  /** Software has disabled the subchannel. */
+  disabled(): void {}
   /** The machine goes on, or has stopped and is to be looked at or saved. */
   run(_running: boolean): void {}
   /** The device is taken away. */

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { CHECKED, ENDED, type Transfer } from '../../css/control-unit.ts';
 import type { Storage } from '../../machine/storage.ts';
 import { SavedFields } from '../../save/save-state.ts';
-import { Command, type CommandData, VirtioCcw } from './ccw.ts';
+import { Command, VirtioCcw } from './ccw.ts';
 import { Feature } from './device.ts';
 import { VirtioRng } from './rng/rng.ts';
 import { BuiltinSource } from './rng/source.ts';
@@ -29,25 +30,36 @@ function setUp(properties: Partial<typeof commonDefaults> = {}, newest?: number,
     new BuiltinSource(),
   );
   const told: string[] = [];
-  const subchannel = {
-    alert: () => void told.push('alert'),
-    adapterInterrupt: (subclass: number) => void told.push(`adapter ${subclass}`),
-  };
-  const ccw = new VirtioCcw(device, storage, subchannel, newest);
+  const ccw = new VirtioCcw(device, storage, newest);
+  ccw.attached({
+    present: status => void told.push(`status ${status.toString(16)}`),
+    enabled: true,
+    identification: { cssid: 0xfe, ssid: 0, deviceNumber: 1 },
+    adapterInterruption: subclass => void told.push(`adapter ${subclass}`),
+  });
   /** A command with these bytes in storage and a count as large; the bytes afterwards, or undefined: rejected. */
   const command = (code: number, ...parts: [number, number | bigint][]): Uint8Array | undefined => {
     const buffer = bytes(...parts);
     let at = 0;
-    const data: CommandData = {
+    const transfer: Transfer = {
+      count: buffer.length,
+      chainsData: false,
+      anyLength: false,
       take: length => {
         const part = buffer.slice(at, at + length);
         at += part.length;
         return part;
       },
       peek: length => buffer.slice(at, at + length),
-      give: given => buffer.set(given.subarray(0, buffer.length)),
+      give: given => {
+        const count = Math.min(given.length, buffer.length);
+        buffer.set(given.subarray(0, count));
+        return count;
+      },
     };
-    return ccw.command(code, data) ? buffer : undefined;
+    const status = ccw.execute(code, transfer);
+    assert.ok(status === ENDED || (status === CHECKED && ccw.takeSense()[0] === 0x80));
+    return status === ENDED ? buffer : undefined;
   };
   const offered = () => {
     const [low, high] = [0, 1].map(index => command(Command.readFeatures, [4, 0], [1, index])!);
@@ -155,7 +167,7 @@ test('classic indicators', () => {
   queue.wantInterrupt(0);
   ask(under, queue);
   assert.equal(under.storage.read64(INDICATORS), 1n);
-  assert.deepEqual(under.told, ['alert']);
+  assert.deepEqual(under.told, ['status 80']);
   const adapter = [
     [8, SUMMARY],
     [8, INDICATORS],
@@ -196,7 +208,7 @@ test('a broken ring is told of as a change of the configuration', () => {
   queue.makeAvailable(99);
   under.device.notify(0);
   assert.equal(under.storage.read64(CONFIGURATION_INDICATORS), 1n);
-  assert.deepEqual(under.told, ['alert']);
+  assert.deepEqual(under.told, ['status 80']);
   assert.deepEqual(under.command(Command.readStatus, [1, 0]), Uint8Array.of(0x4f));
   under.command(Command.reset);
   assert.deepEqual(under.command(Command.readStatus, [1, 0]), Uint8Array.of(0));

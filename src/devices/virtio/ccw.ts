@@ -6,6 +6,7 @@ import type { VirtioDevice } from './device.ts';
 import type { RingPlace } from './queue.ts';
 
 export const CONTROL_UNIT_TYPE = 0x3832;
+const CHANNEL_PATH_TYPE = 0x32;
 /** Queues that a device can have. */
 export const MOST_QUEUES = 1024;
 /** Queues that classic indicators have bits for. */
@@ -31,31 +32,15 @@ export const Command = {
   setRevision: 0x83,
 } as const;
 
-/** The data of a command as the channel moves it. */
-export interface CommandData {
-  /** The next bytes from storage, of a control command or a write; fewer where the channel has no more. */
-  take(length: number): Uint8Array;
-  /** What is in storage where the next bytes of a read will go. */
-  peek(length: number): Uint8Array;
-  /** Into storage, as much as the channel takes. */
-  give(data: Uint8Array): void;
-}
-
-/** What a device has of its subchannel. */
-export interface Subchannel {
-  /** Makes the subchannel status-pending, unless it is: unsolicited device status, attention. */
-  alert(): void;
-  /** An adapter interruption of this subclass. */
-  adapterInterrupt(subclass: number): void;
-}
-
 /** The command cannot be carried out: unit check, command reject. */
 class Rejected extends Error {}
 
-export class VirtioCcw {
+export class VirtioCcw extends ControlUnit {
+  readonly identification: Identification;
+  override readonly channelPathType = CHANNEL_PATH_TYPE;
+  override readonly canBeNotified = true;
   readonly device: VirtioDevice;
   readonly #storage: Storage;
-  readonly #subchannel: Subchannel;
   readonly #newest: number;
   /** Undefined until the driver has chosen one, or has shown that it knows nothing of revisions. */
   #revision: number | undefined;
@@ -65,10 +50,16 @@ export class VirtioCcw {
   #adapter: { readonly bit: number; readonly summary: number; readonly subclass: number } | undefined;
 
   /** @param newest the newest revision that a driver may choose */
-  constructor(device: VirtioDevice, storage: Storage, subchannel: Subchannel, newest = NEWEST_REVISION) {
+  constructor(device: VirtioDevice, storage: Storage, newest = NEWEST_REVISION) {
+    super();
     this.device = device;
+    this.identification = {
+      controlUnitType: CONTROL_UNIT_TYPE,
+      controlUnitModel: device.type,
+      deviceType: 0,
+      deviceModel: 0,
+    };
     this.#storage = storage;
-    this.#subchannel = subchannel;
     this.#newest = Math.min(newest, NEWEST_REVISION);
     device.transport = {
       interrupt: queue => this.#interrupt(queue),
@@ -76,46 +67,64 @@ export class VirtioCcw {
     };
   }
 
-  /** Carries out a command. False: unit check with command reject. */
-  command(code: number, data: CommandData): boolean {
+  override execute(command: number, transfer: Transfer): number {
+    if (
+      command === CommonCommand.noOperation ||
+      command === CommonCommand.basicSense ||
+      command === CommonCommand.senseId
+    ) {
+      return super.execute(command, transfer) as number;
+    }
     try {
-      this.#carryOut(code, data);
-      return true;
+      this.#carryOut(command, transfer);
+      return ENDED;
     } catch (error) {
-      if (error instanceof Rejected) return false;
+      if (error instanceof Rejected) return this.reject(Sense.commandReject);
       throw error;
     }
   }
 
-  /** The subchannel has been disabled: the next driver chooses a revision anew. */
-  disabled(): void {
+  override notified(queue: number): void {
+    this.device.notify(queue & 0xffff);
+  }
+
+  override run(running: boolean): void {
+    if (running) this.device.resume();
+  }
+
+  override detached(): void {
+    this.device.close();
+  }
+
+  /** The next driver chooses a revision anew. */
+  override disabled(): void {
     this.#revision = undefined;
   }
 
   /** As much of the data as the command needs. */
-  #take(data: CommandData, length: number): DataView {
-    return enough(data.take(length), length);
+  #take(transfer: Transfer, length: number): DataView {
+    return enough(transfer.take(length), length);
   }
 
-  #carryOut(code: number, data: CommandData): void {
+  #carryOut(code: number, transfer: Transfer): void {
     const { device } = this;
-    if (code === Command.setRevision) return this.#setRevision(data);
+    if (code === Command.setRevision) return this.#setRevision(transfer);
     // Who begins with anything else is an old driver.
     this.#revision ??= 0;
     switch (code) {
       case Command.setQueue:
-        return this.#setQueue(data);
+        return this.#setQueue(transfer);
       case Command.reset:
-        return this.reset();
+        return this.#reset();
       case Command.readFeatures: {
-        const index = enough(data.peek(5), 5).getUint8(4);
+        const index = enough(transfer.peek(5), 5).getUint8(4);
         // Features are little-endian whatever the driver.
         const features = new DataView(new ArrayBuffer(4));
         if (index < 2) features.setUint32(0, Number((device.offered >> BigInt(32 * index)) & 0xffff_ffffn), true);
-        return data.give(new Uint8Array([...new Uint8Array(features.buffer), index]));
+        return transfer.give(new Uint8Array([...new Uint8Array(features.buffer), index]));
       }
       case Command.writeFeatures: {
-        const view = this.#take(data, 5);
+        const view = this.#take(transfer, 5);
         const index = view.getUint8(4);
         if (index > 1) return;
         const shift = BigInt(32 * index);
@@ -123,43 +132,43 @@ export class VirtioCcw {
         return device.acceptFeatures(others | (BigInt(view.getUint32(0, true)) << shift));
       }
       case Command.readConfiguration:
-        return data.give(device.configuration());
+        return transfer.give(device.configuration());
       case Command.writeConfiguration:
-        return device.configure(data.take(device.configuration().length));
+        return device.configure(transfer.take(device.configuration().length));
       case Command.readStatus:
         // Revision 2 brought it.
         if (this.#revision < 2) throw new Rejected();
-        return data.give(Uint8Array.of(device.status));
+        return transfer.give(Uint8Array.of(device.status));
       case Command.writeStatus: {
-        const status = this.#take(data, 1).getUint8(0);
-        if (status === 0) return this.reset();
+        const status = this.#take(transfer, 1).getUint8(0);
+        if (status === 0) return this.#reset();
         if (!device.setStatus(status)) throw new Rejected();
         return;
       }
       case Command.readQueueConfiguration: {
-        const index = enough(data.peek(4), 4).getUint16(0);
+        const index = enough(transfer.peek(4), 4).getUint16(0);
         if (index >= MOST_QUEUES) throw new Rejected();
         const most = device.queues[index]?.maximum ?? 0;
-        return data.give(Uint8Array.of(index >> 8, index, most >> 8, most));
+        return transfer.give(Uint8Array.of(index >> 8, index, most >> 8, most));
       }
       case Command.setIndicators: {
-        const address = this.#address(this.#take(data, 8), 0);
+        const address = this.#address(this.#take(transfer, 8), 0);
         if (this.#adapter || device.queues.length > CLASSIC_QUEUES) throw new Rejected();
         this.#indicators = this.#inStorage(address, 8);
         return;
       }
       case Command.setConfigurationIndicators:
-        this.#configurationIndicators = this.#inStorage(this.#address(this.#take(data, 8), 0), 8);
+        this.#configurationIndicators = this.#inStorage(this.#address(this.#take(transfer, 8), 0), 8);
         return;
       case Command.setAdapterIndicators:
-        return this.#setAdapterIndicators(this.#take(data, 25));
+        return this.#setAdapterIndicators(this.#take(transfer, 25));
       default:
         throw new Rejected();
     }
   }
 
-  #setRevision(data: CommandData): void {
-    const view = this.#take(data, 4);
+  #setRevision(transfer: Transfer): void {
+    const view = this.#take(transfer, 4);
     const revision = view.getUint16(0);
     // No revision has data of its own.
     if (view.getUint16(2) !== 0 || this.#revision !== undefined || revision > this.#newest) throw new Rejected();
@@ -167,9 +176,9 @@ export class VirtioCcw {
     this.device.modern = revision > 0;
   }
 
-  #setQueue(data: CommandData): void {
+  #setQueue(transfer: Transfer): void {
     const legacy = !this.device.modern;
-    const view = this.#take(data, legacy ? 16 : 32);
+    const view = this.#take(transfer, legacy ? 16 : 32);
     const queue = this.device.queues[view.getUint16(12)];
     const size = view.getUint16(14);
     const descriptors = this.#address(view, 0);
@@ -216,19 +225,19 @@ export class VirtioCcw {
     if (indicators === undefined) return;
     if (!this.#adapter) {
       this.#setClassic(indicators, queue);
-      return this.#subchannel.alert();
+      return this.attachment.present(DeviceStatus.attention);
     }
     // Bit numbers count from the left.
     const { bit, summary, subclass } = this.#adapter;
     const number = bit + queue;
     this.#storage.or8(indicators + Math.floor(number / 8), 0x80 >> (number % 8));
-    if (!(this.#storage.or8(summary, 1) & 1)) this.#subchannel.adapterInterrupt(subclass);
+    if (!(this.#storage.or8(summary, 1) & 1)) this.attachment.adapterInterruption(subclass);
   }
 
   #configurationChanged(): void {
     if (this.#configurationIndicators === undefined) return;
     this.#setClassic(this.#configurationIndicators, 0);
-    this.#subchannel.alert();
+    this.attachment.present(DeviceStatus.attention);
   }
 
   /** A bit of a doubleword, counted from the right. */
@@ -236,16 +245,23 @@ export class VirtioCcw {
     this.#storage.or8(address + 7 - (bit >> 3), 1 << (bit & 7));
   }
 
-  /** Resets the device; the revision stays. */
-  reset(): void {
+  override reset(): void {
+    super.reset();
+    this.#reset();
+    this.#revision = undefined;
+  }
+
+  /** As the driver resets the device: the revision stays. */
+  #reset(): void {
     this.device.reset();
     this.#indicators = undefined;
     this.#configurationIndicators = undefined;
     this.#adapter = undefined;
   }
 
-  save(): Fields {
+  override save(): Fields {
     return {
+      ...super.save(),
       revision: this.#revision ?? null,
       indicators: this.#indicators ?? null,
       configurationIndicators: this.#configurationIndicators ?? null,
@@ -254,7 +270,8 @@ export class VirtioCcw {
     };
   }
 
-  load(saved: SavedFields): () => void {
+  override load(saved: SavedFields): () => void {
+    const unit = super.load(saved);
     const { size } = this.#storage;
     const address = (name: string) => saved.optional(name, () => saved.integer(name, size - 8));
     const revision = saved.optional('revision', () => saved.integer('revision', NEWEST_REVISION));
@@ -270,6 +287,7 @@ export class VirtioCcw {
     });
     const device = this.device.load(saved.group('device'));
     return () => {
+      unit();
       this.#revision = revision;
       this.#indicators = indicators;
       this.#configurationIndicators = configurationIndicators;
