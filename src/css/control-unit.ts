@@ -82,7 +82,8 @@ export interface Transfer {
 export interface Attachment {
   /**
    * Presents status outside of any command: attention, device end, ... While the subchannel cannot take it (a program
-   * runs, or an earlier status has not been looked at) it is kept, further bits joined to it.
+   * runs, or an earlier status has not been looked at) it is kept, further bits joined to it. 0 makes the subchannel
+   * status-pending with alert status and no device status: what to look at is in storage.
    */
   present(status: number): void;
   /** Whether software has enabled the subchannel, so that `present` reaches it. */

@@ -15,6 +15,7 @@ function transfer(data: Uint8Array = new Uint8Array(0), room = 0xffff) {
     chainsData: false,
     anyLength: false,
     take: length => data.slice(at, (at += Math.min(length, data.length - at))),
+    peek: length => data.slice(at, at + length),
     give: bytes => {
       given.push(...bytes.subarray(0, room));
       return Math.min(room, bytes.length);

@@ -167,7 +167,7 @@ test('classic indicators', () => {
   queue.wantInterrupt(0);
   ask(under, queue);
   assert.equal(under.storage.read64(INDICATORS), 1n);
-  assert.deepEqual(under.told, ['status 80']);
+  assert.deepEqual(under.told, ['status 0']);
   const adapter = [
     [8, SUMMARY],
     [8, INDICATORS],
@@ -208,7 +208,7 @@ test('a broken ring is told of as a change of the configuration', () => {
   queue.makeAvailable(99);
   under.device.notify(0);
   assert.equal(under.storage.read64(CONFIGURATION_INDICATORS), 1n);
-  assert.deepEqual(under.told, ['status 80']);
+  assert.deepEqual(under.told, ['status 0']);
   assert.deepEqual(under.command(Command.readStatus, [1, 0]), Uint8Array.of(0x4f));
   under.command(Command.reset);
   assert.deepEqual(under.command(Command.readStatus, [1, 0]), Uint8Array.of(0));

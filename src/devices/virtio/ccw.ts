@@ -1,5 +1,13 @@
 /** virtio-ccw (virtio 1.2, 4.3): a virtio device as a control unit, by channel commands. */
 
+import {
+  CommonCommand,
+  ControlUnit,
+  ENDED,
+  type Identification,
+  Sense,
+  type Transfer,
+} from '../../css/control-unit.ts';
 import type { Storage } from '../../machine/storage.ts';
 import type { Fields, SavedFields } from '../../save/save-state.ts';
 import type { VirtioDevice } from './device.ts';
@@ -121,7 +129,7 @@ export class VirtioCcw extends ControlUnit {
         // Features are little-endian whatever the driver.
         const features = new DataView(new ArrayBuffer(4));
         if (index < 2) features.setUint32(0, Number((device.offered >> BigInt(32 * index)) & 0xffff_ffffn), true);
-        return transfer.give(new Uint8Array([...new Uint8Array(features.buffer), index]));
+        return void transfer.give(new Uint8Array([...new Uint8Array(features.buffer), index]));
       }
       case Command.writeFeatures: {
         const view = this.#take(transfer, 5);
@@ -132,13 +140,13 @@ export class VirtioCcw extends ControlUnit {
         return device.acceptFeatures(others | (BigInt(view.getUint32(0, true)) << shift));
       }
       case Command.readConfiguration:
-        return transfer.give(device.configuration());
+        return void transfer.give(device.configuration());
       case Command.writeConfiguration:
         return device.configure(transfer.take(device.configuration().length));
       case Command.readStatus:
         // Revision 2 brought it.
         if (this.#revision < 2) throw new Rejected();
-        return transfer.give(Uint8Array.of(device.status));
+        return void transfer.give(Uint8Array.of(device.status));
       case Command.writeStatus: {
         const status = this.#take(transfer, 1).getUint8(0);
         if (status === 0) return this.#reset();
@@ -149,7 +157,7 @@ export class VirtioCcw extends ControlUnit {
         const index = enough(transfer.peek(4), 4).getUint16(0);
         if (index >= MOST_QUEUES) throw new Rejected();
         const most = device.queues[index]?.maximum ?? 0;
-        return transfer.give(Uint8Array.of(index >> 8, index, most >> 8, most));
+        return void transfer.give(Uint8Array.of(index >> 8, index, most >> 8, most));
       }
       case Command.setIndicators: {
         const address = this.#address(this.#take(transfer, 8), 0);
@@ -225,7 +233,7 @@ export class VirtioCcw extends ControlUnit {
     if (indicators === undefined) return;
     if (!this.#adapter) {
       this.#setClassic(indicators, queue);
-      return this.attachment.present(DeviceStatus.attention);
+      return this.attachment.present(0);
     }
     // Bit numbers count from the left.
     const { bit, summary, subclass } = this.#adapter;
@@ -237,7 +245,7 @@ export class VirtioCcw extends ControlUnit {
   #configurationChanged(): void {
     if (this.#configurationIndicators === undefined) return;
     this.#setClassic(this.#configurationIndicators, 0);
-    this.attachment.present(DeviceStatus.attention);
+    this.attachment.present(0);
   }
 
   /** A bit of a doubleword, counted from the right. */
