@@ -22,6 +22,8 @@ export interface ChannelSubsystem {
   resetPath(parameter: number): number;
   setMonitor(parameters: { readonly register1: bigint; readonly register2: bigint }): void;
   setAddressLimit(register1: number): void;
+  /** DIAGNOSE X'500': tells the device that a queue has something. False: there is no such device or queue. */
+  notify(subchannel: number, queue: number): boolean;
   /** CHANNEL SUBSYSTEM CALL: the block's request, to be replaced by its response; gives the condition code. */
   call(block: Uint8Array): number;
 }
@@ -41,6 +43,7 @@ export const noChannels: ChannelSubsystem = {
   resetPath: () => 3,
   setMonitor: () => {},
   setAddressLimit: () => {},
+  notify: () => false,
   // Response code X'0004': the command is not there.
   call: block => {
     const length = (block[0]! << 8) | block[1]!;

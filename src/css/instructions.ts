@@ -18,6 +18,7 @@ import {
   HALT,
   IoFunction,
   LOOK,
+  MOST_QUEUES,
   ORB,
   PATH_NOT_OPERATIONAL,
   PMCW_VALID,
@@ -36,9 +37,11 @@ const operand = (): never => {
   throw new ProgramInterruption(OPERAND);
 };
 
-/** Bits of the path-management-control word that are software's: first flags, then the word with paths, then the last. */
-const FLAGS = 0x3bfe_0000 & ~0x0006_0000;
-const RESERVED_FLAGS = 0xc700_0000 | 0;
+/** Of the path-management-control word, second word: what software sets, and what must be zero. */
+const SET_FLAGS = 0x38f8_0000;
+const RESERVED_FLAGS = 0x0700_0000;
+/** Of its last word. */
+const RESERVED_LAST = 0xff1f_fff8 | 0;
 
 export class ChannelInstructions implements ChannelSubsystem {
   readonly #table: ChannelTable;
@@ -77,7 +80,7 @@ export class ChannelInstructions implements ChannelSubsystem {
       const view = new DataView(orb.buffer, orb.byteOffset);
       // Key, suspend, format, prefetch, initial status, address limit, suppress suspended: as the block says.
       const word1 = view.getUint32(4);
-      const kept = (word1 & 0xf800_0000) | ((word1 & 0x00f8_0000) << 0);
+      const kept = (word1 & 0xf800_0000) | (word1 & 0x00f8_0000);
       this.#table.setBytes(slot, SCSW, new Uint8Array(SCSW_SIZE));
       this.#table.setControl(slot, (kept | IoFunction.start | Activity.startPending) >>> 0);
       this.#table.write32(slot, SCSW + 4, view.getUint32(8));
@@ -146,7 +149,7 @@ export class ChannelInstructions implements ChannelSubsystem {
     const last = given.getUint32(24);
     const extended = (last & 4) !== 0;
     const monitors = (flags >>> 21) & 3;
-    if (flags & RESERVED_FLAGS & 0x4700_0000 || monitors === 3 || last & 0x1fff_fff8) operand();
+    if (flags & RESERVED_FLAGS || monitors === 3 || last & RESERVED_LAST) operand();
     if (last & 2 && extended && given.getUint32(44) & 0x3f) operand();
     const slot = this.#find(word);
     if (slot < 0) return 3;
@@ -157,7 +160,7 @@ export class ChannelInstructions implements ChannelSubsystem {
       if (control & StatusControl.pending) return 1;
       if (control & FUNCTIONS) return 2;
       this.#table.write32(slot, SCHIB, given.getUint32(0));
-      this.#table.write32(slot, SCHIB + 4, ((present & ~FLAGS) | (flags & FLAGS)) >>> 0);
+      this.#table.write32(slot, SCHIB + 4, ((present & ~SET_FLAGS) | (flags & SET_FLAGS)) >>> 0);
       const paths = this.#table.bytes(slot, SCHIB + 8, 8);
       paths[0] = schib[8]!;
       paths[4] = schib[12]!;
@@ -226,6 +229,13 @@ export class ChannelInstructions implements ChannelSubsystem {
 
   /** No device is limited in the addresses it may use. */
   setAddressLimit(): void {}
+
+  notify(word: number, queue: number): boolean {
+    const slot = this.#find(word);
+    if (slot < 0 || queue >= MOST_QUEUES || !this.#table.canBeNotified(slot)) return false;
+    this.#table.notify(slot, queue);
+    return true;
+  }
 
   call(block: Uint8Array): number {
     channelSubsystemCall(block, this.#table, this.#paths, this.#unimplemented);

@@ -75,6 +75,9 @@ export const ESW = 104;
 export const ESW_SIZE = 20;
 export const ECW = 124;
 export const ECW_SIZE = 32;
+/** Type of the channel path; and whether the device takes notifications. */
+const PATH_TYPE = 156;
+const NOTIFIABLE = 157;
 /** A bit for each queue that has been notified. */
 const NOTIFIED = 256;
 /** Queues that can be notified. */
@@ -193,7 +196,7 @@ export class ChannelTable {
   }
 
   /** Makes a subchannel. Gives its slot; undefined when there is no room. */
-  add(id: SubchannelId, schib: Uint8Array): number | undefined {
+  add(id: SubchannelId, schib: Uint8Array, pathType: number, notifiable: boolean): number | undefined {
     const key = this.#keyOf(id);
     const at = this.#place(key);
     if (at < 0) return undefined;
@@ -206,6 +209,8 @@ export class ChannelTable {
     this.#words.fill(0, first + 1, first + SLOT_WORDS);
     this.#words[first + IDENTIFICATION] = key - 1;
     this.#bytes.set(schib, 4 * first + SCHIB);
+    this.#bytes[4 * first + PATH_TYPE] = pathType;
+    this.#bytes[4 * first + NOTIFIABLE] = notifiable ? 1 : 0;
     if (slot >= this.used) Atomics.store(this.#words, USED, slot + 1);
     Atomics.store(this.#words, at, key | 0);
     Atomics.store(this.#words, at + 1, slot + 1);
@@ -293,6 +298,13 @@ export class ChannelTable {
   isEnabled(slot: number): boolean {
     const wanted = PMCW_ENABLED | PMCW_VALID;
     return (this.flags(slot) & wanted) === wanted;
+  }
+
+  pathType(slot: number): number {
+    return this.bytes(slot, PATH_TYPE, 1)[0]!;
+  }
+  canBeNotified(slot: number): boolean {
+    return this.bytes(slot, NOTIFIABLE, 1)[0] !== 0;
   }
 
   /** Status that waits until the subchannel can take it. */

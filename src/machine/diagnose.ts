@@ -349,9 +349,13 @@ const hypercall =
         return cpu.setGr(2, cpu.gr(2) < BigInt(cpu.storage.size) ? 0n : INVALID);
       case RESET_OLD:
       case STATUS_OLD:
-      case NOTIFY:
-        // No subchannel with such a device.
+        // These devices are no more.
         return cpu.setGr(2, INVALID);
+      case NOTIFY: {
+        // GR2: the subchannel; GR3: the queue, above bit 48 what the driver adds to it.
+        const queue = Number(cpu.gr(3) & 0xffffn);
+        return cpu.setGr(2, cpu.environment.channels.notify(cpu.gr32(2), queue) ? 0n : INVALID);
+      }
       case STORAGE_LIMIT:
         return cpu.setGr(2, BigInt(storageLimit - 1));
       default:

@@ -6,10 +6,11 @@ import { LEAVE, type Millicode, type Operands } from '../isa/insn.ts';
 import { OPERAND, ProgramInterruption } from '../program.ts';
 import { alignedAddress, crLow, operandAddress, specify } from './operands.ts';
 
-/** The subsystem-identification word in GR1: bits 32-47 are 0001 with the subchannel set, or it is not valid. */
+/** The subsystem-identification word in GR1: bit 47 is one; an image is named only with bit 44. */
 function subchannel(cpu: Cpu): number {
   const word = cpu.gr32(1);
-  if ((word & 0xfff9_0000) >>> 0 !== 0x1_0000) throw new ProgramInterruption(OPERAND);
+  const names = (word & 0x8_0000) !== 0;
+  if ((word & 0x00f1_0000 & ~0x8_0000) !== 0x1_0000 || (!names && word >>> 24)) throw new ProgramInterruption(OPERAND);
   return word;
 }
 
