@@ -378,24 +378,27 @@ class CommandTransfer implements Transfer {
 
   /** Makes the present CCW's area. @throws ChannelCheck */
   open(): void {
-    const { address, count, flags } = this.ccw;
-    const orb = this.#orb;
     const interrupt = (): void => {
       const subchannelStatus = SubchannelStatus.programControlled;
       const progress = { deviceStatus: 0, subchannelStatus, count: this.left, address: this.ccw.at + 8 };
       this.#host.intermediate(progress, false);
     };
-    if (flags & CcwFlag.interrupt) interrupt();
+    if (this.flags & CcwFlag.interrupt) interrupt();
+    this.#area = this.#newArea(interrupt);
+  }
+
+  /** The present CCW's area from its beginning. @throws ChannelCheck */
+  #newArea(interrupt: () => void): Area {
+    const { address, count, flags } = this.ccw;
+    const orb = this.#orb;
     const skip = (flags & CcwFlag.skip) !== 0;
     if (flags & CcwFlag.indirect) {
       const wide = orb.wideIndirect;
       const block = wide && !orb.smallBlocks ? 4096 : 2048;
-      this.#area = indirectArea(this.#storage, address, { wide, block, skip });
-    } else if (flags & CcwFlag.modifiedIndirect) {
-      this.#area = modifiedArea(this.#storage, address, count, interrupt);
-    } else {
-      this.#area = directArea(address, orb.format1 ? MOST_FORMAT_1 : MOST_FORMAT_0, skip);
+      return indirectArea(this.#storage, address, { wide, block, skip });
     }
+    if (flags & CcwFlag.modifiedIndirect) return modifiedArea(this.#storage, address, count, interrupt);
+    return directArea(address, orb.format1 ? MOST_FORMAT_1 : MOST_FORMAT_0, skip);
   }
 
   /** Goes to the CCW that continues the data. @throws ChannelCheck */
@@ -439,6 +442,27 @@ class CommandTransfer implements Transfer {
     const taken = data.subarray(0, done);
     this.#host.data('take', taken);
     return taken;
+  }
+
+  peek(length: number): Uint8Array {
+    const data = new Uint8Array(Math.min(length, this.left));
+    try {
+      const area = this.#newArea(() => {});
+      let before = this.ccw.count - this.left;
+      for (let done = 0; done < data.length; ) {
+        const piece = area.next(before || data.length - done);
+        if (before) before -= piece.length;
+        else {
+          data.set(this.#storage.read(piece.address, piece.length), done);
+          done += piece.length;
+        }
+      }
+    } catch (error) {
+      if (!(error instanceof ChannelCheck)) throw error;
+      this.check = error.status;
+      return new Uint8Array(0);
+    }
+    return data;
   }
 
   give(data: Uint8Array): number {
