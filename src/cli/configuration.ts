@@ -2,13 +2,16 @@
 
 import type { BackendOptions } from '../chardev/backends.ts';
 import { largestStorage } from '../cpu/state.ts';
+import type { Property } from '../devices/device-type.ts';
 import { type Actions, ConfigurationError, type Counting, type LogItem, watchdogActions } from '../machine/control.ts';
 import type { CpuDevice } from '../machine/cpu-table.ts';
 import type { View } from '../machine/identity.ts';
+import type { DeviceConfiguration } from '../machine/io-messages.ts';
 import { machineType } from '../machine/saved-machine.ts';
 import { incrementSize } from '../machine/standby-storage.ts';
 import type { Shape } from '../machine/topology.ts';
 import { type ChardevOptions, isTerminal, parseChardev, parseShortChardev } from './chardev-options.ts';
+import { deviceListHelp, deviceTypeHelp, parseDevice } from './devices.ts';
 import { parseLogItems } from './log.ts';
 import { findAuthorization, findCredentials, type NamedObject, parseObject } from './objects.ts';
 import { type Given, located } from './options.ts';
@@ -67,6 +70,8 @@ export interface Configuration {
   objects: NamedObject[];
   chardevs: ChardevOptions[];
   consoles: Front<'ascii' | 'line'>[];
+  /** Of the channel subsystem. */
+  devices: { readonly configuration: DeviceConfiguration; readonly text: string }[];
   monitors: Monitor[];
   /** Identifier of the debugger's character device. */
   gdb?: string;
@@ -95,8 +100,15 @@ export function configure(options: readonly Given[]): Configuration {
 const deviceKinds: Readonly<Record<string, 'ascii' | 'line'>> = { sclpconsole: 'ascii', sclplmconsole: 'line' };
 
 export function deviceHelp(driver?: string): string {
-  if (driver === undefined)
-    return 'name "sclpconsole", desc "ASCII console"\nname "sclplmconsole", desc "line-mode console"\nname "diag288", desc "watchdog"\n';
+  if (driver === undefined) {
+    return deviceListHelp([
+      { category: 'Input', line: 'name "sclpconsole", bus s390-sclp-events-bus, desc "ASCII console"' },
+      { category: 'Input', line: 'name "sclplmconsole", bus s390-sclp-events-bus, desc "line-mode console"' },
+      { category: 'Misc', line: 'name "diag288", desc "watchdog"' },
+    ]);
+  }
+  const help = deviceTypeHelp(driver);
+  if (help !== undefined) return help;
   if (driver === 'diag288') return '';
   if (driver.endsWith(CPU_DRIVER)) return cpuDeviceHelp(driver);
   if (!(driver in deviceKinds)) throw new ConfigurationError(`'${driver}' is not a valid device model name`);
@@ -113,6 +125,13 @@ const inertProperties = [
   'usb',
   'suppress-vmdesc',
 ];
+
+/** What a property of a device names. @throws ConfigurationError */
+export function findResource({ objects }: Configuration, { name }: Property, id: string): unknown {
+  const found = objects.find(object => object.id === id);
+  if (!found) throw new ConfigurationError(`Property '${name}' can't find value '${id}'`);
+  return found.object;
+}
 
 class Builder {
   readonly configuration: Configuration = {
@@ -135,6 +154,7 @@ class Builder {
     objects: [],
     chardevs: [],
     consoles: [],
+    devices: [],
     monitors: [],
   };
   readonly #options: readonly Given[];
@@ -461,6 +481,17 @@ class Builder {
         return;
       }
       if (driver.endsWith(CPU_DRIVER)) return this.#addCpu(value);
+      const device = parseDevice(driver, values, {
+        chardev: id => void this.#find(id),
+        resource: (property, id) => findResource(configuration, property, id),
+      });
+      if (device) {
+        const { id } = device;
+        const taken = configuration.devices.some(other => other.configuration.id === id);
+        if (id !== undefined && taken) throw new ConfigurationError(`Duplicate device ID '${id}'`);
+        configuration.devices.push({ configuration: device, text: given.text });
+        return;
+      }
       const kind = deviceKinds[driver];
       if (!kind) throw new ConfigurationError(`'${driver}' is not a valid device model name`);
       for (const key of values.keys()) {

@@ -106,6 +106,7 @@ class Session {
       ...configuration,
       ...load,
       consoles,
+      chardev: id => this.#port(id, false),
       log: this.#log,
     });
     this.#machine = machine;

@@ -6,6 +6,7 @@ import { planLayout } from '../cpu/state.ts';
 import type {
   Actions,
   CpuControl,
+  DeviceControl,
   MachineControl,
   MachineEvents,
   RunState,
@@ -13,6 +14,7 @@ import type {
 } from '../machine/control.ts';
 import type { CpuDevice } from '../machine/cpu-table.ts';
 import type { ControlProgram } from '../machine/diagnose.ts';
+import type { DeviceConfiguration, PluggedDevice } from '../machine/io-messages.ts';
 import type { StateSummary } from '../machine/saved-machine.ts';
 import { Storage } from '../machine/storage.ts';
 import type { ByteStream, Host, StreamListener } from '../platform/host.ts';
@@ -22,7 +24,30 @@ import { SaveError } from '../save/save-state.ts';
 const MEBIBYTE = 0x100000;
 
 /** Storage is 1 MiB, and virtual addresses are absolute ones. A step adds 2 to the instruction address. */
+/** Remembers what is plugged. */
+export class FakeDevices implements DeviceControl {
+  readonly list: PluggedDevice[] = [];
+
+  async plug({ driver, id, properties }: DeviceConfiguration): Promise<PluggedDevice> {
+    const number = this.list.length;
+    const where = { cssid: 0xfe, ssid: 0, number };
+    const place = { device: where, subchannel: where };
+    const device = { number, driver, ...(id !== undefined && { id }), properties, place, bus: 'virtual-css-bus' };
+    this.list.push(device);
+    return device;
+  }
+
+  async unplug(device: PluggedDevice): Promise<readonly PluggedDevice[]> {
+    return this.list.splice(this.list.indexOf(device), 1);
+  }
+
+  async programs(): Promise<[]> {
+    return [];
+  }
+}
+
 export class FakeMachine implements MachineControl {
+  readonly devices = new FakeDevices();
   status: RunState = 'prelaunch';
   readonly storage: Storage;
   readonly cpus: CpuControl[];

@@ -4,9 +4,11 @@
 
 import type { Chardev } from '../chardev/chardev.ts';
 import type { Registers } from '../cpu/registers.ts';
+import type { ProgramRecord } from '../css/channel-subsystem.ts';
 import type { CpuDevice, Place } from './cpu-table.ts';
 import type { ControlProgram } from './diagnose.ts';
 import type { View } from './identity.ts';
+import type { DeviceConfiguration, PluggedDevice } from './io-messages.ts';
 import type { StateSummary } from './saved-machine.ts';
 import type { Storage } from './storage.ts';
 import type { Shape } from './topology.ts';
@@ -25,6 +27,7 @@ export type RunState =
   | 'postmigrate'
   | 'save-vm'
   | 'restore-vm'
+  | 'io-error'
   | 'watchdog'
   | 'shutdown'
   | 'guest-panicked'
@@ -72,6 +75,8 @@ export interface MachineEvents {
   watchdog: { readonly action: Actions['watchdog'] };
   /** The guest has asked for another polarization of its CPUs. */
   polarization: { readonly vertical: boolean };
+  /** Something has happened to a device that programs which control the machine are told of. */
+  device: { readonly name: string; readonly data: object };
   /** The guest was asked to end. */
   powerdown: undefined;
   /** The machine itself failed; the state is 'internal-error'. */
@@ -107,12 +112,24 @@ export interface TopologyControl {
   setPlace(cpu: number, place: Place): void;
 }
 
+/** The devices of the channel subsystem; they come in the order of `list`. */
+export interface DeviceControl {
+  readonly list: readonly PluggedDevice[];
+  /** @param hot the guest is told @throws DeviceError */
+  plug(device: DeviceConfiguration, hot: boolean): Promise<PluggedDevice>;
+  /** Takes a device away, and its parts; gives all that have gone. */
+  unplug(device: PluggedDevice): Promise<readonly PluggedDevice[]>;
+  /** The last channel programs of a device, oldest first. */
+  programs(device: PluggedDevice): Promise<readonly ProgramRecord[]>;
+}
+
 export interface MachineControl {
   /** May be set to another state in which the CPUs do not run while they do not. */
   status: RunState;
   readonly cpus: readonly CpuControl[];
   readonly storage: Storage;
   readonly actions: Actions;
+  readonly devices: DeviceControl;
   /** Lets the CPUs run. */
   cont(): void;
   /** Resolves when all CPUs have stopped. `state` (paused) is what the machine is in then if it ran. */
@@ -214,6 +231,10 @@ export interface MachineConfiguration {
   readonly consoles: readonly { readonly kind: 'ascii' | 'line'; readonly chardev: Chardev }[];
   readonly actions: Actions;
   readonly log: Log;
+  /** Devices of the channel subsystem, and the options that they come from, for messages. */
+  readonly devices?: readonly { readonly configuration: DeviceConfiguration; readonly text: string }[];
+  /** The character device of that identifier, for devices. */
+  readonly chardev?: (id: string) => Chardev;
 }
 
 /**

@@ -7,6 +7,9 @@ import { instructions } from '../cpu/isa/index.ts';
 import type { Instruction } from '../cpu/isa/insn.ts';
 import { raiseServiceSignal } from '../cpu/pending.ts';
 import type { Layout } from '../cpu/state.ts';
+import { ChannelInstructions } from '../css/instructions.ts';
+import { TablePaths } from '../css/paths.ts';
+import { ChannelTable } from '../css/table.ts';
 import { Response } from '../devices/sclp/sccb.ts';
 import { commandName, refusal } from '../devices/sclp/sclp.ts';
 import type { ThreadPort } from '../platform/threads.ts';
@@ -33,6 +36,8 @@ export interface CpuStart {
   readonly identity: Identity;
   readonly cpuModel: CpuModel;
   readonly shape: Shape;
+  /** The shared table of the channel subsystem. */
+  readonly channels: SharedArrayBuffer;
   /** Highest address that storage may ever have, plus one. */
   readonly storageLimit: number;
   /** There is a watchdog. */
@@ -131,8 +136,10 @@ export function equip(cpu: Cpu, start: CpuStart, post: (message: FromCpu) => voi
     if (!named.has(what)) post({ kind: 'log', item: 'unimp', text: `${what} is not implemented\n` });
     named.add(what);
   };
+  const channels = new ChannelTable(start.channels, memory, layout);
   cpu.environment = {
     ...standalone,
+    channels: new ChannelInstructions(channels, new TablePaths(channels), unimplemented),
     facilities: announced,
     withheld: { plo: new Set(bitsWithout(features, 'plo')), ptff: new Set(bitsWithout(features, 'ptff')) },
     information,

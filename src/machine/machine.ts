@@ -24,6 +24,7 @@ import {
   ORDER,
   planLayout,
 } from '../cpu/state.ts';
+import { DeviceError } from '../devices/device-type.ts';
 import { AsciiConsole } from '../devices/sclp/ascii-console.ts';
 import { ConfigurationManagement } from '../devices/sclp/configuration.ts';
 import { ControlProgramIdentification } from '../devices/sclp/identification.ts';
@@ -33,6 +34,7 @@ import { Sclp } from '../devices/sclp/sclp.ts';
 import { LoadError, type LoadPlan, load, planKernel } from '../ipl/kernel.ts';
 import type { Thread, ThreadHost } from '../platform/threads.ts';
 import type { SaveState } from '../save/save-state.ts';
+import { ChannelDevices } from './channel-devices.ts';
 import type { CompilerStart } from './compiler-thread.ts';
 import {
   ConfigurationError,
@@ -77,6 +79,10 @@ const KERNEL_PSW = 0x1_8000_0000n;
 const SHORT_PSW = 1n << 51n;
 const SHORT_ADDRESS = 0x7fff_ffffn;
 
+const noChardev = (id: string): never => {
+  throw new Error(`there is no character device ${id}`);
+};
+
 /** @throws ConfigurationError */
 export async function createMachine(configuration: MachineConfiguration, threads: ThreadHost): Promise<Machine> {
   const { memory, standbyMemory = 0, cpus, maximumCpus = cpus, kernel, initrd, append } = configuration;
@@ -97,7 +103,12 @@ export async function createMachine(configuration: MachineConfiguration, threads
     }
   }
   const machine = new Machine(configuration, plan, threads);
-  await machine.ready();
+  try {
+    await machine.ready();
+  } catch (error) {
+    await machine.quit();
+    throw error;
+  }
   return machine;
 }
 
@@ -127,6 +138,9 @@ export class Machine implements MachineControl {
   #going = false;
   readonly #ticker: Thread | undefined;
   readonly #compiler: Thread | undefined;
+  /** The devices of the channel subsystem. */
+  readonly devices: ChannelDevices;
+  readonly #firstDevices: MachineConfiguration['devices'];
   readonly #listeners: Listeners = {};
   readonly #stopListening: () => void;
   #log: MachineConfiguration['log'];
@@ -212,6 +226,13 @@ export class Machine implements MachineControl {
       this.#compiler = threads.spawn('compiler', compiler);
       this.#compiler.onError(error => void this.failed(error));
     }
+    this.#firstDevices = configuration.devices;
+    this.devices = new ChannelDevices(memory, layout, threads, configuration.chardev ?? noChardev, {
+      log: (item, text) => this.#log.write(item, text),
+      notice: (name, data) => this.#emit('device', { name, data }),
+      stop: state => void this.#stopAs(state),
+      failed: error => void this.failed(error),
+    });
     const start: Omit<CpuStart, 'number'> = {
       memory,
       layout,
@@ -220,6 +241,7 @@ export class Machine implements MachineControl {
       identity: { view: configuration.view, name: configuration.name, uuid: configuration.uuid },
       cpuModel: model,
       shape,
+      channels: this.devices.shared,
       storageLimit: Math.max(configuration.maxMemory, layout.storageSize),
       watchdog: configuration.watchdog,
     };
@@ -247,6 +269,14 @@ export class Machine implements MachineControl {
   /** Resolves when every CPU's thread is there. */
   async ready(): Promise<void> {
     await Promise.all(this.#cpuThreads.map(thread => thread.ready));
+    for (const { configuration, text } of this.#firstDevices ?? []) {
+      try {
+        await this.devices.plug(configuration, false);
+      } catch (error) {
+        if (error instanceof DeviceError) throw new ConfigurationError(`${text}: ${error.message}`);
+        throw error;
+      }
+    }
   }
 
   // Running and stopping
@@ -256,6 +286,7 @@ export class Machine implements MachineControl {
     this.status = 'running';
     continueClock(this.storage.memory, this.storage.layout);
     this.#watchdog.run(true);
+    this.devices.run();
     this.#emit('resume', undefined);
     this.#go();
   }
@@ -270,6 +301,7 @@ export class Machine implements MachineControl {
     this.status = state;
     this.#watchdog.run(false);
     await this.#halt();
+    await this.devices.stop();
     if (this.status === state) stopClock(this.storage.memory, this.storage.layout);
     this.#emit('stop', { state });
   }
@@ -409,6 +441,7 @@ export class Machine implements MachineControl {
     this.#topology.reset();
     this.#vertical = false;
     resetDiagnoses(memory, layout);
+    this.devices.reset();
     for (const thread of this.#cpuThreads) {
       if (this.#log.has('cpu_reset')) {
         this.#log.write('cpu_reset', `CPU ${thread.number}\n${registerText(thread.registers, this.#log.has('fpu'))}`);
@@ -437,6 +470,7 @@ export class Machine implements MachineControl {
     await Promise.all([
       this.#ticker?.terminate(),
       this.#compiler?.terminate(),
+      this.devices.terminate(),
       ...this.#cpuThreads.map(thread => thread.terminate()),
     ]);
   }

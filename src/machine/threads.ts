@@ -4,6 +4,7 @@ import type { ThreadPort, ThreadRole } from '../platform/threads.ts';
 import { compilerThread } from './compiler-thread.ts';
 import { countedThread } from './counted-thread.ts';
 import { cpuThread } from './cpu-thread.ts';
+import { ioThread } from './io-thread.ts';
 import { ticker } from './ticker.ts';
 
 export const roles: Record<ThreadRole, (port: ThreadPort, data: never) => void> = {
@@ -11,4 +12,5 @@ export const roles: Record<ThreadRole, (port: ThreadPort, data: never) => void> 
   counted: countedThread,
   ticker,
   compiler: compilerThread,
+  io: ioThread,
 };

@@ -1,7 +1,9 @@
 /** Threads as the machine needs them; platform/node and platform/browser provide them. */
 
+import type { ImageFiles } from './image-files.ts';
+
 /** What a thread is for; `src/machine/threads.ts` maps it to the function that runs there. */
-export type ThreadRole = 'cpu' | 'counted' | 'ticker' | 'compiler';
+export type ThreadRole = 'cpu' | 'counted' | 'ticker' | 'compiler' | 'io';
 
 /** One end of a message channel. Messages are structured clones; shared memory stays shared. */
 export interface Port {
@@ -13,6 +15,15 @@ export interface Port {
 export interface ThreadPort extends Port {
   /** Opens a mailbox of the process. */
   mailbox(name: string): Mailbox;
+  /** What the role `io` needs beside it; others have none. */
+  readonly io: IoPlatform | undefined;
+}
+
+/** What surrounds devices: they are in a thread that has an event loop. */
+export interface IoPlatform {
+  readonly files: ImageFiles;
+  /** Does something after what else is waiting. */
+  later(work: () => void): void;
 }
 
 /**

@@ -23,6 +23,7 @@ const SIGQUIT = 3;
 const SIGTRAP = 5;
 const SIGABRT = 6;
 const SIGALRM = 14;
+const SIGSTOP = 17;
 const SIGXCPU = 24;
 
 /** The signal that the debugger is told for each state in which a machine stands still. */
@@ -32,6 +33,7 @@ const signals: Readonly<Record<RunState, number>> = {
   debug: SIGTRAP,
   paused: SIGINT,
   watchdog: SIGALRM,
+  'io-error': SIGSTOP,
   shutdown: SIGQUIT,
   inmigrate: SIGTRAP,
   'finish-migrate': SIGXCPU,

@@ -9,7 +9,10 @@ module.enableCompileCache();
 const { roles } = await import('../../machine/threads.ts');
 
 const { role, data } = workerData as { role: ThreadRole; data: never };
+// Files are for one role; the others start without them.
+const io = role === 'io' ? (await import('./io-platform.ts')).nodeIoPlatform : undefined;
 const port: ThreadPort = {
+  io,
   post: message => parentPort!.postMessage(message),
   onMessage: listener => void parentPort!.on('message', listener),
   mailbox: name => {
