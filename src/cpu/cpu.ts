@@ -460,7 +460,6 @@ export class Cpu extends Registers {
     const known = this.#runs.get(kind);
     if (known) return known;
     const built = this.#build(kind === 'full');
-    const flush = (): void => this.#flush();
     const env = {
       memory: this.storage.memory,
       cpu: this.base,
@@ -471,13 +470,13 @@ export class Cpu extends Registers {
       execute: (low: number, high: number, how: number) => this.#execute(low, high, how),
       millicode: (id: number, record: number) => this.#millicode(built.millicode[id]!, record),
       original: () => this.#original(),
-      flush,
+      flush: () => this.#flush(),
       hot: (record: number) => this.regions.hot(record >>> 0),
     };
     const instance = new WebAssembly.Instance(built.module, { env });
     const run = instance.exports.run as () => number;
     if (kind === 'fast') {
-      this.regionImports = { memory: env.memory, cpu: env.cpu, miss: instance.exports.miss!, flush };
+      this.regionImports = env;
       this.regions.begin(instance.exports.none);
     }
     this.#runs.set(kind, run);

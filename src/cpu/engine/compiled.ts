@@ -1,27 +1,58 @@
 /**
- * `Insn` for regions of compiled code: operand fields are constants, general registers are kept in locals, and what
- * follows an instruction is known. Registers are written through to the CPU's block, so that code may be left anywhere.
+ * `Insn` for regions of compiled code: operand fields are constants, general registers are in locals, the condition code
+ * is made when somebody asks for it, and what follows an instruction is known. One object serves all instructions of a
+ * region, one after the other.
  */
 
-import type { I32, I64 } from '../ir/expr.ts';
-import { type Expr, i32, i64, k32, k64 } from '../ir/expr.ts';
-import type { Address, Register, RegisterPart } from '../isa/insn.ts';
+import { loadOp, storeOp } from '../ir/code.ts';
+import * as x from '../ir/expr.ts';
+import { type Expr, type I32, type I64, i32, i64, k32, k64 } from '../ir/expr.ts';
+import type { Access, Address, ConditionKind, Millicode, Register, RegisterPart } from '../isa/insn.ts';
 import * as state from '../state.ts';
+import { tlbOffset } from './addressing.ts';
 import type { Handler } from './handlers.ts';
-import { InterpretedInsn, type ProbedPlace } from './interpreted.ts';
-import { NotCompilable, type RegionRun } from './region.ts';
-import type { Run } from './run.ts';
+import { InterpretedInsn, ProbedPlace } from './interpreted.ts';
+import {
+  ACCESS_FETCH,
+  ACCESS_INSTRUCTION,
+  ACCESS_INTERLOCKED,
+  ACCESS_SIZE_SHIFT,
+  ACCESS_STORE,
+  ACCESS_WIDE,
+  REGION_INTERPRET,
+} from './protocol.ts';
+import type { Placed, RegionRun } from './region.ts';
+
+const ACCESSES = {
+  fetch: ACCESS_FETCH,
+  store: ACCESS_STORE,
+  interlocked: ACCESS_INTERLOCKED,
+  wide: ACCESS_WIDE,
+} as const;
+
+const NO_HANDLER = {} as Handler;
 
 export class CompiledInsn extends InterpretedInsn {
-  declare readonly run: RegionRun & Run;
+  declare readonly run: RegionRun;
+  #fields: Readonly<Record<string, number>> = {};
+  #near = false;
 
-  /** @param handler fixes all fields; displacements and relative operands are signed numbers */
-  constructor(run: RegionRun, handler: Handler) {
-    super(run, handler);
+  constructor(run: RegionRun) {
+    super(run, NO_HANDLER);
+  }
+
+  /** Makes the code of an instruction. */
+  compile({ row, fields, target }: Placed): void {
+    this.handler = { row, fixed: fields, executed: false };
+    this.#fields = fields;
+    this.#near = target !== undefined;
+    this.changed = false;
+    this.ended = false;
+    row.semantics(this);
   }
 
   #value(name: string): number {
-    const value = this.handler.fixed[name];
+    const value = this.#fields[name];
     if (value === undefined) throw new Error(`${this.handler.row.mnemonic} has no ${name}`);
     return value;
   }
@@ -36,71 +67,78 @@ export class CompiledInsn extends InterpretedInsn {
 
   // General registers
 
-  #number(register: Register, next: number): number | undefined {
-    if (typeof register === 'object') return undefined;
-    return (typeof register === 'number' ? register : this.#value(register)) + next;
+  #number(register: Register, next: number): number {
+    if (typeof register === 'object') throw new Error(`${this.handler.row.mnemonic} computes the number of a register`);
+    return ((typeof register === 'number' ? register : this.#value(register)) + next) & 15;
   }
 
-  override gr = (register: Register, next = 0): I64 => {
-    const number = this.#number(register, next);
-    if (number === undefined) return this.readRegister('i64', 0x29, register, 3, state.GR + 8 * next);
-    return this.f.evaluate(this.run.register(number));
-  };
-  override gr32 = (register: Register, next = 0): I32 => this.f.evaluate(i32.wrap(this.gr(register, next)));
-  override grHigh = (register: Register, next = 0): I32 =>
-    this.f.evaluate(i32.wrap(i64.shrU(this.gr(register, next), 32)));
-
-  override setGr = (register: Register, value: I64, next = 0): void => {
-    const number = this.#number(register, next);
+  override gr(register: Register, next = 0): I64 {
+    return this.run.whole(this.#number(register, next));
+  }
+  override gr32(register: Register, next = 0): I32 {
+    return this.run.low(this.#number(register, next));
+  }
+  override grHigh(register: Register, next = 0): I32 {
+    return this.f.evaluate(i32.wrap(i64.shrU(this.gr(register, next), 32)));
+  }
+  override setGr(register: Register, value: I64, next = 0): void {
     this.changes();
-    if (number === undefined) {
-      this.writeRegister(0x37, register, 3, state.GR + 8 * next, value);
-      this.run.reload();
-      return;
-    }
-    this.f.set(this.run.register(number), value);
-    this.run.store64(state.GR + 8 * number, this.run.register(number));
-  };
-  override setGr32 = (register: Register, value: I32, next = 0): void => {
-    const number = this.#number(register, next);
-    if (number === undefined) {
-      this.writeRegister(0x36, register, 3, state.GR + 8 * next, value);
-      this.run.reload();
-      return;
-    }
-    const whole = this.run.register(number);
-    this.setGr(number, i64.or(i64.and(whole, k64(0xffff_ffff_0000_0000n)), i64.fromU(value)));
-  };
-  override setGrHigh = (register: Register, value: I32, next = 0): void => {
-    const number = this.#number(register, next);
-    if (number === undefined) {
-      this.writeRegister(0x36, register, 3, state.GR + 4 + 8 * next, value);
-      this.run.reload();
-      return;
-    }
-    const whole = this.run.register(number);
-    this.setGr(number, i64.or(i64.and(whole, k64(0xffff_ffffn)), i64.shl(i64.fromU(value), 32)));
-  };
-
-  override loadRegisters = (place: ProbedPlace, part: RegisterPart, first: string, last: string): void => {
+    this.run.setWhole(this.#number(register, next), value);
+  }
+  override setGr32(register: Register, value: I32, next = 0): void {
     this.changes();
-    this.inOrder(() => this.moveRegisters('load', place, part, first, last));
-    this.run.reload();
-  };
+    this.run.setLow(this.#number(register, next), value);
+  }
+  override setGrHigh(register: Register, value: I32, next = 0): void {
+    this.changes();
+    this.run.setHigh(this.#number(register, next), value);
+  }
+
+  #registers(first: string, last: string): number[] {
+    const count = ((this.#value(last) - this.#value(first)) & 15) + 1;
+    return Array.from({ length: count }, (_, n) => (this.#value(first) + n) & 15);
+  }
+
+  override loadRegisters(place: ProbedPlace, part: RegisterPart, first: string, last: string): void {
+    this.changes();
+    this.inOrder(() => {
+      this.#registers(first, last).forEach((register, n) => {
+        const at = state.BIAS - (part === 'gr' ? 8 : 4) * (n + 1);
+        if (part === 'gr') this.run.setWhole(register, x.load('i64', loadOp.i64, place.host, at));
+        else {
+          const value = x.load('i32', loadOp.i32, place.host, at);
+          if (part === 'gr32') this.run.setLow(register, value);
+          else this.run.setHigh(register, value);
+        }
+      });
+    });
+  }
+
+  override storeRegisters(place: ProbedPlace, part: RegisterPart, first: string, last: string): void {
+    place.written();
+    this.inOrder(() => {
+      this.#registers(first, last).forEach((register, n) => {
+        const at = state.BIAS - (part === 'gr' ? 8 : 4) * (n + 1);
+        const whole = this.run.whole(register);
+        if (part === 'gr') this.f.store(storeOp.i64, place.host, at, whole);
+        else this.f.store(storeOp.i32, place.host, at, i32.wrap(part === 'gr32' ? whole : i64.shrU(whole, 32)));
+      });
+    });
+  }
+
+  // Addresses
 
   protected override addressRegister<T extends 'i32' | 'i64'>(type: T, name: string): Expr<T> {
     const number = this.#value(name);
-    const whole = number === 0 ? k64(0) : this.run.register(number);
-    return (type === 'i64' ? whole : i32.wrap(whole)) as Expr<T>;
+    if (type === 'i32') return (number === 0 ? k32(0) : this.run.low(number)) as Expr<T>;
+    return (number === 0 ? k64(0) : this.run.whole(number)) as Expr<T>;
   }
 
   override address(operand: 1 | 2 | 3 | 4 = 2): Address {
     const base = `b${operand}`;
-    const index = `x${operand}`;
     let va = i64.add(this.addressRegister('i64', base), k64(this.#value(`d${operand}`)));
-    if (index in this.handler.row.format.fields && this.#value(index) !== 0) {
-      va = i64.add(va, this.addressRegister('i64', index));
-    }
+    const index = this.#fields[`x${operand}`];
+    if (index) va = i64.add(va, this.run.whole(index));
     return { va: this.f.evaluate(va), base };
   }
 
@@ -109,54 +147,149 @@ export class CompiledInsn extends InterpretedInsn {
   }
 
   override relative(field: string): I64 {
-    if (this.handler.fixed.near) return this.nearTarget;
+    if (this.#near) return this.nearTarget;
     return i64.add(this.run.pc(), k64(2 * this.#value(field)));
   }
 
-  // What follows
+  // Storage
 
-  protected override advance(): void {
-    this.ended = true;
+  protected override probe(address: Address, size: I32, access: Access): I32 {
+    this.recognises();
+    const { f, run } = this;
+    const { va } = address;
+    const instruction = address.base === 'instruction';
+    const store = access !== 'fetch';
+    const kind = i32.or(i32.shl(size, ACCESS_SIZE_SHIFT), ACCESSES[access] | (instruction ? ACCESS_INSTRUCTION : 0));
+    const entry = f.evaluate(i32.add(tlbOffset(va), instruction ? run.fetchContext : run.dataContext));
+    const tag = x.load('i64', loadOp.i64, entry, store ? state.TLB_STORE_TAG : state.TLB_FETCH_TAG);
+    const last = x.constant32(size) === 1 ? va : i64.add(va, i64.fromU(i32.sub(size, 1)));
+    const host = f.temporary('i32');
+    f.set(host, i32.sub(x.load('i32', loadOp.i32, entry, state.TLB_ADDEND), i32.wrap(va)));
+    const slow = (): void => {
+      f.set(host, x.call('i32', run.helpers.miss, va, kind));
+      // What goes to the bounce buffer, code perhaps, is stored by the interpreter.
+      const failed =
+        access === 'store' || access === 'wide' ? i32.ltU(host, run.parts.options.layout.keys) : i32.eqz(host);
+      f.ifUnlikely(failed, () => run.leaveHere(host));
+    };
+    f.ifUnlikely(
+      i64.ne(tag, i64.and(last, -4096)),
+      slow,
+      access === 'wide' ? () => this.soleStorer(host, slow) : undefined,
+    );
+    return host;
   }
 
-  #mayHaveFlushed = false;
-
-  /** What was stored through the bounce buffer may be this region's own code: it is left when the instruction has ended. */
-  protected override flush(): void {
-    const { f, run, depth } = this;
-    const leave = (): void => run.leaveBehind(this.handler.row.format.length);
-    for (const place of this.bounces.filter(bounce => bounce.depth >= depth)) {
-      f.ifUnlikely(i32.ltU(place.host, run.parts.options.layout.keys), () => {
-        f.run(run.parts.imports.flush);
-        if (depth === 0) leave();
-        else f.set(run.flushed, k32(1));
-      });
-      this.#mayHaveFlushed ||= depth > 0;
-    }
-    this.bounces = this.bounces.filter(bounce => bounce.depth < depth);
-    if (depth === 0 && this.#mayHaveFlushed) f.ifUnlikely(run.flushed, leave);
+  override placeOf(address: Address, size: I32, access: Access): ProbedPlace {
+    return new ProbedPlace(this, this.probe(address, size, access), false);
   }
+
+  // Condition code
+
+  override cc32(kind: ConditionKind, a: I32, b: I32 = k32(0)): void {
+    this.changes();
+    this.run.setCode(`${kind}32`, a, b);
+  }
+  override cc64(kind: ConditionKind, a: I64, b: I64 = k64(0)): void {
+    this.changes();
+    this.run.setCode(`${kind}64`, a, b);
+  }
+  override ccResult32(result: I32, overflow: I32): void {
+    this.changes();
+    this.run.setCode('result32', result, overflow);
+  }
+  override ccResult64(result: I64, overflow: I32): void {
+    this.changes();
+    this.run.setCode('result64', result, overflow);
+  }
+  override ccCarried32(result: I32, carry: I32): void {
+    this.changes();
+    this.run.setCode('carried32', result, carry);
+  }
+  override ccCarried64(result: I64, carry: I32): void {
+    this.changes();
+    this.run.setCode('carried64', result, carry);
+  }
+  override setCc(value: I32): void {
+    this.changes();
+    this.run.setCode('value', value);
+  }
+  override cc(): I32 {
+    return this.f.evaluate(this.run.code());
+  }
+  override condition(mask: string | number): I32 {
+    return this.run.codeSelected(typeof mask === 'number' ? mask : this.#value(mask));
+  }
+
+  // Control
 
   override branch(condition: I32, target: I64, otherwise: () => void = () => {}): void {
     const { f, run } = this;
     const near = target === this.nearTarget;
-    const to = f.evaluate(target);
-    this.flush();
+    const to = near ? target : f.evaluate(target);
     this.ended = true;
-    f.if(condition, () => {
-      run.store64(state.BEA, run.pc());
-      if (near) run.jumpNear();
-      else run.goTo(to);
-    });
-    if (condition.kind === 'const' && condition.value) return;
+    f.if(condition, () => (near ? run.jumpNear() : run.jumpFar(to)));
+    if (x.constant32(condition)) return;
     otherwise();
   }
 
-  override millicode(): void {
-    throw new NotCompilable(this.handler.row);
+  protected override conditional(
+    kind: 'if' | 'ifUnlikely',
+    condition: I32,
+    then: () => void,
+    otherwise?: () => void,
+  ): void {
+    const constant = x.constant32(condition);
+    if (constant === undefined) super.conditional(kind, condition, then, otherwise);
+    else if (constant) then();
+    else otherwise?.();
+  }
+
+  override while(condition: () => I32, body: () => void): void {
+    this.depth++;
+    super.while(condition, body);
+    this.depth--;
+  }
+
+  /** What is handed to millicode is nothing that is seen. */
+  override setState32(offset: number, value: I32): void {
+    if (offset !== state.SCRATCH && offset !== state.OPERAND) this.changes();
+    this.run.store32(offset, value);
+  }
+  override setState64(offset: number, value: I64): void {
+    if (offset !== state.SCRATCH && offset !== state.OPERAND) this.changes();
+    this.run.store64(offset, value);
+  }
+
+  // Exceptions and the rest
+
+  protected override program(code: number, dxc?: number): void {
+    const { run } = this;
+    run.store32(state.PROGRAM_CODE, k32(code));
+    if (dxc !== undefined) run.store32(state.DXC, k32(dxc));
+    run.leaveHere(k32(0));
+  }
+
+  protected override flush(): void {}
+  protected override flushNow(): void {}
+
+  /** The rare part of an instruction is left to the interpreter. */
+  override millicode(_: Millicode): void {
+    if (this.changed)
+      throw new Error(`${this.handler.row.mnemonic}: goes on in millicode after it has changed something`);
+    this.run.leaveHere(k32(REGION_INTERPRET));
+  }
+
+  override traceBranch(): void {}
+
+  override repeatIf(condition: I32): void {
+    this.f.ifUnlikely(condition, () => this.run.leaveHere(k32(REGION_INTERPRET)));
   }
 
   override routine(): I32 {
-    throw new NotCompilable(this.handler.row);
+    throw new Error(`${this.handler.row.mnemonic} is left to the interpreter`);
+  }
+  override execute(): void {
+    throw new Error(`${this.handler.row.mnemonic} is left to the interpreter`);
   }
 }

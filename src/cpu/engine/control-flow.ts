@@ -15,6 +15,8 @@ export class ControlFlow {
   readonly #graph: Graph;
   /** Reverse postorder: a number for each block that can be reached, else -1. */
   readonly #order: number[];
+  /** The blocks in reverse postorder. */
+  readonly sequence: readonly number[];
   readonly #dominator: number[];
   readonly #children: number[][];
   readonly #merges: boolean[];
@@ -25,6 +27,7 @@ export class ControlFlow {
     this.#graph = graph;
     const count = graph.successors.length;
     const sequence = this.#postorder().reverse();
+    this.sequence = sequence;
     this.#order = new Array<number>(count).fill(-1);
     sequence.forEach((block, n) => {
       this.#order[block] = n;
@@ -37,7 +40,7 @@ export class ControlFlow {
     for (const block of sequence) {
       if (block !== 0) this.#children[this.#dominator[block]!]!.push(block);
       for (const to of new Set(graph.successors[block])) {
-        if (this.#isBackward(block, to)) this.#loops[to] ||= this.#dominates(to, block);
+        if (this.isBackward(block, to)) this.#loops[to] ||= this.#dominates(to, block);
         else forward[to]!++;
       }
     }
@@ -95,13 +98,19 @@ export class ControlFlow {
     return at === a;
   }
 
-  #isBackward(from: number, to: number): boolean {
+  /** Each way around a loop has such an edge. */
+  isBackward(from: number, to: number): boolean {
     return this.#order[to]! <= this.#order[from]!;
+  }
+
+  /** Whether a block is jumped to from several places, so that its code does not simply follow that of another. */
+  isJoined(block: number): boolean {
+    return this.#merges[block]! || this.#loops[block]!;
   }
 
   /** Whether `jump` can express the edge: not into the middle of a loop. */
   isReducible(from: number, to: number): boolean {
-    return !this.#isBackward(from, to) || this.#dominates(to, from);
+    return !this.isBackward(from, to) || this.#dominates(to, from);
   }
 
   /** Emits all blocks; `body` emits one, and uses `jump` for its edges. */
@@ -130,7 +139,7 @@ export class ControlFlow {
 
   /** Emits a jump along an edge that is reducible. */
   jump(f: FunctionCode, from: number, to: number, body: (block: number) => void): void {
-    if (this.#isBackward(from, to)) f.br(this.#labels.get(`loop ${to}`)!);
+    if (this.isBackward(from, to)) f.br(this.#labels.get(`loop ${to}`)!);
     else if (this.#merges[to]) f.br(this.#labels.get(`block ${to}`)!);
     else this.#tree(f, to, body);
   }

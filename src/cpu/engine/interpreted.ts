@@ -16,6 +16,7 @@ import type {
 } from '../isa/insn.ts';
 import * as state from '../state.ts';
 import { loadAt, recordOn, storeAt, tlbOffset } from './addressing.ts';
+import { selectedValue } from './condition.ts';
 import type { Handler } from './handlers.ts';
 import { fenced, loadOrdered, storeOrdered } from './ordered.ts';
 import {
@@ -73,56 +74,138 @@ export class ProbedPlace implements Place {
     if (this.mayBounce) this.i.flushAtEnd(this);
   }
 
-  load8 = (offset: Offset = 0): I32 => this.read('i32', loadOp.i8u, 1, offset);
-  load16 = (offset: Offset = 0): I32 => this.read('i32', loadOp.i16u, 2, offset);
-  load32 = (offset: Offset = 0): I32 => this.read('i32', loadOp.i32, 4, offset);
-  load64 = (offset: Offset = 0): I64 => this.read('i64', loadOp.i64, 8, offset);
-  loadF32 = (offset: Offset = 0): F32 => this.read('f32', loadOp.f32, 4, offset);
-  loadF64 = (offset: Offset = 0): F64 => this.read('f64', loadOp.f64, 8, offset);
-  load8s = (offset: Offset = 0): I32 => this.read('i32', loadOp.i8s, 1, offset);
-  load16s = (offset: Offset = 0): I32 => this.read('i32', loadOp.i16s, 2, offset);
-  store8 = (value: I32, offset: Offset = 0): void => this.write(storeOp.i8, 1, offset, value);
-  store16 = (value: I32, offset: Offset = 0): void => this.write(storeOp.i16, 2, offset, value);
-  store32 = (value: I32, offset: Offset = 0): void => this.write(storeOp.i32, 4, offset, value);
-  store64 = (value: I64, offset: Offset = 0): void => this.write(storeOp.i64, 8, offset, value);
-  storeF32 = (value: F32, offset: Offset = 0): void => this.write(storeOp.f32, 4, offset, value);
-  storeF64 = (value: F64, offset: Offset = 0): void => this.write(storeOp.f64, 8, offset, value);
+  load8(offset: Offset = 0): I32 {
+    return this.read('i32', loadOp.i8u, 1, offset);
+  }
+
+  load16(offset: Offset = 0): I32 {
+    return this.read('i32', loadOp.i16u, 2, offset);
+  }
+
+  load32(offset: Offset = 0): I32 {
+    return this.read('i32', loadOp.i32, 4, offset);
+  }
+
+  load64(offset: Offset = 0): I64 {
+    return this.read('i64', loadOp.i64, 8, offset);
+  }
+
+  loadF32(offset: Offset = 0): F32 {
+    return this.read('f32', loadOp.f32, 4, offset);
+  }
+
+  loadF64(offset: Offset = 0): F64 {
+    return this.read('f64', loadOp.f64, 8, offset);
+  }
+
+  load8s(offset: Offset = 0): I32 {
+    return this.read('i32', loadOp.i8s, 1, offset);
+  }
+
+  load16s(offset: Offset = 0): I32 {
+    return this.read('i32', loadOp.i16s, 2, offset);
+  }
+
+  store8(value: I32, offset: Offset = 0): void {
+    this.write(storeOp.i8, 1, offset, value);
+  }
+
+  store16(value: I32, offset: Offset = 0): void {
+    this.write(storeOp.i16, 2, offset, value);
+  }
+
+  store32(value: I32, offset: Offset = 0): void {
+    this.write(storeOp.i32, 4, offset, value);
+  }
+
+  store64(value: I64, offset: Offset = 0): void {
+    this.write(storeOp.i64, 8, offset, value);
+  }
+
+  storeF32(value: F32, offset: Offset = 0): void {
+    this.write(storeOp.f32, 4, offset, value);
+  }
+
+  storeF64(value: F64, offset: Offset = 0): void {
+    this.write(storeOp.f64, 8, offset, value);
+  }
 
   /** Hosts carry out aligned accesses of sixteen bytes as one. */
-  loadPair = (): readonly [I64, I64] => {
+  loadPair(): readonly [I64, I64] {
     const { f } = this.i;
     const both = this.read<x.V128>('v128', loadOp.v128, 16, 0);
     return [f.evaluate(x.v128.lane64(both, 1)), f.evaluate(x.v128.lane64(both, 0))];
-  };
-  storePair = (left: I64, right: I64): void => this.write(storeOp.v128, 16, 0, x.v128.fromLanes(right, left));
+  }
+
+  storePair(left: I64, right: I64): void {
+    this.write(storeOp.v128, 16, 0, x.v128.fromLanes(right, left));
+  }
 
   private atomic<T extends 'i32' | 'i64'>(type: T, opcode: number, log2: number, ...operands: Expr<T>[]): Expr<T> {
     this.i.changes();
     return this.i.f.atomic(type, opcode, log2, this.host, state.BIAS - (1 << log2), ...operands);
   }
 
-  add32 = (value: I32): I32 => this.atomic('i32', 0x1e, 2, value);
-  add64 = (value: I64): I64 => this.atomic('i64', 0x1f, 3, value);
-  and32 = (value: I32): I32 => this.atomic('i32', 0x2c, 2, value);
-  and64 = (value: I64): I64 => this.atomic('i64', 0x2d, 3, value);
-  or32 = (value: I32): I32 => this.atomic('i32', 0x33, 2, value);
-  or64 = (value: I64): I64 => this.atomic('i64', 0x34, 3, value);
-  xor32 = (value: I32): I32 => this.atomic('i32', 0x3a, 2, value);
-  xor64 = (value: I64): I64 => this.atomic('i64', 0x3b, 3, value);
-  and8 = (value: I32): I32 => this.atomic('i32', 0x2e, 0, value);
-  or8 = (value: I32): I32 => this.atomic('i32', 0x35, 0, value);
-  xor8 = (value: I32): I32 => this.atomic('i32', 0x3c, 0, value);
-  compareAndSwap32 = (expected: I32, replacement: I32): I32 => this.atomic('i32', 0x48, 2, expected, replacement);
-  compareAndSwap64 = (expected: I64, replacement: I64): I64 => this.atomic('i64', 0x49, 3, expected, replacement);
+  add32(value: I32): I32 {
+    return this.atomic('i32', 0x1e, 2, value);
+  }
+
+  add64(value: I64): I64 {
+    return this.atomic('i64', 0x1f, 3, value);
+  }
+
+  and32(value: I32): I32 {
+    return this.atomic('i32', 0x2c, 2, value);
+  }
+
+  and64(value: I64): I64 {
+    return this.atomic('i64', 0x2d, 3, value);
+  }
+
+  or32(value: I32): I32 {
+    return this.atomic('i32', 0x33, 2, value);
+  }
+
+  or64(value: I64): I64 {
+    return this.atomic('i64', 0x34, 3, value);
+  }
+
+  xor32(value: I32): I32 {
+    return this.atomic('i32', 0x3a, 2, value);
+  }
+
+  xor64(value: I64): I64 {
+    return this.atomic('i64', 0x3b, 3, value);
+  }
+
+  and8(value: I32): I32 {
+    return this.atomic('i32', 0x2e, 0, value);
+  }
+
+  or8(value: I32): I32 {
+    return this.atomic('i32', 0x35, 0, value);
+  }
+
+  xor8(value: I32): I32 {
+    return this.atomic('i32', 0x3c, 0, value);
+  }
+
+  compareAndSwap32(expected: I32, replacement: I32): I32 {
+    return this.atomic('i32', 0x48, 2, expected, replacement);
+  }
+
+  compareAndSwap64(expected: I64, replacement: I64): I64 {
+    return this.atomic('i64', 0x49, 3, expected, replacement);
+  }
 }
 
 /** `Insn` for the interpreter: fields are read from the record at run time, unless the handler fixes them. */
 export class InterpretedInsn implements Insn {
   readonly run: Run;
   readonly f: FunctionCode;
-  readonly handler: Handler;
+  handler: Handler;
   /** Something has been changed: nothing may fault any more. */
-  private changed = false;
+  protected changed = false;
   protected ended = false;
   protected bounces: ProbedPlace[] = [];
   /** Nesting of conditional parts. */
@@ -185,7 +268,7 @@ export class InterpretedInsn implements Insn {
     this.changed = true;
   }
 
-  private recognises(): void {
+  protected recognises(): void {
     if (this.changed) {
       throw new Error(`${this.handler.row.mnemonic}: recognises an exception after it has changed something`);
     }
@@ -267,38 +350,87 @@ export class InterpretedInsn implements Insn {
     storeAt(this.f, opcode, base, at + offset, value);
   }
 
-  gr = (register: Register, next = 0): I64 => this.readRegister('i64', loadOp.i64, register, 3, state.GR + 8 * next);
-  gr32 = (register: Register, next = 0): I32 => this.readRegister('i32', loadOp.i32, register, 3, state.GR + 8 * next);
-  grHigh = (register: Register, next = 0): I32 =>
-    this.readRegister('i32', loadOp.i32, register, 3, state.GR + 4 + 8 * next);
-  setGr = (register: Register, value: I64, next = 0): void =>
-    this.writeRegister(storeOp.i64, register, 3, state.GR + 8 * next, value);
-  setGr32 = (register: Register, value: I32, next = 0): void =>
-    this.writeRegister(storeOp.i32, register, 3, state.GR + 8 * next, value);
-  setGrHigh = (register: Register, value: I32, next = 0): void =>
-    this.writeRegister(storeOp.i32, register, 3, state.GR + 4 + 8 * next, value);
-  fpr64 = (register: Register, next = 0): I64 =>
-    this.readRegister('i64', loadOp.i64, register, 4, state.FPR + 16 * next);
-  fpr32 = (register: Register): I32 => this.readRegister('i32', loadOp.i32, register, 4, state.FPR + 4);
-  fprF64 = (register: Register): F64 => this.readRegister('f64', loadOp.f64, register, 4, state.FPR);
-  fprF32 = (register: Register): F32 => this.readRegister('f32', loadOp.f32, register, 4, state.FPR + 4);
-  setFpr64 = (register: Register, value: I64, next = 0): void =>
-    this.writeRegister(storeOp.i64, register, 4, state.FPR + 16 * next, value);
-  setFpr32 = (register: Register, value: I32): void =>
-    this.writeRegister(storeOp.i32, register, 4, state.FPR + 4, value);
-  setFprF64 = (register: Register, value: F64): void => this.writeRegister(storeOp.f64, register, 4, state.FPR, value);
-  setFprF32 = (register: Register, value: F32): void =>
-    this.writeRegister(storeOp.f32, register, 4, state.FPR + 4, value);
-  ar = (register: Register): I32 => this.readRegister('i32', loadOp.i32, register, 2, state.AR);
-  cr = (register: Register): I64 => this.readRegister('i64', loadOp.i64, register, 3, state.CR);
-  setAr = (register: Register, value: I32): void => this.writeRegister(storeOp.i32, register, 2, state.AR, value);
+  gr(register: Register, next = 0): I64 {
+    return this.readRegister('i64', loadOp.i64, register, 3, state.GR + 8 * next);
+  }
 
-  state32 = (offset: number): I32 => this.f.evaluate(this.run.load32(offset));
-  state64 = (offset: number): I64 => this.f.evaluate(this.run.load64(offset));
+  gr32(register: Register, next = 0): I32 {
+    return this.readRegister('i32', loadOp.i32, register, 3, state.GR + 8 * next);
+  }
+
+  grHigh(register: Register, next = 0): I32 {
+    return this.readRegister('i32', loadOp.i32, register, 3, state.GR + 4 + 8 * next);
+  }
+
+  setGr(register: Register, value: I64, next = 0): void {
+    this.writeRegister(storeOp.i64, register, 3, state.GR + 8 * next, value);
+  }
+
+  setGr32(register: Register, value: I32, next = 0): void {
+    this.writeRegister(storeOp.i32, register, 3, state.GR + 8 * next, value);
+  }
+
+  setGrHigh(register: Register, value: I32, next = 0): void {
+    this.writeRegister(storeOp.i32, register, 3, state.GR + 4 + 8 * next, value);
+  }
+
+  fpr64(register: Register, next = 0): I64 {
+    return this.readRegister('i64', loadOp.i64, register, 4, state.FPR + 16 * next);
+  }
+
+  fpr32(register: Register): I32 {
+    return this.readRegister('i32', loadOp.i32, register, 4, state.FPR + 4);
+  }
+
+  fprF64(register: Register): F64 {
+    return this.readRegister('f64', loadOp.f64, register, 4, state.FPR);
+  }
+
+  fprF32(register: Register): F32 {
+    return this.readRegister('f32', loadOp.f32, register, 4, state.FPR + 4);
+  }
+
+  setFpr64(register: Register, value: I64, next = 0): void {
+    this.writeRegister(storeOp.i64, register, 4, state.FPR + 16 * next, value);
+  }
+
+  setFpr32(register: Register, value: I32): void {
+    this.writeRegister(storeOp.i32, register, 4, state.FPR + 4, value);
+  }
+
+  setFprF64(register: Register, value: F64): void {
+    this.writeRegister(storeOp.f64, register, 4, state.FPR, value);
+  }
+
+  setFprF32(register: Register, value: F32): void {
+    this.writeRegister(storeOp.f32, register, 4, state.FPR + 4, value);
+  }
+
+  ar(register: Register): I32 {
+    return this.readRegister('i32', loadOp.i32, register, 2, state.AR);
+  }
+
+  cr(register: Register): I64 {
+    return this.readRegister('i64', loadOp.i64, register, 3, state.CR);
+  }
+
+  setAr(register: Register, value: I32): void {
+    this.writeRegister(storeOp.i32, register, 2, state.AR, value);
+  }
+
+  state32(offset: number): I32 {
+    return this.f.evaluate(this.run.load32(offset));
+  }
+
+  state64(offset: number): I64 {
+    return this.f.evaluate(this.run.load64(offset));
+  }
+
   setState32(offset: number, value: I32): void {
     this.changes();
     this.run.store32(offset, value);
   }
+
   setState64(offset: number, value: I64): void {
     this.changes();
     this.run.store64(offset, value);
@@ -378,7 +510,7 @@ export class InterpretedInsn implements Insn {
   // Storage
 
   /** Host address for `size` bytes at the address, by the TLB or by asking. */
-  private probe(address: Address, size: I32, access: Access): I32 {
+  protected probe(address: Address, size: I32, access: Access): I32 {
     this.recognises();
     const { f, run } = this;
     const instruction = address.base === 'instruction';
@@ -411,7 +543,7 @@ export class InterpretedInsn implements Insn {
   }
 
   /** With several CPUs, storage is wide only for the CPU that is the only one to store into the frame. */
-  private soleStorer(host: I32, slow: () => void): void {
+  protected soleStorer(host: I32, slow: () => void): void {
     const { run, f } = this;
     const { layout } = run.parts.options;
     if (layout.cpus === 1) return;
@@ -459,34 +591,75 @@ export class InterpretedInsn implements Insn {
     return new ProbedPlace(this, this.probe(address, size, access), access === 'store' || access === 'wide');
   }
 
-  load8 = (address: Address): I32 => this.place(address, 1, 'fetch').load8();
-  load8s = (address: Address): I32 => this.place(address, 1, 'fetch').load8s();
-  load16 = (address: Address): I32 => this.place(address, 2, 'fetch').load16();
-  load16s = (address: Address): I32 => this.place(address, 2, 'fetch').load16s();
-  load32 = (address: Address): I32 => this.place(address, 4, 'fetch').load32();
-  load64 = (address: Address): I64 => this.place(address, 8, 'fetch').load64();
-  loadF32 = (address: Address): F32 => this.place(address, 4, 'fetch').loadF32();
-  loadF64 = (address: Address): F64 => this.place(address, 8, 'fetch').loadF64();
-  store8 = (address: Address, value: I32): void => this.place(address, 1, 'store').store8(value);
-  store16 = (address: Address, value: I32): void => this.place(address, 2, 'store').store16(value);
-  store32 = (address: Address, value: I32): void => this.place(address, 4, 'store').store32(value);
-  store64 = (address: Address, value: I64): void => this.place(address, 8, 'store').store64(value);
-  storeF32 = (address: Address, value: F32): void => this.place(address, 4, 'store').storeF32(value);
-  storeF64 = (address: Address, value: F64): void => this.place(address, 8, 'store').storeF64(value);
+  load8(address: Address): I32 {
+    return this.place(address, 1, 'fetch').load8();
+  }
+
+  load8s(address: Address): I32 {
+    return this.place(address, 1, 'fetch').load8s();
+  }
+
+  load16(address: Address): I32 {
+    return this.place(address, 2, 'fetch').load16();
+  }
+
+  load16s(address: Address): I32 {
+    return this.place(address, 2, 'fetch').load16s();
+  }
+
+  load32(address: Address): I32 {
+    return this.place(address, 4, 'fetch').load32();
+  }
+
+  load64(address: Address): I64 {
+    return this.place(address, 8, 'fetch').load64();
+  }
+
+  loadF32(address: Address): F32 {
+    return this.place(address, 4, 'fetch').loadF32();
+  }
+
+  loadF64(address: Address): F64 {
+    return this.place(address, 8, 'fetch').loadF64();
+  }
+
+  store8(address: Address, value: I32): void {
+    this.place(address, 1, 'store').store8(value);
+  }
+
+  store16(address: Address, value: I32): void {
+    this.place(address, 2, 'store').store16(value);
+  }
+
+  store32(address: Address, value: I32): void {
+    this.place(address, 4, 'store').store32(value);
+  }
+
+  store64(address: Address, value: I64): void {
+    this.place(address, 8, 'store').store64(value);
+  }
+
+  storeF32(address: Address, value: F32): void {
+    this.place(address, 4, 'store').storeF32(value);
+  }
+
+  storeF64(address: Address, value: F64): void {
+    this.place(address, 8, 'store').storeF64(value);
+  }
 
   registerCount(first: string, last: string): I32 {
     return this.f.evaluate(i32.add(i32.and(i32.sub(this.field(last), this.field(first)), 15), 1));
   }
 
-  loadRegisters = (place: ProbedPlace, part: RegisterPart, first: string, last: string): void => {
+  loadRegisters(place: ProbedPlace, part: RegisterPart, first: string, last: string): void {
     this.changes();
     this.inOrder(() => this.moveRegisters('load', place, part, first, last));
-  };
+  }
 
-  storeRegisters = (place: ProbedPlace, part: RegisterPart, first: string, last: string): void => {
+  storeRegisters(place: ProbedPlace, part: RegisterPart, first: string, last: string): void {
     place.written();
     this.inOrder(() => this.moveRegisters('store', place, part, first, last));
-  };
+  }
 
   protected moveRegisters(
     way: 'load' | 'store',
@@ -586,6 +759,14 @@ export class InterpretedInsn implements Insn {
     this.overflowIf(overflow);
   }
 
+  ccCarried32(result: I32, carry: I32): void {
+    this.setCc(i32.or(i32.shl(carry, 1), i32.ne(result, 0)));
+  }
+
+  ccCarried64(result: I64, carry: I32): void {
+    this.setCc(i32.or(i32.shl(carry, 1), i64.ne(result, 0)));
+  }
+
   /** Fixed-point overflow completes the instruction; PSW bit 20 makes it an exception. */
   private overflowIf(condition: I32): void {
     const { f, run } = this;
@@ -612,32 +793,8 @@ export class InterpretedInsn implements Insn {
     const m = typeof mask === 'number' ? k32(mask) : this.field(mask);
     const constant = x.constant32(m);
     const { condition } = this.run;
-    switch (constant) {
-      case 15:
-        return k32(1);
-      case 8:
-        return i32.eqz(condition);
-      case 7:
-        return i32.ne(condition, 0);
-      case 4:
-        return i32.eq(condition, 1);
-      case 11:
-        return i32.ne(condition, 1);
-      case 2:
-        return i32.eq(condition, 2);
-      case 13:
-        return i32.ne(condition, 2);
-      case 12:
-        return i32.leU(condition, 1);
-      case 3:
-        return i32.gtU(condition, 1);
-      case 10:
-        return i32.eqz(i32.and(condition, 1));
-      case 5:
-        return i32.and(condition, 1);
-      default:
-        return i32.and(i32.shrU(m, i32.sub(k32(3), condition)), 1);
-    }
+    if (constant !== undefined) return selectedValue(constant, condition);
+    return i32.and(i32.shrU(m, i32.sub(k32(3), condition)), 1);
   }
 
   compare32(kind: 'signed' | 'unsigned', mask: string, a: I32, b: I32): I32 {
@@ -703,7 +860,7 @@ export class InterpretedInsn implements Insn {
     this.conditional('ifUnlikely', condition, then, otherwise);
   }
 
-  private conditional(kind: 'if' | 'ifUnlikely', condition: I32, then: () => void, otherwise?: () => void): void {
+  protected conditional(kind: 'if' | 'ifUnlikely', condition: I32, then: () => void, otherwise?: () => void): void {
     const before = this.changed;
     let after = before;
     const arm = (body: () => void) => (): void => {
@@ -740,7 +897,7 @@ export class InterpretedInsn implements Insn {
   // Exceptions
 
   /** Leaves with a program interruption; the PSW address still designates this instruction. */
-  private program(code: number, dxc?: number): void {
+  protected program(code: number, dxc?: number): void {
     const { f, run } = this;
     run.store32(state.PROGRAM_CODE, k32(code));
     if (dxc !== undefined) run.store32(state.DXC, k32(dxc));

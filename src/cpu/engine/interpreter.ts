@@ -33,7 +33,6 @@ import {
   HANDLER_REGION,
   REGION_FAULT,
   REGION_INTERPRET,
-  REGION_LEFT,
   REGION_PENDING,
 } from './protocol.ts';
 import { defineRoutines } from './routines.ts';
@@ -91,6 +90,7 @@ export function buildInterpreter(options: InterpreterOptions): InterpreterProgra
   if (regionType !== undefined) {
     const none = module.declareFunction(['i32'], ['i32']);
     const code = new FunctionCode(1);
+    storeAt(code, storeOp.i32, cpu, state.CC, x.local('i32', 0));
     code.push(k32(REGION_INTERPRET));
     module.defineFunction(none, code);
     module.exportFunction('none', none);
@@ -99,13 +99,9 @@ export function buildInterpreter(options: InterpreterOptions): InterpreterProgra
   return { bytes: module.encode(), millicode };
 }
 
-/** miss(va, access, record, cc): saves what an exception needs, then asks for the host address; 0 when it cannot be had. */
-function defineMiss(module: ModuleBuilder, cpu: I32, imported: number): number {
-  const index = module.declareFunction(['i64', 'i32', 'i32', 'i32'], ['i32']);
-  const f = new FunctionCode(4);
-  const va = x.local('i64', 0);
-  const access = x.local('i32', 1);
-  // A page of which low-address protection covers only the first 512 bytes: kernels store behind them all the time.
+/** Returns the host address of a store to a page of which low-address protection covers only the first 512 bytes. */
+export function partlyProtected(f: FunctionCode, cpu: I32, va: I64, access: I32): void {
+  // Kernels store behind them all the time.
   const offset = i32.and(i32.wrap(va), 0xfff);
   const rest = i32.sub(i32.sub(k32(4096), offset), i32.shrU(access, ACCESS_SIZE_SHIFT));
   const isData = i32.eqz(i32.and(access, ~((0xffff << ACCESS_SIZE_SHIFT) | ACCESS_STORE | ACCESS_INTERLOCKED)));
@@ -120,6 +116,15 @@ function defineMiss(module: ModuleBuilder, cpu: I32, imported: number): number {
       );
     },
   );
+}
+
+/** miss(va, access, record, cc): saves what an exception needs, then asks for the host address; 0 when it cannot be had. */
+function defineMiss(module: ModuleBuilder, cpu: I32, imported: number): number {
+  const index = module.declareFunction(['i64', 'i32', 'i32', 'i32'], ['i32']);
+  const f = new FunctionCode(4);
+  const va = x.local('i64', 0);
+  const access = x.local('i32', 1);
+  partlyProtected(f, cpu, va, access);
   storeAt(f, storeOp.i64, cpu, state.PSW_ADDRESS, instructionAddress(cpu, x.local('i32', 2)));
   storeAt(f, storeOp.i32, cpu, state.CC, x.local('i32', 3));
   f.push(x.call('i32', imported, i32.wrap(va), i32.wrap(i64.shrU(va, 32)), x.local('i32', 1)));
@@ -246,15 +251,17 @@ export class RunFunction extends Run {
     const { f, parts } = this;
     if (parts.regionType !== undefined) {
       const slot = x.load('i32', loadOp.i32, this.record, 4);
+      this.store64(state.PSW_ADDRESS, this.pc());
       const result = f.callIndirect(parts.regionType, slot, this.condition);
       f.set(this.condition, this.load32(state.CC));
-      f.if(i32.gtU(result, REGION_LEFT), () => {
-        f.set(this.record, result);
-        f.br(this.next);
-      });
-      f.if(i32.eqz(result), () => this.goTo(f.evaluate(this.load64(state.REGION_TARGET))));
+      // It may have gone to other pages.
+      const page = i64.fromU(i32.shrU(this.load32(state.CODE_PAGE), 2));
+      this.store64(state.PC_DISTANCE, i64.sub(this.load64(state.CODE_PAGE_ADDRESS), page));
+      const address = f.evaluate(this.load64(state.PSW_ADDRESS));
+      f.if(i32.eqz(result), () => this.goTo(address));
       f.brIf(this.fault, i32.eq(result, REGION_FAULT));
       f.if(i32.eq(result, REGION_PENDING), () => f.return(k32(EXIT_PENDING)));
+      this.enter(address);
     }
     this.save();
     f.brIfUnlikely(this.fault, i32.eqz(x.call('i32', parts.imports.original)));

@@ -30,10 +30,11 @@ export const HANDLER_REGION = 5;
 /** The first handler of an instruction. */
 export const FIRST_ROW_HANDLER = 6;
 
-/** What a region returns: a record's address from which the interpreter goes on, or one of these. */
+/** What a region returns; the PSW has the address of the instruction that is next. It is next without more ado: */
 export const REGION_GO_TO = 0;
+/** after a program interruption has been recognised: */
 export const REGION_FAULT = 1;
+/** when what is pending has been dealt with: */
 export const REGION_PENDING = 2;
-/** The first instruction is to be interpreted; also what the table holds where there is no region. */
+/** even though a region may begin there. */
 export const REGION_INTERPRET = 3;
-export const REGION_LEFT = 4;

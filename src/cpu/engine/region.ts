@@ -4,19 +4,24 @@
  * loop, and gives back where that is to go on.
  */
 
-import { FunctionCode, type Label } from '../ir/code.ts';
+import { FunctionCode, type Label, loadOp, storeOp } from '../ir/code.ts';
 import * as x from '../ir/expr.ts';
-import { type I32, type I64, k32 } from '../ir/expr.ts';
+import { type Expr, type I32, type I64, i32, i64, k32, k64 } from '../ir/expr.ts';
 import { ModuleBuilder } from '../ir/wasm.ts';
 import type { Decoder } from '../isa/decode.ts';
 import { instructionLength } from '../isa/formats.ts';
 import type { Instruction } from '../isa/insn.ts';
 import * as state from '../state.ts';
+import { loadAt, PAGE_OR_ODD, recordOn, storeAt, tlbOffset } from './addressing.ts';
 import { CompiledInsn } from './compiled.ts';
+import { CODE_KINDS, codeSelected, codeValue, selectedValue } from './condition.ts';
 import { ControlFlow } from './control-flow.ts';
+import { type CodeKind, type Facts, factsOf } from './facts.ts';
+import { defineMultiplyAdd, fusesMultiplyAdd } from './fused.ts';
 import { isRelativeBranch } from './handlers.ts';
-import { REGION_FAULT, REGION_GO_TO, REGION_INTERPRET, REGION_PENDING } from './protocol.ts';
-import { RECORD_SIZE, recordOperands } from './records.ts';
+import { partlyProtected } from './interpreter.ts';
+import { HANDLER_REGION, REGION_FAULT, REGION_GO_TO, REGION_INTERPRET, REGION_PENDING } from './protocol.ts';
+import { recordOperands } from './records.ts';
 import { type Parts, type RegionOptions, Run } from './run.ts';
 
 /** An instruction of a page: where it is, its row, and all operand fields. */
@@ -31,18 +36,34 @@ export interface Placed {
 }
 
 const MOST_INSTRUCTIONS = 400;
-const REGISTERS = Array.from({ length: 16 }, (_, n) => n);
 
+interface Step extends Placed {
+  readonly facts: Facts;
+}
+
+/** A basic block, and what is known at its beginning. */
 interface Block {
-  readonly instructions: Placed[];
-  /** Block numbers; -1: outside the region. */
+  readonly steps: Step[];
+  /** Numbers of the blocks that follow; -1: the region is left. */
   next: number;
   target: number;
+  /** Blocks from which the region comes here. */
+  readonly from: number[];
+  /** Registers of which bits 0-31 are needed before they are set again. */
+  wholeNeeded: number;
+  /** Registers whose bits 32-63 are in a local of their own. */
+  low: number;
+  /** Registers that have been changed since the region was entered: as a whole, or in bits 32-63. */
+  dirtyWhole: number;
+  dirtyLow: number;
+  /** How the condition code is kept; undefined: nobody asks for it. */
+  code: CodeKind | 'any' | undefined;
+  codeNeeded: boolean;
 }
 
 /** Divides what can be reached into basic blocks. */
 function blocksFrom(entry: number, at: (offset: number) => Placed | undefined): Block[] {
-  const found = new Map<number, Placed>();
+  const found = new Map<number, Step>();
   const leaders = new Set([entry]);
   const work = [entry];
   while (work.length && found.size < MOST_INSTRUCTIONS) {
@@ -50,7 +71,9 @@ function blocksFrom(entry: number, at: (offset: number) => Placed | undefined): 
     while (!found.has(offset) && found.size < MOST_INSTRUCTIONS) {
       const placed = at(offset);
       if (!placed) break;
-      found.set(offset, placed);
+      const facts = factsOf(placed.row, placed.fields);
+      if (facts.interpreted) break;
+      found.set(offset, { ...placed, facts });
       if (placed.target !== undefined) {
         leaders.add(placed.target);
         work.push(placed.target);
@@ -64,161 +87,693 @@ function blocksFrom(entry: number, at: (offset: number) => Placed | undefined): 
   const starts = [entry, ...[...leaders].filter(offset => offset !== entry && found.has(offset))];
   const numbers = new Map(starts.map((offset, n) => [offset, n]));
   return starts.map(start => {
-    const instructions: Placed[] = [];
+    const block: Block = {
+      steps: [],
+      next: -1,
+      target: -1,
+      from: [],
+      wholeNeeded: 0,
+      low: 0,
+      dirtyWhole: 0,
+      dirtyLow: 0,
+      code: undefined,
+      codeNeeded: false,
+    };
     for (let offset = start; ; ) {
-      const placed = found.get(offset);
-      if (!placed) return { instructions, next: -1, target: -1 };
-      instructions.push(placed);
-      offset += placed.row.format.length;
-      const next = placed.fallsThrough ? (numbers.get(offset) ?? -1) : -1;
-      const target = placed.target === undefined ? -1 : (numbers.get(placed.target) ?? -1);
-      if (placed.target !== undefined || next >= 0 || !placed.fallsThrough) return { instructions, next, target };
+      const step = found.get(offset);
+      if (!step) return block;
+      block.steps.push(step);
+      offset += step.row.format.length;
+      block.next = step.fallsThrough ? (numbers.get(offset) ?? -1) : -1;
+      block.target = step.target === undefined ? -1 : (numbers.get(step.target) ?? -1);
+      if (step.target !== undefined || block.next >= 0 || !step.fallsThrough) return block;
     }
   });
 }
 
+/** What is in the locals at a point of the code. */
+interface Situation {
+  low: number;
+  dirtyWhole: number;
+  dirtyLow: number;
+  /** How the condition code is kept: as a value, as operands, in a way known at run time only, or not at all. */
+  code: CodeKind | 'any' | undefined;
+  /** The second operand of the condition code, if it is a constant. */
+  constant: Expr | undefined;
+}
+
+/** The breaking-event address has not changed since the region was entered. */
+const NO_BRANCH = 1;
+
+/** Registers by number, for each bit of a set. */
+function each(set: number, visit: (register: number) => void): void {
+  for (let rest = set; rest; rest &= rest - 1) visit(31 - Math.clz32(rest & -rest));
+}
+
+type Local<T extends 'i32' | 'i64'> = Expr<T> & { kind: 'local' };
+
 export class RegionRun extends Run {
   #record: I32 = k32(0);
   readonly condition = x.local('i32', 0);
-  /** Not zero: something was stored through the bounce buffer. */
-  readonly flushed = this.f.newLocal('i32');
-  fault!: Label;
-  next!: Label;
-  dispatch!: Label;
+  readonly next: Label = { depth: 0 };
+  readonly dispatch: Label = { depth: 0 };
+  readonly fault: Label = { depth: 0 };
   readonly firstStorageToStorage = 0;
-  readonly #registers = new Map<number, I64>();
-  readonly #codePage: number;
+  readonly helpers: Helpers;
   readonly #blocks: readonly Block[];
   readonly #flow: ControlFlow;
+  readonly #insn: CompiledInsn;
   #block = 0;
-  #current!: Placed;
+  #current!: Step;
+  /** What is known where code is being made. */
+  #now: Situation = { low: 0, dirtyWhole: 0, dirtyLow: 0, code: 'value', constant: undefined };
+  /** Whether the condition code that the instruction sets is asked for. */
+  #codeWanted = true;
 
-  constructor(parts: Parts, codePage: number, entry: number, at: (offset: number) => Placed | undefined) {
+  // General registers: bits 0-63, or bits 32-63 beside the older bits 0-31.
+  readonly #whole: (Local<'i64'> | undefined)[] = [];
+  readonly #low: (Local<'i32'> | undefined)[] = [];
+  /** Expressions for registers that the instruction has got. */
+  readonly #given: { readonly local: number; readonly e: Local<'i32' | 'i64'> }[] = [];
+  readonly #written: number;
+  readonly #writtenLow: number;
+
+  // What the code at the end needs
+  #exit!: Label;
+  readonly #reason = this.f.newLocal('i32');
+  readonly #distance = this.f.newLocal('i32');
+  readonly #breaking = this.f.newLocal('i32');
+  readonly #codeKind = this.f.newLocal('i32');
+  readonly #operands = new Map<string, Local<'i32' | 'i64'>>();
+  readonly dataContext = this.f.newLocal('i32');
+  #fetchContext: I32 | undefined;
+
+  constructor(parts: Parts, helpers: Helpers, { entry, at }: RegionSource) {
     super(parts, new FunctionCode(1));
-    this.#codePage = codePage;
+    this.helpers = helpers;
     this.#blocks = blocksFrom(entry, at);
     this.#flow = new ControlFlow({
       successors: this.#blocks.map(({ next, target }) => [target, next].filter(to => to >= 0)),
     });
+    this.#insn = new CompiledInsn(this);
+    const all = this.#blocks.flatMap(({ steps }) => steps.map(({ facts }) => facts));
+    const union = (of: (facts: Facts) => number): number => all.reduce((set, facts) => set | of(facts), 0);
+    const whole = union(facts => facts.readsWhole | facts.writesWhole | facts.mayWrite);
+    this.#writtenLow = union(facts => facts.writesLow);
+    this.#written = this.#writtenLow | union(facts => facts.writesWhole | facts.mayWrite);
+    const low = this.#writtenLow | (union(facts => facts.readsLow) & ~whole);
+    each(whole, n => {
+      this.#whole[n] = this.f.newLocal('i64');
+    });
+    each(low, n => {
+      this.#low[n] = this.f.newLocal('i32');
+    });
+    if (this.size) this.#analyse(low & ~whole);
   }
 
   get size(): number {
-    return this.#blocks.reduce((sum, { instructions }) => sum + instructions.length, 0);
+    return this.#blocks.reduce((sum, { steps }) => sum + steps.length, 0);
   }
 
   get record(): I32 {
     return this.#record;
   }
 
-  register(number: number): I64 {
-    const known = this.#registers.get(number);
+  // What is known at the beginning of each block
+
+  /** Edges within the region: not those into the middle of a loop. */
+  #successors(n: number): number[] {
+    const { next, target } = this.#blocks[n]!;
+    return [next, target].filter(to => to >= 0 && this.#flow.isReducible(n, to));
+  }
+
+  /** Whether the region may be left from the end of a block. */
+  #leaves(n: number): boolean {
+    const { next, target, steps } = this.#blocks[n]!;
+    const last = steps.at(-1)!;
+    const inside = (to: number): boolean => to >= 0 && this.#flow.isReducible(n, to);
+    if (last.row.branches && last.target === undefined) return true;
+    return (last.fallsThrough && !inside(next)) || (last.target !== undefined && !inside(target));
+  }
+
+  /** @param always registers that are only ever used for bits 32-63 */
+  #analyse(always: number): void {
+    const blocks = this.#blocks;
+    blocks.forEach((_, n) => {
+      for (const to of this.#successors(n)) blocks[to]!.from.push(n);
+    });
+    // Backwards: what is needed. Leaving the region needs no particular form.
+    const effects = blocks.map(({ steps }) => {
+      let needed = 0;
+      let set = 0;
+      for (const { facts } of steps) {
+        needed |= facts.readsWhole & ~set;
+        set |= facts.writesWhole;
+      }
+      return { needed, set };
+    });
+    for (let changed = true; changed; ) {
+      changed = false;
+      for (let n = blocks.length - 1; n >= 0; n--) {
+        const block = blocks[n]!;
+        let after = 0;
+        let code = this.#leaves(n);
+        for (const to of this.#successors(n)) {
+          after |= blocks[to]!.wholeNeeded;
+          // Something pending is looked at on the way back.
+          code ||= blocks[to]!.codeNeeded || this.#flow.isBackward(n, to);
+        }
+        for (let k = block.steps.length - 1; k >= 0; k--) code = neededBefore(block.steps[k]!.facts, code);
+        const whole = effects[n]!.needed | (after & ~effects[n]!.set);
+        if (whole === block.wholeNeeded && code === block.codeNeeded) continue;
+        block.wholeNeeded = whole;
+        block.codeNeeded = code;
+        changed = true;
+      }
+    }
+    // Forwards: what there is.
+    const order = this.#flow.sequence;
+    // A kind of 0 says so at run time, too.
+    blocks[0]!.code = 'value';
+    for (let changed = true; changed; ) {
+      changed = false;
+      for (const n of order) {
+        const block = blocks[n]!;
+        const now = {
+          low: block.low | always,
+          dirtyWhole: block.dirtyWhole,
+          dirtyLow: block.dirtyLow,
+          code: block.code,
+        };
+        block.low = now.low;
+        for (const { facts } of block.steps) {
+          now.low = (now.low & ~(facts.readsWhole | facts.writesWhole)) | facts.writesLow | always;
+          now.dirtyWhole |= facts.writesWhole | facts.mayWrite;
+          now.dirtyLow |= facts.writesLow;
+          if (facts.code) now.code = facts.code;
+        }
+        for (const to of this.#successors(n)) {
+          const other = blocks[to]!;
+          const low = other.low | (now.low & ~other.wholeNeeded) | always;
+          const dirtyWhole = other.dirtyWhole | now.dirtyWhole;
+          const dirtyLow = other.dirtyLow | now.dirtyLow;
+          const code = other.code === undefined || other.code === now.code ? now.code : 'any';
+          const same =
+            low === other.low && dirtyWhole === other.dirtyWhole && dirtyLow === other.dirtyLow && code === other.code;
+          if (same) continue;
+          changed = true;
+          Object.assign(other, { low, dirtyWhole, dirtyLow, code });
+        }
+      }
+    }
+  }
+
+  // General registers
+
+  /** Hands out a local, and remembers it in case that the instruction sets it afterwards. */
+  #give<T extends 'i32' | 'i64'>({ type, index }: Local<T>): Expr<T> {
+    const e = x.local(type, index, true) as Local<T>;
+    this.#given.push({ local: index, e });
+    return e;
+  }
+
+  /** A local is about to be set: what the instruction has got of it keeps the old value. */
+  #keep({ type, index }: Local<'i32' | 'i64'>): void {
+    let copy: number | undefined;
+    for (const { local, e } of this.#given) {
+      if (local !== index || e.index !== index) continue;
+      if (copy === undefined) {
+        const temporary = this.f.temporary(type);
+        this.f.set<'i32' | 'i64'>(temporary, x.local(type, index));
+        copy = temporary.index;
+      }
+      e.index = copy;
+    }
+  }
+
+  /** Bits 0-31 of the older value beside bits 32-63. */
+  #joined(n: number): I64 {
+    const low = i64.fromU(this.#low[n]!);
+    const whole = this.#whole[n];
+    if (!whole) return i64.or(i64.shl(i64.fromU(this.load32(state.GR + 8 * n + 4)), 32), low);
+    return i64.or(i64.and(whole, k64(0xffff_ffff_0000_0000n)), low);
+  }
+
+  /** Brings a register into one local. */
+  #join(n: number): void {
+    if (!(this.#now.low & (1 << n))) return;
+    this.f.set(this.#whole[n]!, this.#joined(n));
+    this.#now.low &= ~(1 << n);
+  }
+
+  /** Gives a register's bits 32-63 a local of their own. */
+  #divide(n: number): void {
+    if (this.#now.low & (1 << n)) return;
+    this.f.set(this.#low[n]!, i32.wrap(this.#whole[n]!));
+    this.#now.low |= 1 << n;
+  }
+
+  /** Bits 0-63 as they are now. */
+  whole(n: number): I64 {
+    const bit = 1 << n;
+    if (this.#now.low & bit) {
+      if (this.#insn.depth || !this.#whole[n]) return this.f.evaluate(this.#joined(n));
+      this.#join(n);
+    }
+    if (this.#current.facts.mayWrite & bit) return this.f.evaluate(this.#whole[n]!);
+    return this.#give(this.#whole[n]!);
+  }
+
+  /** Bits 32-63 as they are now. */
+  low(n: number): I32 {
+    const bit = 1 << n;
+    const { mayWrite } = this.#current.facts;
+    if (this.#now.low & bit) return this.#give(this.#low[n]!);
+    return i32.wrap(mayWrite & bit ? this.f.evaluate(this.#whole[n]!) : this.#give(this.#whole[n]!));
+  }
+
+  setWhole(n: number, value: I64): void {
+    const local = this.#whole[n]!;
+    this.#keep(local);
+    this.f.set(local, value);
+    this.#now.dirtyWhole |= 1 << n;
+    if (!this.#insn.depth) this.#now.low &= ~(1 << n);
+  }
+
+  setLow(n: number, value: I32): void {
+    const bit = 1 << n;
+    if (this.#current.facts.mayWrite & bit) {
+      const whole = this.#whole[n]!;
+      return this.setWhole(n, i64.or(i64.and(whole, k64(0xffff_ffff_0000_0000n)), i64.fromU(value)));
+    }
+    const local = this.#low[n]!;
+    this.#keep(local);
+    this.f.set(local, value);
+    this.#now.low |= bit;
+    this.#now.dirtyLow |= bit;
+  }
+
+  setHigh(n: number, value: I32): void {
+    this.setWhole(n, i64.or(i64.and(this.#whole[n]!, k64(0xffff_ffffn)), i64.shl(i64.fromU(value), 32)));
+  }
+
+  /** Stores what has been changed. */
+  #storeRegisters(): void {
+    const { low, dirtyWhole, dirtyLow } = this.#now;
+    each(dirtyWhole | dirtyLow, n => {
+      const bit = 1 << n;
+      if (this.#whole[n] && (dirtyWhole & bit || !(low & bit))) this.store64(state.GR + 8 * n, this.#whole[n]!);
+      if (low & bit) this.store32(state.GR + 8 * n, this.#low[n]!);
+    });
+  }
+
+  // The condition code
+
+  #operand(which: 'a' | 'b', type: 'i32' | 'i64'): Local<'i32' | 'i64'> {
+    const name = which + type;
+    const known = this.#operands.get(name);
     if (known) return known;
-    const made = this.f.newLocal('i64');
-    this.#registers.set(number, made);
+    const made = this.f.newLocal(type) as Local<'i32' | 'i64'>;
+    this.#operands.set(name, made);
     return made;
   }
 
-  /** Takes registers from the CPU's block again. */
-  reload(): void {
-    for (const [number, local] of this.#registers) this.f.set(local, this.load64(state.GR + 8 * number));
+  /** Types of the operands of a kind; undefined: there is none. */
+  #types(kind: CodeKind): readonly ['i32' | 'i64', ('i32' | 'i64')?] {
+    const type = kind.endsWith('32') ? 'i32' : 'i64';
+    if (kind.startsWith('logical')) return [type];
+    return [type, kind.startsWith('result') || kind.startsWith('carried') ? 'i32' : type];
   }
+
+  /** The operands of the condition code as it is kept. */
+  #codeOperands(kind: CodeKind): readonly [Expr, Expr] {
+    const [a, b] = this.#types(kind);
+    return [this.#operand('a', a), this.#now.constant ?? (b ? this.#operand('b', b) : k32(0))];
+  }
+
+  setCode(kind: CodeKind, a: Expr, b?: Expr): void {
+    if (!this.#codeWanted) return void (this.#now.code = undefined);
+    if (this.#insn.depth) {
+      const value =
+        kind === 'value' ? (a as I32) : codeValue(kind, this.f.evaluate(a), b ? this.f.evaluate(b) : k32(0));
+      return this.f.set(this.condition, value);
+    }
+    this.#now.code = kind;
+    this.#now.constant = undefined;
+    if (kind === 'value') return this.f.set(this.condition, a as I32);
+    const [first, second] = this.#types(kind);
+    // Either operand may be in what is set.
+    const value = b && this.f.evaluate(b);
+    this.f.set(this.#operand('a', first) as Expr, a);
+    if (!second) return;
+    if (value!.kind === 'const') this.#now.constant = value;
+    else this.f.set(this.#operand('b', second) as Expr, value!);
+  }
+
+  /** The condition code as a value. */
+  code(): I32 {
+    const { code } = this.#now;
+    if (code === undefined) throw new Error('the condition code is not known');
+    if (code === 'value') return this.condition;
+    if (code === 'any') return this.#anyCode();
+    return codeValue(code, ...this.#codeOperands(code));
+  }
+
+  codeSelected(mask: number): I32 {
+    const { code } = this.#now;
+    if (mask === 0 || mask === 15) return k32(mask & 1);
+    if (code === undefined || code === 'value' || code === 'any')
+      return selectedValue(mask, this.f.evaluate(this.code()));
+    return codeSelected(code, mask, ...this.#codeOperands(code));
+  }
+
+  /** The condition code that is kept in a way known at run time. */
+  #anyCode(): I32 {
+    return x.call(
+      'i32',
+      this.helpers.code,
+      this.#codeKind,
+      this.condition,
+      this.#operand('a', 'i32'),
+      this.#operand('b', 'i32'),
+      this.#operand('a', 'i64'),
+      this.#operand('b', 'i64'),
+    );
+  }
+
+  /** Prepares for code that finds out at run time how the condition code is kept. */
+  #noteCode(): void {
+    const { code, constant } = this.#now;
+    if (code === undefined || code === 'any') return;
+    if (constant) this.f.set(this.#operand('b', constant.type as 'i32') as Expr, constant);
+    this.f.set(this.#codeKind, k32(CODE_KINDS.indexOf(code)));
+  }
+
+  /** Puts the condition code where code that sets it in some cases only expects it. */
+  #materialiseCode(): void {
+    if (this.#now.code === undefined || this.#now.code === 'value') return;
+    this.f.set(this.condition, this.code());
+    this.#now.code = 'value';
+    this.#now.constant = undefined;
+  }
+
+  // Building
 
   build(): FunctionCode {
     const { f, cpu, parts } = this;
-    if (cpu.kind === 'local') f.set(cpu, parts.cpu);
-    if (!this.#blocks[0]!.instructions.length) {
-      f.push(k32(REGION_INTERPRET));
+    if (!this.size) {
+      this.helpers.interpret(this, this.condition);
+      f.unreachable();
       return f;
     }
-    for (const number of REGISTERS) this.register(number);
-    this.reload();
-    f.block(fault => {
-      this.fault = fault;
+    if (cpu.kind === 'local') f.set(cpu, parts.cpu);
+    const { offset } = this.#blocks[0]!.steps[0]!;
+    this.#record = k32(offset);
+    this.#guard();
+    f.set(this.dataContext, this.load32(state.DATA_CONTEXT));
+    f.set(this.#breaking, k32(NO_BRANCH));
+    for (let n = 0; n < 16; n++) {
+      if (this.#whole[n]) f.set(this.#whole[n]!, this.load64(state.GR + 8 * n));
+      if (this.#blocks[0]!.low & (1 << n) && this.#low[n]) f.set(this.#low[n]!, this.load32(state.GR + 8 * n));
+    }
+    const uses = this.#blocks.some(({ steps }) => steps.some(({ row }) => 'h2' in row.format.fields));
+    if (uses) {
+      const context = f.newLocal('i32');
+      f.set(context, this.load32(state.FETCH_CONTEXT));
+      this.#fetchContext = context;
+    }
+    f.block(exit => {
+      this.#exit = exit;
       this.#flow.emit(f, block => this.#emitBlock(block));
     });
-    f.return(k32(REGION_FAULT));
+    this.#end();
+    return f;
+  }
+
+  /** Where a region would have to look at each instruction, it is not entered. */
+  #guard(): void {
+    let mask = 0;
+    let floating = false;
+    for (const { steps } of this.#blocks) {
+      for (const { facts } of steps) {
+        // PSW bits 20 and 15.
+        if (facts.needs.quietOverflow) mask |= 0x800;
+        if (facts.needs.supervisor) mask |= 0x1_0000;
+        floating ||= facts.needs.floatingPoint;
+      }
+    }
+    const interpret = (): void => this.helpers.interpret(this, this.condition);
+    if (mask) this.f.ifUnlikely(i32.and(this.load32(state.PSW_MASK + 4), mask), interpret);
+    // CR0 bit 45.
+    if (floating) this.f.ifUnlikely(i32.eqz(i32.and(this.load32(state.CR), 0x40000)), interpret);
+  }
+
+  get fetchContext(): I32 {
+    return this.#fetchContext ?? this.load32(state.FETCH_CONTEXT);
+  }
+
+  #emitBlock(n: number): void {
+    const block = this.#blocks[n]!;
+    this.#block = n;
+    if (n === 0 || this.#flow.isJoined(n)) {
+      const { low, dirtyWhole, dirtyLow } = block;
+      this.#now = { low, dirtyWhole, dirtyLow, code: block.codeNeeded ? block.code : undefined, constant: undefined };
+    }
+    const wanted = this.#wanted(n);
+    block.steps.forEach((step, k) => {
+      const { offset, facts } = step;
+      this.#current = step;
+      this.#record = k32(offset);
+      this.#codeWanted = wanted[k]!;
+      this.#given.length = 0;
+      this.f.releaseTemporaries();
+      each(facts.mayWrite, register => this.#join(register));
+      if (facts.mayKeepCode) this.#materialiseCode();
+      this.#insn.compile(step);
+      this.#now.dirtyWhole |= facts.mayWrite;
+      if (facts.code === 'value') {
+        this.#now.code = this.#codeWanted ? 'value' : undefined;
+        this.#now.constant = undefined;
+      }
+      this.#block = n;
+    });
+    const last = block.steps.at(-1)!;
+    if (last.fallsThrough) this.#to(block.next, last.offset + last.row.format.length);
+    else this.f.unreachable();
+  }
+
+  /** For each instruction of a block whether the condition code that it sets is asked for. */
+  #wanted(n: number): boolean[] {
+    const { steps } = this.#blocks[n]!;
+    let code =
+      this.#leaves(n) || this.#successors(n).some(to => this.#blocks[to]!.codeNeeded || this.#flow.isBackward(n, to));
+    const wanted: boolean[] = new Array(steps.length);
+    for (let k = steps.length - 1; k >= 0; k--) {
+      wanted[k] = code;
+      code = neededBefore(steps[k]!.facts, code);
+    }
+    return wanted;
+  }
+
+  // Ways out
+
+  /** Goes to a block, or leaves the region for the instruction at an offset. */
+  #to(block: number, offset: number): void {
+    const from = this.#block;
+    if (block < 0 || !this.#flow.isReducible(from, block)) return this.goTo(this.pcAt(offset));
+    if (this.#flow.isBackward(from, block))
+      this.f.ifUnlikely(this.load32(state.PENDING), () => this.leaveAt(offset, k32(REGION_PENDING)));
+    if (this.#flow.isJoined(block)) this.#adapt(this.#blocks[block]!);
+    this.#flow.jump(this.f, from, block, to => this.#emitBlock(to));
+  }
+
+  /** Brings the locals into the form that a block expects. */
+  #adapt(block: Block): void {
+    for (let n = 0; n < 16; n++) {
+      if (!this.#low[n] || !this.#whole[n]) continue;
+      if (block.low & (1 << n)) this.#divide(n);
+      else this.#join(n);
+    }
+    if (!block.codeNeeded) return;
+    if (block.code === 'any') return this.#noteCode();
+    const { code, constant } = this.#now;
+    if (code !== block.code) throw new Error(`the condition code is kept as ${code}, not ${block.code}`);
+    if (constant) this.f.set(this.#operand('b', constant.type as 'i32') as Expr, constant);
+  }
+
+  /** The branch within the region is taken. */
+  jumpNear(): void {
+    const { target } = this.#current;
+    this.#branch(() => {
+      this.f.set(this.#breaking, this.#record);
+      this.#to(this.#blocks[this.#block]!.target, target!);
+    });
+  }
+
+  /** The branch out of the region is taken. */
+  jumpFar(to: I64): void {
+    this.#branch(() => {
+      this.store64(state.BEA, this.pc());
+      this.#leaveFor(to);
+    });
+  }
+
+  /** Makes code for one way; afterwards everything is known that was known before. */
+  #branch(way: () => void): void {
+    const [block, record, current, now] = [this.#block, this.#record, this.#current, { ...this.#now }];
+    way();
+    this.#block = block;
+    this.#record = record;
+    this.#current = current;
+    this.#now = now;
+  }
+
+  /** Leaves before the instruction at an offset, the locals being stored at the end of the code. */
+  // The reason is REGION_PENDING or REGION_INTERPRET, or what `miss` has given: 0, or the address of the bounce buffer.
+  leaveAt(offset: number, reason: I32): void {
+    const { f } = this;
+    each(this.#writtenLow, n => {
+      if (this.#whole[n] && !(this.#now.low & (1 << n))) f.set(this.#low[n]!, i32.wrap(this.#whole[n]!));
+    });
+    this.#noteCode();
+    f.set(this.#reason, reason);
+    f.set(this.#distance, k32(offset));
+    f.br(this.#exit);
+  }
+
+  /** Leaves before the instruction that is being compiled. */
+  leaveHere(reason: I32): void {
+    this.leaveAt(this.#current.offset, reason);
+  }
+
+  /** What `leaveAt` comes to. */
+  #end(): void {
+    const { f } = this;
+    each(this.#written, n => {
+      if (this.#whole[n]) this.store64(state.GR + 8 * n, this.#whole[n]!);
+      if (this.#low[n]) this.store32(state.GR + 8 * n, this.#low[n]!);
+    });
+    this.#storeBreaking();
+    this.store32(state.CC, this.#anyCode());
+    this.store64(state.PSW_ADDRESS, i64.add(this.load64(state.CODE_PAGE_ADDRESS), i64.fromS(this.#distance)));
+    const exceptional = i32.select(this.#reason, REGION_INTERPRET, REGION_FAULT);
+    f.push(
+      i32.select(i32.and(i32.gtU(this.#reason, 1), i32.leU(this.#reason, REGION_INTERPRET)), this.#reason, exceptional),
+    );
+  }
+
+  #storeBreaking(): void {
+    this.f.if(i32.ne(this.#breaking, NO_BRANCH), () =>
+      this.store64(state.BEA, i64.add(this.load64(state.CODE_PAGE_ADDRESS), i64.fromS(this.#breaking))),
+    );
+  }
+
+  override pc(): I64 {
+    return i64.add(this.load64(state.CODE_PAGE_ADDRESS), i64.fromS(this.#record));
+  }
+  pcAt(offset: number): I64 {
+    return i64.add(this.load64(state.CODE_PAGE_ADDRESS), k64(offset));
+  }
+
+  goTo(va: I64): void {
+    this.#storeBreaking();
+    this.#leaveFor(va);
+  }
+
+  #leaveFor(va: I64): void {
+    this.#storeRegisters();
+    this.f.returnCall(this.helpers.go, va, this.code());
+  }
+
+  enter(): void {
+    throw new Error('a region does not enter a page');
+  }
+  divert(): void {
+    throw new Error('a region has no record to go to');
+  }
+}
+
+/** Whether the condition code is asked for before an instruction, if it is after it. */
+const neededBefore = ({ code, mayKeepCode, usesCode, mayExit }: Facts, after: boolean): boolean =>
+  usesCode || mayExit || (after && (!code || mayKeepCode));
+
+/** Functions that all regions of a module call. */
+export class Helpers {
+  /** (instruction address, condition code) -> REGION_*: goes on there, in another region if one begins there. */
+  readonly go: number;
+  /** (address, access) -> host address; 0 after an exception. */
+  readonly miss: number;
+  /** (kind, condition code, operands) -> condition code. */
+  readonly code: number;
+  readonly #parts: Parts;
+
+  constructor(module: ModuleBuilder, parts: Parts, imported: number) {
+    this.#parts = parts;
+    this.go = module.declareFunction(['i64', 'i32'], ['i32']);
+    this.miss = module.declareFunction(['i64', 'i32'], ['i32']);
+    this.code = module.declareFunction(['i32', 'i32', 'i32', 'i32', 'i64', 'i64'], ['i32']);
+    module.defineFunction(this.go, this.#defineGo(module.type(['i32'], ['i32'])));
+    module.defineFunction(this.miss, this.#defineMiss(imported));
+    module.defineFunction(this.code, this.#defineCode());
+  }
+
+  #defineGo(regionType: number): FunctionCode {
+    const f = new FunctionCode(2);
+    const va = x.local('i64', 0);
+    const code = x.local('i32', 1);
+    const { cpu } = this.#parts;
+    const leave = (reason: number): void => {
+      storeAt(f, storeOp.i64, cpu, state.PSW_ADDRESS, va);
+      storeAt(f, storeOp.i32, cpu, state.CC, code);
+      f.return(k32(reason));
+    };
+    f.ifUnlikely(loadAt('i32', loadOp.i32, cpu, state.PENDING), () => leave(REGION_PENDING));
+    const entry = f.evaluate(i32.add(loadAt('i32', loadOp.i32, cpu, state.FETCH_CONTEXT), tlbOffset(va)));
+    // An odd address is on no page.
+    f.if(i64.eq(x.load('i64', loadOp.i64, entry, state.TLB_CODE_TAG), i64.and(va, PAGE_OR_ODD)), () => {
+      const codePage = f.evaluate(x.load('i32', loadOp.i32, entry, state.TLB_CODE_PAGE));
+      const record = f.evaluate(recordOn(codePage, va));
+      f.if(i32.eq(x.load('i32', loadOp.i16u, record, 0), HANDLER_REGION), () => {
+        storeAt(f, storeOp.i64, cpu, state.PSW_ADDRESS, va);
+        storeAt(f, storeOp.i32, cpu, state.CODE_PAGE, codePage);
+        storeAt(f, storeOp.i64, cpu, state.CODE_PAGE_ADDRESS, i64.and(va, -4096));
+        f.returnCallIndirect(regionType, x.load('i32', loadOp.i32, record, 4), code);
+      });
+    });
+    leave(REGION_GO_TO);
     f.unreachable();
     return f;
   }
 
-  #emitBlock(block: number): void {
-    const { instructions } = this.#blocks[block]!;
-    this.#block = block;
-    for (const placed of instructions) {
-      this.#current = placed;
-      this.#record = k32(this.#codePage + (placed.offset / 2) * RECORD_SIZE);
-      this.f.releaseTemporaries();
-      const fixed = placed.target === undefined ? placed.fields : { ...placed.fields, near: 1 };
-      const insn = new CompiledInsn(this, { row: placed.row, fixed, executed: false });
-      insn.begin();
-      placed.row.semantics(insn);
-      insn.end();
-      this.#block = block;
+  #defineMiss(imported: number): FunctionCode {
+    const f = new FunctionCode(2);
+    const va = x.local('i64', 0);
+    const access = x.local('i32', 1);
+    partlyProtected(f, this.#parts.cpu, va, access);
+    f.push(x.call('i32', imported, i32.wrap(va), i32.wrap(i64.shrU(va, 32)), access));
+    return f;
+  }
+
+  #defineCode(): FunctionCode {
+    const f = new FunctionCode(6);
+    const [kind, value, a32, b32] = [0, 1, 2, 3].map(n => x.local('i32', n)) as [I32, I32, I32, I32];
+    const [a64, b64] = [x.local('i64', 4), x.local('i64', 5)];
+    const labels = CODE_KINDS.map(() => f.beginBlock()).reverse();
+    f.brTable(kind, labels, labels[0]!);
+    for (const each of CODE_KINDS) {
+      f.endBlock();
+      const flag = each.startsWith('result') || each.startsWith('carried');
+      if (each === 'value') f.return(value);
+      else f.return(each.endsWith('32') ? codeValue(each, a32, b32) : codeValue(each, a64, flag ? b32 : b64));
     }
-    const last = instructions.at(-1)!;
-    if (last.fallsThrough) this.#to(this.#blocks[block]!.next, last.offset + last.row.format.length);
-    else this.f.unreachable();
+    f.unreachable();
+    return f;
   }
 
-  /** Goes to a block, or leaves the region for the instruction at an offset. */
-  #to(block: number, offset: number): void {
-    if (block >= 0 && this.#flow.isReducible(this.#block, block)) {
-      this.#flow.jump(this.f, this.#block, block, to => this.#emitBlock(to));
-    } else this.#leaveTo(offset);
-  }
-
-  #leaveTo(offset: number): void {
-    this.store32(state.CC, this.condition);
-    this.f.return(k32(this.#codePage + (offset / 2) * RECORD_SIZE));
-  }
-
-  /** The branch within the page is taken. */
-  jumpNear(): void {
-    const { offset, target } = this.#current;
-    const block = this.#block;
-    const record = this.#record;
-    const current = this.#current;
-    if (target! <= offset) {
-      this.#record = k32(this.#codePage + (target! / 2) * RECORD_SIZE);
-      this.pend(this.f.evaluate(this.pc()));
-    }
-    this.#to(this.#blocks[block]!.target, target!);
-    this.#block = block;
-    this.#record = record;
-    this.#current = current;
-  }
-
-  leaveBehind(length: number): void {
-    this.#leaveTo(this.#current.offset + length);
-  }
-
-  override leave(_reason: number, address?: I64): void {
-    this.save(address);
-    this.f.return(k32(REGION_PENDING));
-  }
-
-  goTo(va: I64): void {
-    this.store64(state.REGION_TARGET, va);
-    this.store32(state.CC, this.condition);
-    this.f.return(k32(REGION_GO_TO));
-  }
-
-  enter(): void {
-    throw new NotCompilable(this.#current.row);
-  }
-
-  divert(): void {
-    throw new NotCompilable(this.#current.row);
-  }
-}
-
-/** The instruction is left to the interpreter. */
-export class NotCompilable extends Error {
-  readonly row: Instruction;
-
-  constructor(row: Instruction) {
-    super(`${row.mnemonic} is not compiled`);
-    this.row = row;
+  /** Has the interpreter execute the instruction with which the region begins. */
+  interpret(run: RegionRun, code: I32): void {
+    run.store32(state.CC, code);
+    run.f.return(k32(REGION_INTERPRET));
   }
 }
 
@@ -245,9 +800,9 @@ export interface RegionModule {
 export function buildModule(options: RegionOptions, sources: readonly RegionSource[]): RegionModule {
   const module = new ModuleBuilder();
   module.compiledAtOnce = true;
-  const miss = module.importFunction('env', 'miss', ['i64', 'i32', 'i32', 'i32'], ['i32']);
-  const flush = module.importFunction('env', 'flush', [], []);
+  const miss = module.importFunction('env', 'miss', ['i32', 'i32', 'i32'], ['i32']);
   module.importMemory('env', 'memory', options.layout.wasmPages);
+  module.importTable('env', 'regions');
   const cpu = module.importGlobal('env', 'cpu', 'i32');
   const none = -1;
   const parts: Parts = {
@@ -256,35 +811,22 @@ export function buildModule(options: RegionOptions, sources: readonly RegionSour
     millicode: [],
     routines: { index: () => none },
     regionType: undefined,
-    miss,
-    multiplyAdd: undefined,
+    miss: none,
+    multiplyAdd: fusesMultiplyAdd() ? undefined : defineMultiplyAdd(module),
     enter: none,
-    imports: { fetchPage: none, decode: none, original: none, execute: none, millicode: none, flush, hot: none },
-    cpu: x.global('i32', cpu),
+    imports: { fetchPage: none, decode: none, original: none, execute: none, millicode: none, flush: none, hot: none },
+    cpu: options.layout.cpus === 1 ? k32(options.layout.cpuBase) : x.global('i32', cpu),
   };
-  const indices = sources.map(() => module.declareFunction(['i32'], ['i32']));
-  const sizes = sources.map(({ codePage, entry, at }, n) => {
-    for (;;) {
-      const run = new RegionRun(parts, codePage, entry, offset => {
-        const placed = at(offset);
-        return placed && !left.has(placed.row) ? placed : undefined;
-      });
-      try {
-        module.defineFunction(indices[n]!, run.build());
-      } catch (error) {
-        if (!(error instanceof NotCompilable)) throw error;
-        left.add(error.row);
-        continue;
-      }
-      module.exportFunction(String(n), indices[n]!);
-      return run.size;
-    }
+  const helpers = new Helpers(module, parts, miss);
+  const sizes = sources.map((source, n) => {
+    const index = module.declareFunction(['i32'], ['i32']);
+    const run = new RegionRun(parts, helpers, source);
+    module.defineFunction(index, run.build());
+    module.exportFunction(String(n), index);
+    return run.size;
   });
   return { bytes: module.encode(), sizes };
 }
-
-/** Rows that turned out to need the interpreter. */
-const left = new WeakSet<Instruction>();
 
 /** The instruction at an offset in a page; undefined if it is not to be compiled. `read16` reads from the page. */
 export function place(

@@ -41,8 +41,6 @@ export class FunctionCode implements Body {
   readonly locals: Type[] = [];
   readonly unlikely: number[] = [];
   readonly #parameters: number;
-  /** Locals that `evaluate` has set and nothing sets again. */
-  readonly #evaluated = new WeakSet<Expr>();
   readonly #pools = new Map<Type, { all: number[]; used: number }>();
   #depth = 0;
 
@@ -54,15 +52,19 @@ export class FunctionCode implements Body {
   /** A local that lives as long as the function. */
   newLocal<T extends Type>(type: T): Expr<T> & { kind: 'local' } {
     this.locals.push(type);
-    return local(type, this.#parameters + this.locals.length - 1) as Expr<T> & { kind: 'local' };
+    return local(type, this.#parameters + this.locals.length - 1);
   }
 
   /** A local that lives until `releaseTemporaries`. */
   temporary<T extends Type>(type: T): Expr<T> & { kind: 'local' } {
+    return local(type, this.#temporary(type));
+  }
+
+  #temporary(type: Type): number {
     let pool = this.#pools.get(type);
     if (!pool) this.#pools.set(type, (pool = { all: [], used: 0 }));
     if (pool.used === pool.all.length) pool.all.push(this.newLocal(type).index);
-    return local(type, pool.all[pool.used++]!) as Expr<T> & { kind: 'local' };
+    return pool.all[pool.used++]!;
   }
 
   /** From here on earlier temporaries may be reused: call where none is live, between instructions. */
@@ -72,10 +74,9 @@ export class FunctionCode implements Body {
 
   /** Evaluates now, once; the result can be named any number of times. What is evaluated already passes through. */
   evaluate<T extends Type>(e: Expr<T>): Expr<T> {
-    if (e.kind === 'const' || this.#evaluated.has(e)) return e;
-    const t = this.temporary(e.type) as Expr<T>;
+    if (e.kind === 'const' || (e.kind === 'local' && e.stable)) return e;
+    const t = local(e.type, this.#temporary(e.type), true) as Expr<T> & { kind: 'local' };
     this.set(t, e);
-    this.#evaluated.add(t);
     return t;
   }
 
@@ -116,11 +117,10 @@ export class FunctionCode implements Body {
     this.code.u32(opcode);
     this.code.u8(align);
     this.code.u32(offset);
-    const result = this.temporary(type);
+    const result = local(type, this.#temporary(type), true);
     this.code.u8(0x21);
     this.code.u32(result.index);
-    this.#evaluated.add(result);
-    return result as Expr<T>;
+    return result;
   }
 
   /** No access that follows is carried out before one that precedes. */
@@ -149,11 +149,26 @@ export class FunctionCode implements Body {
     this.code.u8(0x11);
     this.code.u32(type);
     this.code.u8(0);
-    const result = this.temporary('i32');
+    const result = local('i32', this.#temporary('i32'), true);
     this.code.u8(0x21);
     this.code.u32(result.index);
-    this.#evaluated.add(result);
-    return result as I32;
+    return result;
+  }
+
+  /** Calls a function in place of this one, which has its type. */
+  returnCall(index: number, ...args: Expr[]): void {
+    for (const arg of args) this.push(arg);
+    this.code.u8(0x12);
+    this.code.u32(index);
+  }
+
+  /** As `returnCall`, by the function's index in the table. */
+  returnCallIndirect(type: number, index: I32, ...args: Expr[]): void {
+    for (const arg of args) this.push(arg);
+    this.push(index);
+    this.code.u8(0x13);
+    this.code.u32(type);
+    this.code.u8(0);
   }
 
   /** Calls a function without result. */

@@ -8,7 +8,8 @@ export type Type = 'i32' | 'i64' | 'f32' | 'f64' | 'v128';
 
 export type Expr<T extends Type = Type> =
   | { readonly kind: 'const'; readonly type: T; readonly value: number | bigint }
-  | { readonly kind: 'local'; readonly type: T; readonly index: number }
+  /** `stable`: nothing sets it again while it is in use. */
+  | { readonly kind: 'local'; readonly type: T; index: number; readonly stable?: boolean }
   | { readonly kind: 'global'; readonly type: T; readonly index: number }
   | { readonly kind: 'unary'; readonly type: T; readonly opcode: number; readonly a: Expr }
   | { readonly kind: 'binary'; readonly type: T; readonly opcode: number; readonly a: Expr; readonly b: Expr }
@@ -52,7 +53,12 @@ export const constant32 = (e: I32): number | undefined => (e.kind === 'const' ? 
 /** The value of a constant 64-bit expression (signed), or undefined. */
 export const constant64 = (e: I64): bigint | undefined => (e.kind === 'const' ? (e.value as bigint) : undefined);
 
-export const local = <T extends Type>(type: T, index: number): Expr<T> => ({ kind: 'local', type, index });
+export const local = <T extends Type>(type: T, index: number, stable = false): Expr<T> & { kind: 'local' } => ({
+  kind: 'local',
+  type,
+  index,
+  stable,
+});
 export const global = <T extends Type>(type: T, index: number): Expr<T> => ({ kind: 'global', type, index });
 export const call = <T extends Type>(type: T, index: number, ...args: Expr[]): Expr<T> => ({
   kind: 'call',

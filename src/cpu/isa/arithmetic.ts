@@ -93,20 +93,19 @@ const addToStorage64 =
   };
 
 // The carry from an addition, or no borrow from a subtraction, is the left bit of the condition code.
-const carryIn = (i: Insn): I32 => i32.shrU(i.cc(), 1);
-const setCarryAndResult = (i: Insn, carry: I32, notZero: I32): void => i.setCc(i32.or(i32.shl(carry, 1), notZero));
+const carryIn = (i: Insn): I32 => i.condition(3);
 
 const addWithCarry32 = (i: Insn, a: I32, b: I32): void => {
   const sum = i.let(i64.add(i64.add(i64.fromU(a), i64.fromU(b)), i64.fromU(carryIn(i))));
   const result = i.let(i32.wrap(sum));
   i.setGr32('r1', result);
-  setCarryAndResult(i, i32.wrap(i64.shrU(sum, 32)), i32.ne(result, 0));
+  i.ccCarried32(result, i32.wrap(i64.shrU(sum, 32)));
 };
 const addWithCarry64 = (i: Insn, a: I64, b: I64): void => {
   const partial = i.let(i64.add(a, b));
   const sum = i.let(i64.add(partial, i64.fromU(carryIn(i))));
   i.setGr('r1', sum);
-  setCarryAndResult(i, i32.or(i64.ltU(partial, a), i64.ltU(sum, partial)), i64.ne(sum, 0));
+  i.ccCarried64(sum, i32.or(i64.ltU(partial, a), i64.ltU(sum, partial)));
 };
 
 const withCarry32 =

@@ -186,6 +186,9 @@ export interface Insn {
   /** As the kinds add and subtract, for a signed result of which is known whether it overflowed (0 or 1). */
   ccResult32(result: I32, overflow: I32): void;
   ccResult64(result: I64, overflow: I32): void;
+  /** As the kind addLogical, for a result of which is known whether there was a carry (0 or 1). */
+  ccCarried32(result: I32, carry: I32): void;
+  ccCarried64(result: I64, carry: I32): void;
   /** Sets the condition code to a value of 0 to 3. */
   setCc(value: I32): void;
   cc(): I32;

@@ -1,0 +1,495 @@
+/**
+ * What the compiler must know of an instruction before it makes code for it: which general registers it reads and
+ * writes and how wide, what it does to the condition code, whether it may end early. Found once for each row and those
+ * of its fields that decide, by running its semantics without making code.
+ */
+
+import * as x from '../ir/expr.ts';
+import { type F32, type F64, type I32, type I64, k32 } from '../ir/expr.ts';
+import type { Address, ConditionKind, Insn, Instruction, Place, Register, RegisterPart } from '../isa/insn.ts';
+import * as state from '../state.ts';
+
+/** How a condition code can be kept: as a value, or as operands from which it follows. */
+export type CodeKind =
+  | 'value'
+  | `${ConditionKind | 'result' | 'carried'}32`
+  | `${Exclude<ConditionKind, never> | 'result' | 'carried'}64`;
+
+/** Sets of general registers as bits. */
+export interface Facts {
+  /** Bits 0-31 are looked at before the whole register has been set. */
+  readonly readsWhole: number;
+  readonly readsLow: number;
+  /** Set as a whole, in any case. */
+  readonly writesWhole: number;
+  readonly writesLow: number;
+  /** Set in some cases only. */
+  readonly mayWrite: number;
+  /** How the condition code is set, undefined: not at all. */
+  readonly code: CodeKind | undefined;
+  /** In some cases the condition code stays. */
+  readonly mayKeepCode: boolean;
+  readonly usesCode: boolean;
+  /** The instruction may end before it has changed anything. */
+  readonly mayExit: boolean;
+  readonly needs: Needs;
+  /** Left to the interpreter. */
+  readonly interpreted: boolean;
+}
+
+/** What must hold for a region to be entered. */
+export interface Needs {
+  /** Fixed-point overflow must not interrupt. */
+  readonly quietOverflow: boolean;
+  /** The AFP-register control must be one. */
+  readonly floatingPoint: boolean;
+  readonly supervisor: boolean;
+}
+
+type Access = readonly [register: string | number, next: number];
+
+/** Facts with names of fields in place of numbers. */
+interface Pattern {
+  readonly readsWhole: Access[];
+  readonly readsLow: Access[];
+  readonly writesWhole: Access[];
+  readonly writesLow: Access[];
+  readonly mayWrite: Access[];
+  readonly addresses: string[];
+  readonly shifts: string[];
+  readonly even: string[];
+  readonly ranges: { way: 'load' | 'store'; part: RegisterPart; first: string; last: string; always: boolean }[];
+  code: CodeKind | undefined;
+  mayKeepCode: boolean;
+  usesCode: boolean;
+  mayExit: boolean;
+  needs: { quietOverflow: boolean; floatingPoint: boolean; supervisor: boolean };
+  interpreted: boolean;
+  everyRegister: boolean;
+}
+
+/** Fields whose values decide what an instruction does. */
+const DECISIVE = ['m1', 'm3', 'm4', 'i3', 'i4', 'i5'];
+
+const I32_VALUE: I32 = x.local('i32', 0);
+const I64_VALUE: I64 = x.local('i64', 0);
+const F32_VALUE: F32 = x.local('f32', 0);
+const F64_VALUE: F64 = x.local('f64', 0);
+
+class FactsPlace implements Place {
+  load8 = (): I32 => I32_VALUE;
+  load16 = (): I32 => I32_VALUE;
+  load32 = (): I32 => I32_VALUE;
+  load64 = (): I64 => I64_VALUE;
+  loadF32 = (): F32 => F32_VALUE;
+  loadF64 = (): F64 => F64_VALUE;
+  load8s = (): I32 => I32_VALUE;
+  load16s = (): I32 => I32_VALUE;
+  store8 = (): void => {};
+  store16 = (): void => {};
+  store32 = (): void => {};
+  store64 = (): void => {};
+  storeF32 = (): void => {};
+  storeF64 = (): void => {};
+  loadPair = (): readonly [I64, I64] => [I64_VALUE, I64_VALUE];
+  storePair = (): void => {};
+  add32 = (): I32 => I32_VALUE;
+  add64 = (): I64 => I64_VALUE;
+  and32 = (): I32 => I32_VALUE;
+  and64 = (): I64 => I64_VALUE;
+  or32 = (): I32 => I32_VALUE;
+  or64 = (): I64 => I64_VALUE;
+  xor32 = (): I32 => I32_VALUE;
+  xor64 = (): I64 => I64_VALUE;
+  and8 = (): I32 => I32_VALUE;
+  or8 = (): I32 => I32_VALUE;
+  xor8 = (): I32 => I32_VALUE;
+  compareAndSwap32 = (): I32 => I32_VALUE;
+  compareAndSwap64 = (): I64 => I64_VALUE;
+}
+const PLACE = new FactsPlace();
+
+/** `Insn` that makes no code: it takes note. */
+class FactsInsn implements Insn {
+  readonly pattern: Pattern = {
+    readsWhole: [],
+    readsLow: [],
+    writesWhole: [],
+    writesLow: [],
+    mayWrite: [],
+    addresses: [],
+    shifts: [],
+    even: [],
+    ranges: [],
+    code: undefined,
+    mayKeepCode: false,
+    usesCode: false,
+    mayExit: false,
+    needs: { quietOverflow: false, floatingPoint: false, supervisor: false },
+    interpreted: false,
+    everyRegister: false,
+  };
+  readonly #row: Instruction;
+  readonly #fields: Readonly<Record<string, number>>;
+  #depth = 0;
+
+  constructor(row: Instruction, fields: Readonly<Record<string, number>>) {
+    this.#row = row;
+    this.#fields = fields;
+    const { needs } = this.pattern;
+    if (row.privileged) needs.supervisor = true;
+    if (row.additionalFloatingPoint) needs.floatingPoint = true;
+    if (row.branches) this.pattern.mayExit = true;
+  }
+
+  field(name: string): I32 {
+    const decides = DECISIVE.includes(name) || (name === 'r2' && this.#row.branches);
+    return decides ? k32(this.#fields[name]!) : I32_VALUE;
+  }
+  signed(): I32 {
+    return I32_VALUE;
+  }
+
+  #note(list: Access[], register: Register, next: number): void {
+    if (typeof register === 'object') this.pattern.everyRegister = true;
+    else list.push([register, next]);
+  }
+  gr(register: Register, next = 0): I64 {
+    this.#note(this.pattern.readsWhole, register, next);
+    return I64_VALUE;
+  }
+  gr32(register: Register, next = 0): I32 {
+    this.#note(this.pattern.readsLow, register, next);
+    return I32_VALUE;
+  }
+  grHigh(register: Register, next = 0): I32 {
+    this.#note(this.pattern.readsWhole, register, next);
+    return I32_VALUE;
+  }
+  setGr(register: Register, _: I64, next = 0): void {
+    this.#note(this.#depth ? this.pattern.mayWrite : this.pattern.writesWhole, register, next);
+  }
+  setGr32(register: Register, _: I32, next = 0): void {
+    this.#note(this.#depth ? this.pattern.mayWrite : this.pattern.writesLow, register, next);
+  }
+  setGrHigh(register: Register, _: I32, next = 0): void {
+    this.#note(this.pattern.mayWrite, register, next);
+  }
+  fpr64(): I64 {
+    return I64_VALUE;
+  }
+  fpr32(): I32 {
+    return I32_VALUE;
+  }
+  fprF64(): F64 {
+    return F64_VALUE;
+  }
+  fprF32(): F32 {
+    return F32_VALUE;
+  }
+  setFpr64(): void {}
+  setFpr32(): void {}
+  setFprF64(): void {}
+  setFprF32(): void {}
+  ar(): I32 {
+    return I32_VALUE;
+  }
+  cr(): I64 {
+    return I64_VALUE;
+  }
+  setAr(): void {}
+  state32(): I32 {
+    return I32_VALUE;
+  }
+  /** A region keeps the breaking-event address to itself. */
+  state64(offset: number): I64 {
+    if (offset === state.BEA) this.pattern.interpreted = true;
+    return I64_VALUE;
+  }
+  /** What a region has found out when it was entered must not change. */
+  setState32(offset: number): void {
+    if (offset === state.PSW_MASK + 4) this.pattern.interpreted = true;
+  }
+  setState64(offset: number): void {
+    this.state64(offset);
+  }
+
+  let<T extends I32 | I64 | F32 | F64>(value: T): T {
+    return value;
+  }
+  multiplyAdd(): F64 {
+    return F64_VALUE;
+  }
+
+  address(operand: 1 | 2 | 3 | 4 = 2): Address {
+    this.pattern.addresses.push(`b${operand}`, `x${operand}`);
+    return { va: I64_VALUE, base: `b${operand}` };
+  }
+  relativeAddress(): Address {
+    return { va: I64_VALUE, base: 'instruction' };
+  }
+  registerAddress(register: Register): Address {
+    this.gr(register);
+    return { va: I64_VALUE, base: String(register) };
+  }
+  offset(address: Address): Address {
+    return address;
+  }
+  shiftCount(): I32 {
+    this.pattern.shifts.push('b2');
+    return I32_VALUE;
+  }
+  relative(): I64 {
+    return I64_VALUE;
+  }
+  next(): I64 {
+    return I64_VALUE;
+  }
+  addressingMode(): I32 {
+    return k32(3);
+  }
+  toAddress(value: I64): I64 {
+    return value;
+  }
+
+  #exits(): void {
+    this.pattern.mayExit = true;
+  }
+  load8(): I32 {
+    this.#exits();
+    return I32_VALUE;
+  }
+  load16 = this.load8;
+  load8s = this.load8;
+  load16s = this.load8;
+  load32 = this.load8;
+  load64(): I64 {
+    this.#exits();
+    return I64_VALUE;
+  }
+  loadF32(): F32 {
+    this.#exits();
+    return F32_VALUE;
+  }
+  loadF64(): F64 {
+    this.#exits();
+    return F64_VALUE;
+  }
+  store8(): void {
+    this.#exits();
+  }
+  store16 = this.store8;
+  store32 = this.store8;
+  store64 = this.store8;
+  storeF32 = this.store8;
+  storeF64 = this.store8;
+  place(): Place {
+    this.#exits();
+    return PLACE;
+  }
+  placeOf(): Place {
+    return this.place();
+  }
+  registerCount(): I32 {
+    return I32_VALUE;
+  }
+  loadRegisters(_: Place, part: RegisterPart, first: string, last: string): void {
+    this.pattern.ranges.push({ way: 'load', part, first, last, always: !this.#depth });
+  }
+  storeRegisters(_: Place, part: RegisterPart, first: string, last: string): void {
+    this.pattern.ranges.push({ way: 'store', part, first, last, always: true });
+  }
+
+  #setsCode(kind: CodeKind): void {
+    const { pattern } = this;
+    if (this.#depth) {
+      if (!pattern.code) pattern.mayKeepCode = true;
+      pattern.code = 'value';
+    } else {
+      pattern.code = kind;
+      pattern.mayKeepCode = false;
+    }
+  }
+  cc32(kind: ConditionKind): void {
+    this.#setsCode(`${kind}32`);
+    if (kind === 'add' || kind === 'subtract') this.pattern.needs.quietOverflow = true;
+  }
+  cc64(kind: ConditionKind): void {
+    this.#setsCode(`${kind}64`);
+    if (kind === 'add' || kind === 'subtract') this.pattern.needs.quietOverflow = true;
+  }
+  ccResult32(): void {
+    this.#setsCode('result32');
+    this.pattern.needs.quietOverflow = true;
+  }
+  ccResult64(): void {
+    this.#setsCode('result64');
+    this.pattern.needs.quietOverflow = true;
+  }
+  ccCarried32(): void {
+    this.#setsCode('carried32');
+  }
+  ccCarried64(): void {
+    this.#setsCode('carried64');
+  }
+  setCc(): void {
+    this.#setsCode('value');
+  }
+  cc(): I32 {
+    this.pattern.usesCode = true;
+    return I32_VALUE;
+  }
+  condition(mask: string | number): I32 {
+    const value = typeof mask === 'number' ? mask : x.constant32(this.field(mask));
+    if (value === 0 || value === 15) return k32(value & 1);
+    this.pattern.usesCode = true;
+    return I32_VALUE;
+  }
+  compare32(): I32 {
+    return I32_VALUE;
+  }
+  compare64(): I32 {
+    return I32_VALUE;
+  }
+
+  branch(_: I32, __: I64, otherwise: () => void = () => {}): void {
+    this.#exits();
+    this.#conditionally(otherwise);
+  }
+  serialize(): void {}
+  #conditionally(body: () => void): void {
+    this.#depth++;
+    body();
+    this.#depth--;
+  }
+  if(condition: I32, then: () => void, otherwise: () => void = () => {}): void {
+    const constant = x.constant32(condition);
+    if (constant !== undefined) return constant ? then() : otherwise();
+    this.#conditionally(then);
+    this.#conditionally(otherwise);
+  }
+  ifUnlikely(condition: I32, then: () => void, otherwise?: () => void): void {
+    this.if(condition, then, otherwise);
+  }
+  while(condition: () => I32, body: () => void): void {
+    condition();
+    this.#conditionally(body);
+  }
+  variable32(): { get(): I32; set(value: I32): void } {
+    return { get: () => I32_VALUE, set: () => {} };
+  }
+  variable64(): { get(): I64; set(value: I64): void } {
+    return { get: () => I64_VALUE, set: () => {} };
+  }
+
+  programIf(condition: I32): void {
+    if (x.constant32(condition) !== 0) this.#exits();
+  }
+  dataIf(): void {
+    this.#exits();
+  }
+  trapIf(): void {
+    this.#exits();
+  }
+  even(register: string): void {
+    this.pattern.even.push(register);
+  }
+  floatingPair(): void {
+    this.#exits();
+  }
+  aligned(): void {
+    this.#exits();
+  }
+
+  execute(): void {
+    this.pattern.interpreted = true;
+  }
+  /** In the rare part of an instruction the region is left. */
+  millicode(): void {
+    if (this.#depth) this.#exits();
+    else this.pattern.interpreted = true;
+  }
+  traceBranch(): void {}
+  routine(): I32 {
+    this.pattern.interpreted = true;
+    return I32_VALUE;
+  }
+  repeatIf(): void {
+    this.#exits();
+  }
+}
+
+const patterns = new WeakMap<Instruction, Map<number, Pattern>>();
+
+function patternOf(row: Instruction, fields: Readonly<Record<string, number>>): Pattern {
+  let known = patterns.get(row);
+  if (!known) patterns.set(row, (known = new Map()));
+  let key = row.branches && fields.r2 !== undefined ? fields.r2 : 0;
+  for (const name of DECISIVE) key = key * 256 + (fields[name] ?? 0);
+  let pattern = known.get(key);
+  if (!pattern) {
+    const insn = new FactsInsn(row, fields);
+    row.semantics(insn);
+    known.set(key, (pattern = insn.pattern));
+  }
+  return pattern;
+}
+
+const EVERY = 0xffff;
+
+/** The registers from `first` to `last`, 0 following 15. */
+export function range(first: number, last: number): number {
+  let set = 0;
+  for (let n = first; ; n = (n + 1) & 15) {
+    set |= 1 << n;
+    if (n === last) return set;
+  }
+}
+
+/** Facts of an instruction with these operand fields. */
+export function factsOf(row: Instruction, fields: Readonly<Record<string, number>>): Facts {
+  const pattern = patternOf(row, fields);
+  const setOf = (list: readonly Access[]): number => {
+    let set = 0;
+    for (const [register, next] of list) {
+      set |= 1 << (((typeof register === 'number' ? register : fields[register]!) + next) & 15);
+    }
+    return set;
+  };
+  let writesWhole = setOf(pattern.writesWhole);
+  let writesLow = setOf(pattern.writesLow);
+  let mayWrite = setOf(pattern.mayWrite);
+  let readsWhole = setOf(pattern.readsWhole);
+  let readsLow = setOf(pattern.readsLow);
+  for (const name of pattern.addresses) readsWhole |= (1 << (fields[name] ?? 0)) & ~1;
+  for (const name of pattern.shifts) readsLow |= (1 << (fields[name] ?? 0)) & ~1;
+  for (const { way, part, first, last, always } of pattern.ranges) {
+    const set = range(fields[first]!, fields[last]!);
+    if (way === 'store') readsWhole |= set;
+    else if (!always || part === 'grHigh') mayWrite |= set;
+    else if (part === 'gr') writesWhole |= set;
+    else writesLow |= set;
+  }
+  if (pattern.everyRegister) {
+    readsWhole = EVERY;
+    mayWrite = EVERY;
+  }
+  // What is set in some cases, or in part of them, is kept as a whole.
+  mayWrite |= writesWhole & writesLow;
+  writesLow &= ~writesWhole;
+  readsWhole |= mayWrite;
+  readsLow &= ~readsWhole;
+  return {
+    readsWhole,
+    readsLow,
+    writesWhole,
+    writesLow,
+    mayWrite,
+    code: pattern.code,
+    mayKeepCode: pattern.mayKeepCode,
+    usesCode: pattern.usesCode,
+    mayExit: pattern.mayExit || pattern.even.some(name => (fields[name]! & 1) !== 0),
+    needs: pattern.needs,
+    interpreted: pattern.interpreted,
+  };
+}
