@@ -137,6 +137,10 @@ export function equip(cpu: Cpu, start: CpuStart, post: (message: FromCpu) => voi
     named.add(what);
   };
   const channels = new ChannelTable(start.channels, memory, layout);
+  cpu.interruptions.takeIo = subclasses => {
+    const taken = channels.takeInterruption(subclasses);
+    return taken && { subchannelId: taken[0], parameter: taken[1], identification: taken[2] };
+  };
   cpu.environment = {
     ...standalone,
     channels: new ChannelInstructions(channels, new TablePaths(channels), unimplemented),
