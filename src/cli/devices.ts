@@ -52,6 +52,7 @@ export function parseDevice(
     if (!property) throw new ConfigurationError(`Property '${type.name}.${name}' not found`);
     if (name === 'devno') {
       devno = parseDeviceId(type.name, text);
+      properties[name] = text;
       continue;
     }
     properties[name] = parseProperty(type.name, property, text);

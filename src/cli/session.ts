@@ -3,6 +3,7 @@
 import { type BackendOptions, openBackend } from '../chardev/backends.ts';
 import type { Backend, Chardev } from '../chardev/chardev.ts';
 import { Mux } from '../chardev/mux.ts';
+import { DeviceError } from '../devices/device-type.ts';
 import type { MachineConfiguration, MachineControl, Panic } from '../machine/control.ts';
 import { ConfigurationError } from '../machine/control.ts';
 import { cpuModel } from '../machine/cpu-model.ts';
@@ -10,7 +11,8 @@ import type { CpuDevice } from '../machine/cpu-table.ts';
 import { type Closable, type Host, HostError } from '../platform/host.ts';
 import type { TlsCredentials, TlsSettings } from '../platform/tls.ts';
 import type { ChardevOptions } from './chardev-options.ts';
-import { type Configuration, debuggerDevice } from './configuration.ts';
+import { type Configuration, debuggerDevice, findResource } from './configuration.ts';
+import { parseDevice } from './devices.ts';
 import { GdbStub } from './gdb/stub.ts';
 import { TextLog } from './log.ts';
 import { Migration } from './migration/migration.ts';
@@ -21,8 +23,11 @@ import { Monitor } from './monitor/monitor.ts';
 import { authorizer, findAuthorization, readCredentials } from './objects.ts';
 import type { QmpEnvironment } from './qmp/commands.ts';
 import { QmpEvents } from './qmp/events.ts';
+import { written } from './qmp/json.ts';
 import { QmpMonitor } from './qmp/monitor.ts';
-import { cpuOf, firstCpus } from './smp.ts';
+import { objectList, objectProperty, objectTree, peripheral } from './qmp/objects.ts';
+import { CPU_DRIVER, cpuOf, firstCpus } from './smp.ts';
+import { parseList } from './values.ts';
 
 export type MachineMaker = (configuration: MachineConfiguration) => Promise<MachineControl>;
 
@@ -222,7 +227,14 @@ class Session {
       writeFile: (path, data) => about(`Could not open '${path}'`, () => this.#host.writeFile(path, data)),
       logTo: path => about(`'${path}'`, () => this.#logTo(path)),
       debugOn: device => this.#debugOn(device, environment),
-      addDevice: description => this.#addCpu(machine, description),
+      addDevice: description => this.#addDevice(machine, description),
+      removeDevice: id => this.#removeDevice(machine, id),
+      consoles: this.#configuration.consoles,
+      objects: {
+        tree: path => objectTree(environment, path),
+        list: path => objectList(environment, path),
+        get: (path, property) => `${written(objectProperty(environment, path, property), true)}\n`,
+      },
       sendBreak: id => this.#sendBreak(id),
       quit: () => {
         events.ends('host-qmp-quit');
@@ -230,6 +242,39 @@ class Session {
       },
     };
     return environment;
+  }
+
+  async #addDevice(machine: MachineControl, description: string): Promise<void> {
+    const values = parseList(description, 'driver');
+    const driver = values.get('driver');
+    if (driver === undefined) throw new ConfigurationError("Parameter 'driver' is missing");
+    if (driver.endsWith(CPU_DRIVER)) return this.#addCpu(machine, description);
+    const device = parseDevice(driver, values, {
+      chardev: id => {
+        if (!this.#chardevs.has(id)) throw new ConfigurationError(`chardev "${id}" not found`);
+        if (this.#chardevs.get(id)!.backend.inUse) throw new ConfigurationError(`Chardev '${id}' is in use`);
+      },
+      resource: (property, id) => findResource(this.#configuration, property, id),
+    });
+    if (!device) throw new ConfigurationError(`'${driver}' is not a valid device model name`);
+    const { id } = device;
+    if (id !== undefined && machine.devices.list.some(other => other.id === id)) {
+      throw new ConfigurationError(`Duplicate device ID '${id}'`);
+    }
+    try {
+      await machine.devices.plug(device, true);
+    } catch (error) {
+      throw error instanceof DeviceError ? new ConfigurationError(error.message) : error;
+    }
+  }
+
+  /** By identifier, or by path in the tree of objects. */
+  async #removeDevice(machine: MachineControl, name: string): Promise<void> {
+    const device = machine.devices.list.find(({ id }) => id !== undefined && [id, peripheral(id)].includes(name));
+    if (!device) throw new ConfigurationError(`Device '${name}' not found`);
+    for (const { id } of await machine.devices.unplug(device)) {
+      if (id !== undefined) this.#events!.tell('DEVICE_DELETED', { device: id, path: peripheral(id) });
+    }
   }
 
   #addCpu(machine: MachineControl, description: string): void {

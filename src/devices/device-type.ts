@@ -64,6 +64,8 @@ interface CommonType {
 /** A device of the channel subsystem. */
 export interface ChannelDeviceType extends CommonType {
   readonly bus: 'virtual-css-bus';
+  /** Of a virtio device: the name of what is behind the transport. */
+  readonly backend?: string;
   /** Names the bus that the device provides for others. */
   readonly provides?: string;
   /** @throws DeviceError */

@@ -4,10 +4,13 @@ import { Disassembler } from '../../cpu/isa/disassemble.ts';
 import { instructionLength } from '../../cpu/isa/formats.ts';
 import { instructions } from '../../cpu/isa/index.ts';
 import { registerText } from '../../cpu/register-text.ts';
+import { idText } from '../../css/channel-subsystem.ts';
 import type { CpuControl, MachineControl } from '../../machine/control.ts';
 import { ConfigurationError, watchdogActions } from '../../machine/control.ts';
 import { HostError } from '../../platform/host.ts';
 import { version } from '../../version.ts';
+import { programText } from '../channel-programs.ts';
+import { type ConsoleDevice, deviceTree } from '../device-tree.ts';
 import { logHelp, parseLogItems, type TextLog } from '../log.ts';
 import type { Migration } from '../migration/migration.ts';
 import type { Snapshots } from '../migration/snapshots.ts';
@@ -33,8 +36,17 @@ export interface MonitorEnvironment {
   readonly logTo: (path: string) => void;
   /** Starts, moves or (none) ends the debugger's device. @throws ConfigurationError HostError */
   readonly debugOn: (device: string) => Promise<void>;
-  /** Adds a device, which is described as after -device. @throws ConfigurationError */
-  readonly addDevice: (description: string) => void;
+  /** Adds a device, which is described as after -device. @throws ConfigurationError DeviceError */
+  readonly addDevice: (description: string) => Promise<void>;
+  /** Takes the device of that identifier away. @throws ConfigurationError */
+  readonly removeDevice: (id: string) => Promise<void>;
+  readonly consoles: readonly ConsoleDevice[];
+  /** The tree of objects. Each throws an Error for what is not there. */
+  readonly objects: {
+    tree(path?: string): string;
+    list(path: string): string;
+    get(path: string, property: string): string;
+  };
   /** Sends a break to the front end of a character device; false when there is no such device. */
   readonly sendBreak: (id: string) => boolean;
   /** Ends everything. */
@@ -147,6 +159,29 @@ const infoCommands: readonly Command[] = [
         : `Counted execution: instruction count = ${machine.instructions}\n`,
     ),
   ),
+  command('qtree', '', '', 'show the tree of devices', ({ environment: { machine, consoles }, print }) =>
+    print(deviceTree(machine.devices.list, consoles)),
+  ),
+  command(
+    'channel-programs',
+    's?',
+    '[device]',
+    'show the last channel programs of a device (its identifier or number), or of all',
+    async ({ environment: { machine }, print }, name?: string) => {
+      const devices = machine.devices.list.filter(
+        ({ id, place }) => place && (name === undefined || name === id || name === idText(place.device)),
+      );
+      if (name !== undefined && devices.length === 0) throw new CommandError(`Device '${name}' not found`);
+      for (const device of devices) {
+        const { device: deviceId, subchannel } = device.place!;
+        print(`device ${idText(deviceId)}, subchannel ${idText(subchannel)}: ${device.driver}\n`);
+        for (const program of await machine.devices.programs(device)) print(programText(program));
+      }
+    },
+  ),
+  command('qom-tree', 's?', '[path]', 'show the tree of objects', ({ environment, print }, path?: string) =>
+    print(environment.objects.tree(path)),
+  ),
   command('snapshots', '', '', 'show the snapshots that there are', ({ environment, print }) =>
     print(environment.snapshots.list()),
   ),
@@ -182,8 +217,15 @@ const commands: readonly Command[] = [
   command('delvm', 's', 'tag', 'delete a snapshot', ({ environment }, tag: string) =>
     environment.snapshots.remove(tag),
   ),
-  command('device_add', '*', 'driver[,prop=value][,...]', 'add a device: a CPU', ({ environment }, text: string) =>
-    environment.addDevice(text),
+  command(
+    'device_add',
+    '*',
+    'driver[,prop=value][,...]',
+    'add a device, described as after -device',
+    (state, text: string) => state.environment.addDevice(text),
+  ),
+  command('device_del', 's', 'device', 'take a device away', ({ environment }, id: string) =>
+    environment.removeDevice(id),
   ),
   command(
     'gdbserver',
@@ -279,6 +321,12 @@ const commands: readonly Command[] = [
     '/fmt expr',
     'show the value of an expression ($name is a register)',
     ({ print }, { letter }: Format, value: bigint) => print(`${formatNumber(value, letter)}\n`),
+  ),
+  command('qom-get', 's s', 'path property', 'show a property of an object', (state, path: string, property: string) =>
+    state.print(state.environment.objects.get(path, property)),
+  ),
+  command('qom-list', 's?', 'path', 'list the properties of an object', (state, path?: string) =>
+    state.print(state.environment.objects.list(path ?? '/')),
   ),
   command('quit|q', '', '', 'end the machine and lpar', ({ environment }) => environment.quit()),
   command(

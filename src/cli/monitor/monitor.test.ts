@@ -28,7 +28,10 @@ function setUp() {
     },
     logTo: () => {},
     debugOn: async () => {},
-    addDevice: description => void machine.calls.push(`device_add ${description}`),
+    addDevice: async description => void machine.calls.push(`device_add ${description}`),
+    removeDevice: async id => void machine.calls.push(`device_del ${id}`),
+    consoles: [{ kind: 'ascii', chardev: 'serial0' }],
+    objects: { tree: () => '', list: () => '', get: () => '' },
     sendBreak: id => id === 'serial0',
     quit: () => void machine.calls.push('ended'),
   };

@@ -1,6 +1,7 @@
 /** The commands of QMP: what each takes and does. */
 
 import { CPU_CHECK_STOP, CPU_STATE, CPU_STOPPED } from '../../cpu/state.ts';
+import { deviceType } from '../../devices/registry.ts';
 import { type CpuControl, watchdogActions } from '../../machine/control.ts';
 import { entitlements } from '../../machine/cpu-table.ts';
 import { version } from '../../version.ts';
@@ -15,7 +16,7 @@ import { events, type QmpEvents } from './events.ts';
 import { describe } from './introspection.ts';
 import type { Json, JsonObject } from './json.ts';
 import { cpuPath, listObject, objectProperty } from './objects.ts';
-import { type Members, type ObjectOf, QmpError } from './schema.ts';
+import { type Members, type ObjectOf, OTHERS, QmpError } from './schema.ts';
 
 /** What QMP needs of a machine and what is around it, beside what the other monitor needs. */
 export interface QmpEnvironment extends MonitorEnvironment {
@@ -238,16 +239,28 @@ const all: readonly Command[] = [
       '*drawer-id': 'int',
       '*entitlement': 'str',
       '*dedicated': 'bool',
+      [OTHERS]: 'any',
     },
-    ({ addDevice }, given) => {
+    async ({ addDevice }, given) => {
       const properties = Object.entries(given).map(([key, value]) => {
         const text = typeof value === 'boolean' ? (value ? 'on' : 'off') : `${value}`.replaceAll(',', ',,');
         return key === 'driver' ? text : `${key}=${text}`;
       });
-      addDevice(properties.join(','));
+      await addDevice(properties.join(','));
       return undefined;
     },
   ),
+  command('device_del', { id: 'str' }, async ({ removeDevice }, { id }) => void (await removeDevice(id))),
+  command('device-list-properties', { typename: 'str' }, (_, { typename }) => {
+    const type = deviceType(typename);
+    if (!type) throw new QmpError(`Device '${typename}' not found`, 'DeviceNotFound');
+    return type.properties.map(({ name, type: kind, description, default: value }) => ({
+      name,
+      type: kind,
+      ...(description !== undefined && { description }),
+      ...(value !== undefined && { 'default-value': value }),
+    }));
+  }),
   command('qom-list', { path: 'str' }, (environment, { path }) => listObject(environment, path)),
   command('qom-get', { path: 'str', property: 'str' }, (environment, { path, property }) =>
     objectProperty(environment, path, property),

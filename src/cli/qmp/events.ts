@@ -21,6 +21,7 @@ const ending = { guest: 'bool', reason: causes } as const;
 /** The events and their data. */
 export const events = {
   CPU_POLARIZATION_CHANGE: { polarization: ['horizontal', 'vertical'] },
+  DEVICE_DELETED: { '*device': 'str', path: 'str' },
   GUEST_PANICKED: {
     action: ['pause', 'poweroff', 'run'],
     '*info': {

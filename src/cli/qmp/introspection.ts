@@ -1,7 +1,7 @@
 /** QMP's description of itself: what commands take and events carry. What commands give back is not described. */
 
 import type { JsonObject } from './json.ts';
-import type { Members, Type } from './schema.ts';
+import { type Members, OTHERS, type Type } from './schema.ts';
 
 /** The types that need no description of their members, and what they are in JSON. */
 const builtin: Readonly<Record<string, string>> = { str: 'string', bool: 'boolean', int: 'int', any: 'value' };
@@ -27,11 +27,13 @@ export function describe(
   const object = (members: Members): string =>
     named({
       'meta-type': 'object',
-      members: Object.entries(members).map(([name, type]) => ({
-        name: name.replace('*', ''),
-        type: nameOf(type),
-        ...(name.startsWith('*') && { default: null }),
-      })),
+      members: Object.entries(members)
+        .filter(([name]) => name !== OTHERS)
+        .map(([name, type]) => ({
+          name: name.replace('*', ''),
+          type: nameOf(type),
+          ...(name.startsWith('*') && { default: null }),
+        })),
     });
   const nameOf = (type: Type): string => {
     if (typeof type === 'string') return type in builtin ? type : 'int';

@@ -33,7 +33,10 @@ async function setUp(negotiate = true) {
     writeFile: (path, data) => void files.set(path, data),
     logTo: () => {},
     debugOn: async () => {},
-    addDevice: text => void machine.calls.push(`add ${text}`),
+    addDevice: async text => void machine.calls.push(`add ${text}`),
+    removeDevice: async id => void machine.calls.push(`remove ${id}`),
+    consoles: [],
+    objects: { tree: () => '', list: () => '', get: () => '' },
     sendBreak: id => id === 'serial0',
     quit: () => void machine.calls.push('ended'),
   };

@@ -1,5 +1,9 @@
 /** The tree of objects, as far as programs look at it: the machine, its CPUs and the character devices. */
 
+import { idText } from '../../css/channel-subsystem.ts';
+import { isChannelType } from '../../devices/device-type.ts';
+import { deviceType } from '../../devices/registry.ts';
+import type { PluggedDevice } from '../../machine/io-messages.ts';
 import { machineName } from '../configuration.ts';
 import { CPU_DRIVER } from '../smp.ts';
 import type { QmpEnvironment } from './commands.ts';
@@ -11,6 +15,9 @@ interface Node {
   readonly properties?: Readonly<Record<string, { readonly type: string; readonly value: Json }>>;
   readonly children?: Readonly<Record<string, Node>>;
 }
+
+/** The path of a device by its identifier. */
+export const peripheral = (id: string): string => `/machine/peripheral/${id}`;
 
 /** The path of a CPU by its number. */
 export const cpuPath = (cpu: number): string => `/machine/unattached/device[${cpu}]`;
@@ -26,18 +33,63 @@ function root({ machine, cpuModel, chardevs }: QmpEnvironment): Node {
       hotpluggable: { type: 'bool', value: false },
     },
   });
+  const named = machine.devices.list.filter(({ id }) => id !== undefined);
+  const unnamed = machine.devices.list.filter(({ id }) => id === undefined);
   return container({
     machine: {
       type: `${machineName}-machine`,
       children: {
-        peripheral: container(),
-        'peripheral-anon': container(),
+        peripheral: container(
+          Object.fromEntries(named.map(device => [device.id!, deviceNode(device, machine.devices.list)])),
+        ),
+        'peripheral-anon': container(
+          Object.fromEntries(unnamed.map((device, n) => [`device[${n}]`, deviceNode(device, machine.devices.list)])),
+        ),
+        'virtual-css-bridge': {
+          type: 'virtual-css-bridge',
+          children: { 'virtual-css': { type: 'virtual-css-bus' } },
+        },
         unattached: container(Object.fromEntries(machine.cpus.map(({ number }) => [`device[${number}]`, cpu(number)]))),
       },
     },
     objects: container(),
     chardevs: container(Object.fromEntries(chardevs().map(({ id }) => [id, { type: 'chardev' }]))),
   });
+}
+
+const TYPES: Readonly<Record<string, string>> = { bool: 'bool', size: 'size', chr: 'str', drive: 'str', choice: 'str' };
+
+function deviceNode(device: PluggedDevice, all: readonly PluggedDevice[]): Node {
+  const type = deviceType(device.driver)!;
+  const properties: Record<string, { type: string; value: Json }> = {};
+  for (const { name, type: kind } of type.properties) {
+    properties[name] = { type: TYPES[kind] ?? kind, value: device.properties[name] ?? '' };
+  }
+  if (device.place) {
+    properties.devno = { type: 'str', value: device.properties.devno ?? '<unset>' };
+    properties.dev_id = { type: 'str', value: idText(device.place.device) };
+    properties.subch_id = { type: 'str', value: idText(device.place.subchannel) };
+  }
+  properties.realized = { type: 'bool', value: true };
+  properties.hotpluggable = { type: 'bool', value: true };
+  const parts = all.filter(({ parent }) => parent === device.number);
+  const children: Record<string, Node> = {};
+  if (isChannelType(type) && type.backend) {
+    const inner = Object.fromEntries(parts.map((part, n) => [part.id ?? `device[${n}]`, deviceNode(part, all)]));
+    children['virtio-backend'] = { type: type.backend, children: inner };
+    children['virtio-bus'] = { type: 'virtio-ccw-bus' };
+  }
+  return { type: device.driver, properties, children };
+}
+
+/** `info qom-tree`: the objects below a path, with their types. @throws QmpError */
+export function objectTree(environment: QmpEnvironment, path = '/machine'): string {
+  const text = (name: string, { type, children = {} }: Node, depth: number): string => {
+    const below = Object.entries(children).sort(([a], [b]) => (a < b ? -1 : 1));
+    const line = `${' '.repeat(depth)}/${name} (${type})\n`;
+    return line + below.map(([child, node]) => text(child, node, depth + 2)).join('');
+  };
+  return text(path.replace(/^\//, ''), find(environment, path), 0);
 }
 
 /** @throws QmpError */
@@ -56,6 +108,12 @@ export function listObject(environment: QmpEnvironment, path: string): Json {
     ...Object.entries(properties).map(([name, { type }]) => ({ name, type })),
     ...Object.entries(children).map(([name, { type }]) => ({ name, type: `child<${type}>` })),
   ];
+}
+
+/** As a list for people. @throws QmpError */
+export function objectList(environment: QmpEnvironment, path: string): string {
+  const entries = listObject(environment, path) as readonly { readonly name: string; readonly type: string }[];
+  return entries.map(({ name, type }) => `${name} (${type})\n`).join('');
 }
 
 /** Of `qom-get`. @throws QmpError */

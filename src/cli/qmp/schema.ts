@@ -27,10 +27,13 @@ export type Type =
   | { readonly list: Type }
   | { readonly object: Members };
 
-/** Members by name; before the name of one that may be left out stands `*`. */
+/** Members by name; before the name of one that may be left out stands `*`. With a member OTHERS there may be any. */
 export interface Members {
   readonly [name: string]: Type;
 }
+
+/** Stands for members that are not known by name. */
+export const OTHERS = '*...';
 
 /** The TypeScript type of values of a QMP type. */
 export type ValueOf<T extends Type> = T extends 'str'
@@ -67,7 +70,9 @@ export function checkedObject<M extends Members>(given: JsonObject, members: M, 
     else if (!entry.startsWith('*')) throw new QmpError(`Parameter '${path}${name}' is missing`);
   }
   for (const name of Object.keys(given)) {
-    if (!known.has(name)) throw new QmpError(`Parameter '${path}${name}' is unexpected`);
+    if (known.has(name)) continue;
+    if (OTHERS in members) values[name] = given[name];
+    else throw new QmpError(`Parameter '${path}${name}' is unexpected`);
   }
   return values as ObjectOf<M>;
 }

@@ -33,6 +33,7 @@ const around = ({ storage, complain }: DeviceEnvironment): VirtioEnvironment => 
 const rng: ChannelDeviceType = {
   name: 'virtio-rng-ccw',
   aliases: ['virtio-rng'],
+  backend: 'virtio-rng-device',
   bus: 'virtual-css-bus',
   category: 'Misc',
   properties: [
