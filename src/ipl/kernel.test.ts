@@ -51,6 +51,17 @@ test('an initrd lies a megabyte behind a large kernel', () => {
   assert.ok(segments.some(({ address }) => address === 11 * MEBIBYTE));
 });
 
+test("a raw image that is not Linux is entered where its IPL PSW says, or at X'10000'", () => {
+  const image = new Uint8Array(0x20000);
+  assert.equal(planKernel(image, undefined, '', MEBIBYTE).entry, 0x10000n);
+  image.set([0, 8, 0, 0, 0x80, 0, 0x20, 0]);
+  assert.equal(planKernel(image, undefined, '', MEBIBYTE).entry, 0x2000n);
+  assert.equal(planKernel(image.subarray(0, 0x2002), undefined, '', MEBIBYTE).entry, 0x2000n);
+  refused(/entered at X'2000', and it ends before/, image.subarray(0, 0x2000), undefined, '', MEBIBYTE);
+  image.set(new TextEncoder().encode('S390EP'), 0x10008);
+  assert.equal(planKernel(image, undefined, '', MEBIBYTE).entry, 0x10000n);
+});
+
 test('an ELF file goes where its headers say', () => {
   const { segments, entry } = planKernel(elf(), undefined, '', MEBIBYTE);
   assert.equal(entry, 0x2000n);

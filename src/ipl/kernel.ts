@@ -1,7 +1,8 @@
 /**
  * Loading a kernel directly into storage, as `-kernel`, `-initrd` and `-append` ask: an ELF file for s390x, or a raw
- * image that begins at absolute address 0 and is entered at X'10000'. Linux marks itself there with "S390EP"; it and
- * whatever else is entered there keep their parameters from X'10400' on.
+ * image that begins at absolute address 0. Linux marks itself with "S390EP" and is entered at X'10000'; what does not is
+ * entered where the short PSW for IPL at 0 says, and at X'10000' if that says nothing. What is entered there keeps its
+ * parameters from X'10400' on.
  */
 
 import type { Storage } from '../machine/storage.ts';
@@ -93,9 +94,15 @@ const mebibytes = (bytes: number): number => Math.ceil(bytes / MEGABYTE);
 function readRaw(kernel: Uint8Array): LoadPlan {
   const other = foreign(kernel);
   if (other) throw new LoadError(`this is ${other}, not a kernel for s390x`);
-  if (kernel.length <= ENTRY)
-    throw new LoadError("this is no kernel: a raw image is entered at X'10000', and it ends before");
-  return { segments: [{ address: 0, data: kernel, size: kernel.length }], entry: BigInt(ENTRY) };
+  const view = new DataView(kernel.buffer, kernel.byteOffset, kernel.length);
+  const isLinux = startsWith(kernel, MAGIC_AT, 'S390EP');
+  const initial = !isLinux && kernel.length >= 8 ? view.getUint32(4) & 0x7fff_ffff : 0;
+  const entry = initial || ENTRY;
+  if (kernel.length <= entry) {
+    const where = `X'${entry.toString(16).toUpperCase()}'`;
+    throw new LoadError(`this is no kernel: a raw image is entered at ${where}, and it ends before`);
+  }
+  return { segments: [{ address: 0, data: kernel, size: kernel.length }], entry: BigInt(entry) };
 }
 
 function readElf(kernel: Uint8Array): LoadPlan {
