@@ -1,14 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
+import { Storage } from '../machine/storage.ts';
 import { Clock, continueClock, startClock, stopClock, Timers } from './clock.ts';
+import { Cpu } from './cpu.ts';
+import { EXIT_FUEL } from './engine/protocol.ts';
+import { Assembler } from './isa/assemble.ts';
+import { instructions } from './isa/index.ts';
+import { PSW_BA, PSW_EA } from './registers.ts';
 import * as state from './state.ts';
 
 const layout = state.planLayout(2, 0x10_0000);
 function made(): { memory: WebAssembly.Memory; clocks: Clock[] } {
   const memory = new WebAssembly.Memory({ initial: layout.wasmPages, maximum: layout.wasmPages, shared: true });
   startClock(memory, layout);
-  return { memory, clocks: [0, 1].map(n => new Clock(memory, layout, n)) };
+  return { memory, clocks: [0, 1].map(() => new Clock(memory, layout)) };
 }
 const WORK = layout.cpuBase + state.OPERAND;
 
@@ -34,30 +40,11 @@ test('the TOD clock stands still while the machine is stopped', async () => {
   assert.equal(clock.offset, 0n);
 });
 
-test('values of STORE CLOCK differ and rise, on all CPUs', () => {
-  const { memory, clocks } = made();
-  continueClock(memory, layout);
-  const u64 = new BigUint64Array(memory.buffer);
-  const seen = new Set<bigint>();
-  let last = 0n;
-  for (let n = 0; n < 20_000; n++) {
-    clocks[n & 1]!.readUnique(WORK / 4);
-    const value = u64[WORK / 8]!;
-    assert.ok(!seen.has(value) && value > last - 256n);
-    seen.add(value);
-    last = value;
-  }
-  // Another CPU sets the clock back: this one follows.
-  clocks[1]!.setTod(0x1000_0000_0000_0000n);
-  clocks[0]!.readUnique(WORK / 4);
-  assert.ok(u64[WORK / 8]! - 0x1000_0000_0000_0000n < 1n << 40n);
-});
-
 test('the clock comparator is due when the clock exceeds it, with or without sign', () => {
   const { memory, clocks } = made();
   continueClock(memory, layout);
   const u64 = new BigUint64Array(memory.buffer);
-  const timers = new Timers(memory, layout, layout.cpuBase, 0);
+  const timers = new Timers(memory, layout, layout.cpuBase);
   const due = (tod: bigint, comparator: bigint, sign: boolean): boolean => {
     u64[(layout.cpuBase + state.CR) / 8] = sign ? 1n << 53n : 0n;
     clocks[0]!.setTod(tod);
@@ -82,20 +69,57 @@ test('the clock comparator is due when the clock exceeds it, with or without sig
   assert.equal(timers.isDue(2), false);
 });
 
-test('the epoch index counts how often the clock has passed its end', () => {
-  const { memory, clocks } = made();
+/** A machine of two CPUs with a clock that runs, and a program for each CPU. */
+function running(source: string): { cpus: Cpu[]; storage: Storage } {
+  const { memory } = made();
   continueClock(memory, layout);
-  const clock = clocks[0]!;
-  const i32 = new Int32Array(memory.buffer);
+  const storage = new Storage(memory, layout);
+  storage.write(0x400, new Assembler(instructions).assemble(source, 0x400).bytes);
+  const cpus = [0, 1].map(n => new Cpu(storage, n, instructions));
+  for (const cpu of cpus) cpu.counted = true;
+  return { cpus, storage };
+}
+
+function execute(cpu: Cpu, count: number): void {
+  cpu.setPsw(PSW_EA | PSW_BA, 0x400n);
+  cpu.setField32(state.FUEL, count);
+  assert.equal(cpu.step(), EXIT_FUEL);
+}
+
+test('values of STORE CLOCK differ and rise, on all CPUs', () => {
+  const { cpus, storage } = running('stck 0x200\nstck 0x208');
+  const seen = new Set<bigint>();
+  let last = 0n;
+  for (let n = 0; n < 10_000; n++) {
+    execute(cpus[n & 1]!, 2);
+    for (const at of [0x200, 0x208]) {
+      const value = storage.read64(at);
+      assert.ok(!seen.has(value) && value > last - 256n);
+      seen.add(value);
+      last = value;
+    }
+  }
+  // Another CPU sets the clock back: this one follows.
+  cpus[1]!.timers.clock.setTod(0x1000_0000_0000_0000n);
+  execute(cpus[0]!, 1);
+  assert.ok(storage.read64(0x200) - 0x1000_0000_0000_0000n < 1n << 40n);
+});
+
+test('the epoch index counts how often the clock has passed its end', () => {
+  const { cpus, storage } = running('stcke 0x200');
+  const cpu = cpus[0]!;
   const index = (): number => {
-    clock.read(WORK / 4);
-    return clock.indexOf(i32[WORK / 4 + 1]!);
+    execute(cpu, 1);
+    return storage.read8(0x200);
   };
   assert.equal(index(), 0);
-  clock.setTod(0xffff_ffff_ffff_0000n);
+  cpu.timers.clock.setTod(0xffff_ffff_ffff_0000n);
   const end = performance.now() + 2;
   while (performance.now() < end);
   assert.equal(index(), 1);
-  clock.setTod(5n);
+  cpu.environment = { ...cpu.environment, facilities: new Set() };
+  assert.equal(index(), 0);
+  cpu.environment = { ...cpu.environment, facilities: new Set([139]) };
+  cpu.timers.clock.setTod(5n);
   assert.equal(index(), 0);
 });

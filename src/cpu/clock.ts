@@ -12,8 +12,6 @@ export const UNITS = 4_096_000;
 /** TOD-clock value at 1970-01-01 00:00 UTC: it counts from 1900. */
 const UNIX_EPOCH = 2_208_988_800_000n * BigInt(UNITS);
 const HALF = 0x1_0000_0000;
-/** Step of STORE CLOCK: values of one CPU are this far apart, and the CPUs' addresses make them differ. */
-const STEP = 256;
 /** CR0 bit 10, in its upper half. */
 const SIGN_CONTROL = 0x0020_0000;
 const unsigned = (value: bigint): bigint => BigInt.asUintN(64, value);
@@ -71,17 +69,12 @@ export class Clock {
   /** Index of the word EPOCH_INDEX. */
   readonly #index: number;
   readonly #offset: number;
-  /** Address of the CPU whose clock this is. */
-  readonly #number: number;
-  /** Indices of the words LAST_CLOCK and LAST_CLOCK_EPOCH. */
-  readonly #last: number;
-  readonly #lastEpoch: number;
   readonly #stopped: Float64Array;
 
   readonly #virtual: VirtualTime | undefined;
 
   /** `startClock` has run. */
-  constructor(memory: WebAssembly.Memory, layout: state.Layout, number: number, virtual?: VirtualTime) {
+  constructor(memory: WebAssembly.Memory, layout: state.Layout, virtual?: VirtualTime) {
     this.#virtual = virtual;
     this.#i32 = new Int32Array(memory.buffer);
     this.#u64 = new BigUint64Array(memory.buffer);
@@ -92,10 +85,6 @@ export class Clock {
     this.#stopped = new Float64Array(memory.buffer, layout.machine + state.CLOCK_STOPPED, 1);
     this.#user = (layout.machine + state.USER_EPOCH) / 8;
     this.#index = (layout.machine + state.EPOCH_INDEX) / 4;
-    this.#number = number;
-    const block = layout.cpuBase + number * state.CPU_STRIDE;
-    this.#last = (block + state.LAST_CLOCK) / 4;
-    this.#lastEpoch = (block + state.LAST_CLOCK_EPOCH) / 4;
   }
 
   /** Milliseconds of the machine's clock. */
@@ -106,51 +95,6 @@ export class Clock {
   /** The same in TOD-clock units, a whole number. */
   units(): number {
     return Math.floor(this.now() * UNITS);
-  }
-
-  // The TOD clock, read into the doubleword with this index of its lower half among 32-bit words
-
-  /** Not unique (STORE CLOCK FAST). */
-  read(word: number): void {
-    const i32 = this.#i32;
-    const units = this.units();
-    const low = (i32[this.#epoch * 2]! >>> 0) + (units % HALF);
-    i32[word] = low;
-    i32[word + 1] = i32[this.#epoch * 2 + 1]! + Math.floor(units / HALF) + (low >= HALF ? 1 : 0);
-  }
-
-  /** A value above every one that this CPU was given before, and unlike all that others are given. */
-  readUnique(word: number): void {
-    const i32 = this.#i32;
-    this.read(word);
-    let high = i32[word + 1]! >>> 0;
-    let low = ((i32[word]! & -STEP) | this.#number) >>> 0;
-    if (i32[this.#epoch * 2] !== i32[this.#lastEpoch]) {
-      // The clock was set.
-      i32[this.#lastEpoch] = i32[this.#epoch * 2]!;
-      i32[this.#last + 1] = 0;
-    }
-    const lastHigh = i32[this.#last + 1]! >>> 0;
-    const lastLow = i32[this.#last]! >>> 0;
-    if (high < lastHigh || (high === lastHigh && low <= lastLow)) {
-      low = lastLow + STEP;
-      high = lastHigh;
-      if (low >= HALF) {
-        low -= HALF;
-        high++;
-      }
-    }
-    i32[this.#last] = low;
-    i32[this.#last + 1] = high;
-    i32[word] = low;
-    i32[word + 1] = high;
-  }
-
-  /** Epoch index of a TOD-clock value that has just been read, given its upper half (multiple-epoch facility). */
-  indexOf(high: number): number {
-    const i32 = this.#i32;
-    const passed = high >>> 0 < i32[this.#epoch * 2 + 1]! >>> 0;
-    return (i32[this.#index]! + (passed ? 1 : 0)) & 0xff;
   }
 
   /** Units of the machine's clock at which the TOD clock stands. */
@@ -251,14 +195,8 @@ export class Timers {
   /** As CR0 bit 10, the clock-comparator sign control: 0x80000000 or 0. */
   #sign = 0;
 
-  constructor(
-    memory: WebAssembly.Memory,
-    layout: state.Layout,
-    cpuBase: number,
-    number: number,
-    virtual?: VirtualTime,
-  ) {
-    this.clock = new Clock(memory, layout, number, virtual);
+  constructor(memory: WebAssembly.Memory, layout: state.Layout, cpuBase: number, virtual?: VirtualTime) {
+    this.clock = new Clock(memory, layout, virtual);
     this.#i32 = new Int32Array(memory.buffer);
     this.#u64 = new BigUint64Array(memory.buffer);
     this.#f64 = new Float64Array(memory.buffer);
@@ -297,15 +235,6 @@ export class Timers {
     if (this.#i32[this.#stands]) this.#u64[this.#standing] = unsigned(value);
     else this.#u64[this.#timerEnd] = unsigned(BigInt(this.clock.units()) + value);
     this.recompute();
-  }
-
-  readCpuTimer(word: number): void {
-    const i32 = this.#i32;
-    const end = this.#timerEnd * 2;
-    const units = this.clock.units();
-    const low = (i32[end]! >>> 0) - (units % HALF);
-    i32[word] = low;
-    i32[word + 1] = i32[end + 1]! - Math.floor(units / HALF) - (low < 0 ? 1 : 0);
   }
 
   setCpuTimer(word: number): void {

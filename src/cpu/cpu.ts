@@ -68,6 +68,9 @@ const PSW_ENABLED_HIGH = 0x0304_0000;
 const PSW_WAIT_HIGH = 0x0002_0000;
 const PSW_EXTERNAL_HIGH = 0x0100_0000;
 
+/** STFLE bit. */
+const MULTIPLE_EPOCH = 139;
+
 export class Cpu extends Registers {
   readonly storage: Storage;
   readonly rows: readonly Instruction[];
@@ -85,7 +88,14 @@ export class Cpu extends Registers {
   /** The TLBs of all CPUs, its own among them. */
   readonly #tlbs: readonly Tlb[];
   /** What is outside: devices, other CPUs, the machine's names. The machine fills it in before the CPU runs. */
-  environment: Environment = standalone;
+  get environment(): Environment {
+    return this.#environment;
+  }
+  set environment(environment: Environment) {
+    this.#environment = environment;
+    this.setField32(state.EPOCH_INDEX_MASK, environment.facilities.has(MULTIPLE_EPOCH) ? 0xff : 0);
+  }
+  #environment = standalone;
   readonly interruptions: Interruptions;
   readonly per: Per;
   readonly #runs = new Map<'fast' | 'full', () => number>();
@@ -119,10 +129,11 @@ export class Cpu extends Registers {
     this.code = new CodePages(this);
     this.dat = new Translator(this);
     this.access = new LogicalAccess(this);
-    this.timers = new Timers(storage.memory, storage.layout, this.base, number, virtual);
+    this.timers = new Timers(storage.memory, storage.layout, this.base, virtual);
     this.interruptions = new Interruptions(this);
     this.per = new Per(this);
     this.setField32(state.CPU_ADDRESS, number);
+    this.environment = standalone;
   }
 
   /** SET PREFIX: the real addresses of two 4 KiB pages move, so nothing known about storage holds any more. */
@@ -470,6 +481,7 @@ export class Cpu extends Registers {
       execute: (low: number, high: number, how: number) => this.#execute(low, high, how),
       millicode: (id: number, record: number) => this.#millicode(built.millicode[id]!, record),
       original: () => this.#original(),
+      now: () => this.timers.now(),
       flush: () => this.#flush(),
       hot: (record: number) => this.regions.hot(record >>> 0),
     };
@@ -520,8 +532,8 @@ export class Cpu extends Registers {
     // PSW bits 31 (EA), 1 (PER), and 5 with 16-17, which are 01 in access-register mode.
     const mask = this.i32[(this.base + state.PSW_MASK + 4) >>> 2]!;
     const usual = (mask & 0x4000_0001) === 1 && (mask & 0x0400_c000) !== 0x0400_4000;
-    // CR12 bit 0: branches are traced.
-    if (this.i32[(this.base + state.CR + 8 * 12 + 4) >>> 2]! < 0) return 'full';
+    // A log wants to see each interruption. CR12 bit 0: branches are traced.
+    if (this.interruptions.onInterruption || this.i32[(this.base + state.CR + 8 * 12 + 4) >>> 2]! < 0) return 'full';
     return usual && !this.counted ? 'fast' : 'full';
   }
 

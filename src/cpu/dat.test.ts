@@ -234,3 +234,45 @@ test('access registers select spaces, with the exceptions of their translation',
   assert.equal(readOnly.interruption?.code, program.PROTECTION);
   assert.equal(readOnly.interruption?.teid, 0x2040dn);
 });
+
+const SECOND_SEGMENTS = 0x12_0000;
+const SECOND_PAGES = 0x13_0000;
+const HOME_SPACE = 0xc000_0000_0000n;
+
+each('supervisor calls, their return and changes of the space, again and again', mode => {
+  const m = translated(
+    `
+  again: svc 7
+  back: brctg %r5,again
+    j end
+  handler: lg %r6,0x20000
+    lctlg %c1,%c1,second
+    sacf 0
+    ag %r7,0x20000
+    sacf 0x300
+    lctlg %c1,%c1,first
+    llgf %r8,0x88
+    lpswe 0x140
+  end: nopr 0`,
+    { cr0: AFP | 0x400_0000n, data: `first: .quad ${SEGMENTS | 3}\nsecond: .quad ${SECOND_SEGMENTS | 3}` },
+  ).gr(5, 10);
+  identity(m, SECOND_SEGMENTS, SECOND_PAGES);
+  m.cr(13, BigInt(SEGMENTS | 3));
+  m.storage.write64(PAGES + 8 * 0x20, 0x3000n);
+  m.storage.write64(SECOND_PAGES + 8 * 0x20, 0x9000n);
+  m.storage.write64(0x3000, 5n);
+  m.storage.write64(0x9000, 3n);
+  // The handler runs in the home space.
+  m.storage.write64(0x1c0, DAT | HOME_SPACE);
+  m.storage.write64(0x1c8, BigInt(m.at('handler')));
+  m.setCc(2);
+  mode(m).run();
+  assert.equal(m.interruption, undefined);
+  assert.equal(m.cpu.gr(6), 5n);
+  assert.equal(m.cpu.gr(7), 30n);
+  assert.equal(m.cpu.gr(8), 0x0002_0007n);
+  assert.equal(m.storage.read64(0x140), DAT | 0x2000_0000_0000n);
+  assert.equal(m.storage.read64(0x148), BigInt(m.at('back')));
+  // LPSWE is a breaking event, SVC is none; then came the branch to the end.
+  assert.equal(m.cpu.breakingEventAddress, BigInt(m.at('back') + 4));
+});

@@ -81,13 +81,16 @@ const RECORDED_STORES = 0x20;
 const RECORDED_ALL = 0x40;
 /** What makes a TLB context one for program-event recording. */
 export const RECORDED = RECORDED_STORES | RECORDED_ALL;
+/** PSW bit 5. */
+export const PSW_DAT_HIGH = 0x0400_0000;
+
 const LOW_ADDRESS_PROTECTION = 0x1000_0000;
 const FETCH_PROTECTION_OVERRIDE = 0x0200_0000;
 const STORAGE_PROTECTION_OVERRIDE = 0x0100_0000;
 const ENHANCED_DAT = 0x0080_0000;
 const EXECUTION_PROTECTION = 0x0010_0000;
-const REAL_CONTROLS = LOW_ADDRESS_PROTECTION | FETCH_PROTECTION_OVERRIDE | STORAGE_PROTECTION_OVERRIDE;
-const CONTROLS = REAL_CONTROLS | ENHANCED_DAT | EXECUTION_PROTECTION;
+export const REAL_CONTROLS = LOW_ADDRESS_PROTECTION | FETCH_PROTECTION_OVERRIDE | STORAGE_PROTECTION_OVERRIDE;
+export const CONTROLS = REAL_CONTROLS | ENHANCED_DAT | EXECUTION_PROTECTION;
 
 // ASCE and table entries, low halves.
 const PRIVATE_SPACE = 0x100;
@@ -197,7 +200,7 @@ export class Translator {
   }
 
   get dat(): boolean {
-    return (this.#pswHigh() & 0x0400_0000) !== 0;
+    return (this.#pswHigh() & PSW_DAT_HIGH) !== 0;
   }
 
   #key(): number {

@@ -14,7 +14,7 @@ import { storeRegisters, storeVectors } from './status.ts';
 // Assigned storage locations: real addresses.
 const EXTERNAL_PARAMETER = 0x80;
 const EXTERNAL_CODE = 0x84;
-const SVC_CODE = 0x88;
+export const SVC_CODE = 0x88;
 const PROGRAM_CODE = 0x8c;
 const DATA_EXCEPTION_CODE = 0x90;
 const PER_CODE = 0x96;
@@ -32,7 +32,7 @@ const BREAKING_EVENT = 0x110;
 /** Old PSWs; the new PSW of each kind is 0x80 further on. */
 const RESTART = 0x120;
 const EXTERNAL = 0x130;
-const SVC = 0x140;
+export const SVC = 0x140;
 const PROGRAM = 0x150;
 const MACHINE_CHECK = 0x160;
 const IO = 0x170;
@@ -47,9 +47,9 @@ const EXTERNAL_CALL = 0x1202;
 const SERVICE_SIGNAL = 0x2401;
 
 // Masks: PSW bits 6, 7, 13 in the upper half; CR0 and CR14 in their lower halves.
-const PSW_IO = 0x0200_0000;
-const PSW_EXTERNAL = 0x0100_0000;
-const PSW_MACHINE_CHECK = 0x0004_0000;
+export const PSW_IO = 0x0200_0000;
+export const PSW_EXTERNAL = 0x0100_0000;
+export const PSW_MACHINE_CHECK = 0x0004_0000;
 const CR0_MALFUNCTION_ALERT = 0x8000;
 const CR0_EMERGENCY_SIGNAL = 0x4000;
 const CR0_EXTERNAL_CALL = 0x2000;
@@ -95,9 +95,9 @@ const VECTOR_FACILITY = 129;
 const EXTENDED_SAVE_AREA = 0x11b0;
 
 /** PSW bits that decide which TLB contexts are in force: PER, DAT, key, address-space control. */
-const MAPPING = 0x44f0_c000;
+export const SWITCHING = 0x44f0_c000;
 /** PSW bits that must be zero: 0, 2-4, 12 and 24-30; in the lower half all but bit 32. */
-const RESERVED_HIGH = 0xb808_00fe | 0;
+export const RESERVED_HIGH = 0xb808_00fe | 0;
 
 /** Whether a PSW of four words is one that z/Architecture allows (PoP ch. 4, "Program-Status-Word Format"). */
 export function isValidPsw(high: number, low: number, addressHigh: number, addressLow: number): boolean {
@@ -170,7 +170,7 @@ export class Interruptions {
     this.#cpu.setPswMask(high, low);
     this.#i32[word + state.PSW_ADDRESS / 4] = addressLow;
     this.#i32[word + state.PSW_ADDRESS / 4 + 1] = addressHigh;
-    if (changed & MAPPING) this.#cpu.mappingChanged();
+    if (changed & SWITCHING) this.#cpu.mappingChanged();
   }
 
   /** Stores the old PSW, the address being as it stands, and loads the new one. */

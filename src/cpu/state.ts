@@ -89,6 +89,8 @@ export const CPU_TIMER = 0x30b8;
 /** The last value that STORE CLOCK has given, and the lower half of TOD_EPOCH then. */
 export const LAST_CLOCK = 0x30c0;
 export const LAST_CLOCK_EPOCH = 0x30c8;
+/** What STORE CLOCK EXTENDED shows of the epoch index: X'FF', or 0 without the multiple-epoch facility. */
+export const EPOCH_INDEX_MASK = 0x30cc;
 /** When the CPU must be interrupted by a timer, in milliseconds of the machine's clock (clock.ts), as a double. */
 export const DEADLINE = 0x3060;
 /** Not zero: an interruption condition is pending that the PSW or the control registers keep off. */
@@ -107,6 +109,8 @@ export const ORDER = 0x30a0;
 export const ORDER_PARAMETER = 0x30a4;
 /** How many TLB contexts have ever been used: the first so many. */
 export const TLB_USED = 0x30a8;
+/** How often one has been selected, modulo 2^32. */
+export const TLB_USES = 0x30ac;
 /** What goes with the machine checks of CONDITIONS: address and MACHINE_STORAGE_* bits of a storage error. */
 export const FAILING_STORAGE = 0x31e0;
 export const STORAGE_ERROR = 0x31e8;

@@ -32,7 +32,8 @@ export class Tlb {
   readonly #inForce: number;
   /** Index of the word TLB_USED. */
   readonly #usedAt: number;
-  #uses = 0;
+  /** Index of the word TLB_USES. */
+  readonly #usesAt: number;
 
   /**
    * @param cpu host address of the CPU's block
@@ -45,6 +46,7 @@ export class Tlb {
     this.#tags = (cpu + state.TLB_TAGS) >>> 2;
     this.#inForce = (cpu + state.FETCH_CONTEXT) >>> 2;
     this.#usedAt = (cpu + state.TLB_USED) >>> 2;
+    this.#usesAt = (cpu + state.TLB_USES) >>> 2;
     if (!fresh) return;
     this.#i32[this.#usedAt] = 0;
     for (let n = 0; n < state.TLB_CONTEXTS; n++) this.#i32[this.#tags + n * TAG + 2] = UNUSED;
@@ -64,7 +66,7 @@ export class Tlb {
     let tag = this.#tags;
     for (let n = 0; n < used; n++, tag += TAG) {
       if (i32[tag] === asceLow && i32[tag + 2] === controls && i32[tag + 1] === asceHigh) {
-        i32[tag + 3] = this.#uses = (this.#uses + 1) | 0;
+        i32[tag + 3] = ++i32[this.#usesAt]!;
         return this.#base + n * state.TLB_CONTEXT_SIZE;
       }
     }
@@ -73,7 +75,7 @@ export class Tlb {
     i32[tag] = asceLow;
     i32[tag + 1] = asceHigh;
     i32[tag + 2] = controls;
-    i32[tag + 3] = this.#uses = (this.#uses + 1) | 0;
+    i32[tag + 3] = ++i32[this.#usesAt]!;
     if (n < used) this.#clear(n);
     else {
       const entries = (this.#base + n * state.TLB_CONTEXT_SIZE) / 8;
@@ -91,7 +93,7 @@ export class Tlb {
     let age = -1;
     for (let n = 0; n < state.TLB_CONTEXTS; n++) {
       const context = (this.#base + n * state.TLB_CONTEXT_SIZE) | 0;
-      const since = (this.#uses - this.#i32[this.#tags + n * TAG + 3]!) >>> 0;
+      const since = (this.#i32[this.#usesAt]! - this.#i32[this.#tags + n * TAG + 3]!) >>> 0;
       if (since > age && context !== fetch && context !== data) {
         oldest = n;
         age = since;

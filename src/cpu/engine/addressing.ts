@@ -4,6 +4,7 @@ import { type FunctionCode, loadOp } from '../ir/code.ts';
 import * as x from '../ir/expr.ts';
 import { type Expr, type I32, type I64, i32, i64, k32 } from '../ir/expr.ts';
 import * as state from '../state.ts';
+import { ACCESS_INTERLOCKED, ACCESS_SIZE_SHIFT, ACCESS_STORE } from './protocol.ts';
 
 /** The instruction address, from the record's. */
 export const instructionAddress = (cpu: I32, record: I32): I64 =>
@@ -36,3 +37,22 @@ const I32_ADD = 0x6a;
 /** Offset in a TLB context of the entry for an address. */
 export const tlbOffset = (va: I64): I32 =>
   i32.and(i32.shrU(i32.wrap(va), 12 - 5), (state.TLB_ENTRIES - 1) * state.TLB_ENTRY_SIZE);
+
+/** Returns the host address of a store to a page of which low-address protection covers only the first 512 bytes. */
+export function partlyProtected(f: FunctionCode, cpu: I32, va: I64, access: I32): void {
+  // Kernels store behind them all the time.
+  const offset = i32.and(i32.wrap(va), 0xfff);
+  const rest = i32.sub(i32.sub(k32(4096), offset), i32.shrU(access, ACCESS_SIZE_SHIFT));
+  const isData = i32.eqz(i32.and(access, ~((0xffff << ACCESS_SIZE_SHIFT) | ACCESS_STORE | ACCESS_INTERLOCKED)));
+  const isStore = i32.ne(i32.and(access, ACCESS_STORE | ACCESS_INTERLOCKED), 0);
+  f.if(
+    i32.and(i32.and(i64.ltU(va, 0x2000), i32.and(isData, isStore)), i32.and(i32.geU(offset, 512), i32.geS(rest, 0))),
+    () => {
+      const entry = f.evaluate(i32.add(loadAt('i32', loadOp.i32, cpu, state.DATA_CONTEXT), tlbOffset(va)));
+      const partial = i64.or(i64.and(va, -4096), state.TLB_PARTIAL);
+      f.if(i64.eq(x.load('i64', loadOp.i64, entry, state.TLB_STORE_TAG), partial), () =>
+        f.return(i32.sub(x.load('i32', loadOp.i32, entry, state.TLB_ADDEND), i32.wrap(va))),
+      );
+    },
+  );
+}

@@ -286,6 +286,12 @@ export class CompiledInsn extends InterpretedInsn {
     this.f.ifUnlikely(condition, () => this.run.leaveHere(k32(REGION_INTERPRET)));
   }
 
+  override control(): void {
+    throw new Error(`${this.handler.row.mnemonic} is left to the interpreter`);
+  }
+  override clock(): I64 {
+    throw new Error(`${this.handler.row.mnemonic} is left to the interpreter`);
+  }
   override routine(): I32 {
     throw new Error(`${this.handler.row.mnemonic} is left to the interpreter`);
   }

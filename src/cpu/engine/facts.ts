@@ -198,6 +198,16 @@ class FactsInsn implements Insn {
     return I64_VALUE;
   }
   setAr(): void {}
+  machine32(): I32 {
+    return I32_VALUE;
+  }
+  machine64(): I64 {
+    return I64_VALUE;
+  }
+  clock(): I64 {
+    this.pattern.interpreted = true;
+    return I64_VALUE;
+  }
   state32(): I32 {
     return I32_VALUE;
   }
@@ -408,6 +418,9 @@ class FactsInsn implements Insn {
   millicode(): void {
     if (this.#depth) this.#exits();
     else this.pattern.interpreted = true;
+  }
+  control(): void {
+    this.pattern.interpreted = true;
   }
   traceBranch(): void {}
   routine(): I32 {

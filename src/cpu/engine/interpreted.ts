@@ -1,5 +1,6 @@
 /** `Insn` for the interpreter: how the vocabulary of semantics becomes handler code. */
 
+import { UNITS } from '../clock.ts';
 import { type FunctionCode, loadOp, storeOp } from '../ir/code.ts';
 import * as x from '../ir/expr.ts';
 import { type Expr, type F32, type F64, f64, type I32, type I64, i32, i64, k32, k64 } from '../ir/expr.ts';
@@ -434,6 +435,16 @@ export class InterpretedInsn implements Insn {
   setState64(offset: number, value: I64): void {
     this.changes();
     this.run.store64(offset, value);
+  }
+
+  machine32 = (offset: number): I32 =>
+    this.f.evaluate(loadAt('i32', loadOp.i32, k32(this.run.parts.options.layout.machine), offset));
+  machine64 = (offset: number): I64 =>
+    this.f.evaluate(loadAt('i64', loadOp.i64, k32(this.run.parts.options.layout.machine), offset));
+
+  clock(): I64 {
+    const milliseconds = x.call('f64', this.run.parts.imports.now);
+    return this.f.evaluate(i64.truncS(f64.floor(f64.mul(milliseconds, x.kf64(UNITS)))));
   }
 
   let<T extends I32 | I64 | F32 | F64>(value: T): T {
@@ -989,6 +1000,23 @@ export class InterpretedInsn implements Insn {
     f.ifUnlikely(left, () => f.return(k32(EXIT_LEFT)));
     f.set(run.condition, run.load32(state.CC));
     this.changes();
+  }
+
+  control(routine: string, work: Millicode, ...args: I32[]): void {
+    const { f, run } = this;
+    if (!run.full) {
+      run.save();
+      const result = f.temporary('i32');
+      f.set(result, x.call('i32', run.parts.routines.index(routine), ...args, k32(0)));
+      f.if(i32.eqz(result), () => {
+        f.set(run.condition, run.load32(state.CC));
+        const address = f.evaluate(run.load64(state.PSW_ADDRESS));
+        run.pend(address);
+        run.enter(address);
+        f.br(run.next);
+      });
+    }
+    this.millicode(work);
   }
 
   traceBranch(condition: I32, target: I64, work: Millicode): void {

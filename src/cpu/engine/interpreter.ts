@@ -12,14 +12,20 @@ import * as x from '../ir/expr.ts';
 import { type I32, type I64, i32, i64, k32, k64 } from '../ir/expr.ts';
 import { ModuleBuilder } from '../ir/wasm.ts';
 import * as state from '../state.ts';
-import { instructionAddress, loadAt, NO_PAGE, PAGE_OR_ODD, recordOn, storeAt, tlbOffset } from './addressing.ts';
+import {
+  instructionAddress,
+  loadAt,
+  NO_PAGE,
+  PAGE_OR_ODD,
+  partlyProtected,
+  recordOn,
+  storeAt,
+  tlbOffset,
+} from './addressing.ts';
 import { defineMultiplyAdd, fusesMultiplyAdd } from './fused.ts';
 import { type Handler, isStorageToStorage } from './handlers.ts';
 import { InterpretedInsn } from './interpreted.ts';
 import {
-  ACCESS_INTERLOCKED,
-  ACCESS_SIZE_SHIFT,
-  ACCESS_STORE,
   EXIT_BREAKPOINT,
   EXIT_FUEL,
   EXIT_PENDING,
@@ -59,6 +65,7 @@ export function buildInterpreter(options: InterpreterOptions): InterpreterProgra
     millicode: module.importFunction('env', 'millicode', ['i32', 'i32'], ['i32']),
     flush: module.importFunction('env', 'flush', [], []),
     hot: module.importFunction('env', 'hot', ['i32'], []),
+    now: module.importFunction('env', 'now', [], ['f64']),
   };
   module.importMemory('env', 'memory', options.layout.wasmPages);
   const regionType = options.full ? undefined : module.type(['i32'], ['i32']);
@@ -69,7 +76,12 @@ export function buildInterpreter(options: InterpreterOptions): InterpreterProgra
   const miss = defineMiss(module, cpu, imports.miss);
   const multiplyAdd = fusesMultiplyAdd() ? undefined : defineMultiplyAdd(module);
   const enter = defineEnter(module, cpu, imports.fetchPage);
-  const routines = defineRoutines(module, { cpu, miss: imports.miss, full: options.full });
+  const routines = defineRoutines(module, {
+    cpu,
+    miss: imports.miss,
+    full: options.full,
+    layout: options.layout,
+  });
   const { handlers } = options;
   const run = module.declareFunction([], ['i32']);
   const millicode: MillicodeCall[] = [];
@@ -97,25 +109,6 @@ export function buildInterpreter(options: InterpreterOptions): InterpreterProgra
   }
   module.exportFunction('miss', miss);
   return { bytes: module.encode(), millicode };
-}
-
-/** Returns the host address of a store to a page of which low-address protection covers only the first 512 bytes. */
-export function partlyProtected(f: FunctionCode, cpu: I32, va: I64, access: I32): void {
-  // Kernels store behind them all the time.
-  const offset = i32.and(i32.wrap(va), 0xfff);
-  const rest = i32.sub(i32.sub(k32(4096), offset), i32.shrU(access, ACCESS_SIZE_SHIFT));
-  const isData = i32.eqz(i32.and(access, ~((0xffff << ACCESS_SIZE_SHIFT) | ACCESS_STORE | ACCESS_INTERLOCKED)));
-  const isStore = i32.ne(i32.and(access, ACCESS_STORE | ACCESS_INTERLOCKED), 0);
-  f.if(
-    i32.and(i32.and(i64.ltU(va, 0x2000), i32.and(isData, isStore)), i32.and(i32.geU(offset, 512), i32.geS(rest, 0))),
-    () => {
-      const entry = f.evaluate(i32.add(loadAt('i32', loadOp.i32, cpu, state.DATA_CONTEXT), tlbOffset(va)));
-      const partial = i64.or(i64.and(va, -4096), state.TLB_PARTIAL);
-      f.if(i64.eq(x.load('i64', loadOp.i64, entry, state.TLB_STORE_TAG), partial), () =>
-        f.return(i32.sub(x.load('i32', loadOp.i32, entry, state.TLB_ADDEND), i32.wrap(va))),
-      );
-    },
-  );
 }
 
 /** miss(va, access, record, cc): saves what an exception needs, then asks for the host address; 0 when it cannot be had. */

@@ -12,14 +12,13 @@ import type { Decoder } from '../isa/decode.ts';
 import { instructionLength } from '../isa/formats.ts';
 import type { Instruction } from '../isa/insn.ts';
 import * as state from '../state.ts';
-import { loadAt, PAGE_OR_ODD, recordOn, storeAt, tlbOffset } from './addressing.ts';
+import { loadAt, PAGE_OR_ODD, partlyProtected, recordOn, storeAt, tlbOffset } from './addressing.ts';
 import { CompiledInsn } from './compiled.ts';
 import { CODE_KINDS, codeSelected, codeValue, selectedValue } from './condition.ts';
 import { ControlFlow } from './control-flow.ts';
 import { type CodeKind, type Facts, factsOf } from './facts.ts';
 import { defineMultiplyAdd, fusesMultiplyAdd } from './fused.ts';
 import { isRelativeBranch } from './handlers.ts';
-import { partlyProtected } from './interpreter.ts';
 import { HANDLER_REGION, REGION_FAULT, REGION_GO_TO, REGION_INTERPRET, REGION_PENDING } from './protocol.ts';
 import { recordOperands } from './records.ts';
 import { type Parts, type RegionOptions, Run } from './run.ts';
@@ -814,7 +813,16 @@ export function buildModule(options: RegionOptions, sources: readonly RegionSour
     miss: none,
     multiplyAdd: fusesMultiplyAdd() ? undefined : defineMultiplyAdd(module),
     enter: none,
-    imports: { fetchPage: none, decode: none, original: none, execute: none, millicode: none, flush: none, hot: none },
+    imports: {
+      fetchPage: none,
+      decode: none,
+      original: none,
+      execute: none,
+      millicode: none,
+      flush: none,
+      hot: none,
+      now: none,
+    },
     cpu: options.layout.cpus === 1 ? k32(options.layout.cpuBase) : x.global('i32', cpu),
   };
   const helpers = new Helpers(module, parts, miss);

@@ -12,8 +12,9 @@ import * as x from '../ir/expr.ts';
 import { type I32, type I64, i32, i64, k32 } from '../ir/expr.ts';
 import type { ModuleBuilder } from '../ir/wasm.ts';
 import * as state from '../state.ts';
-import { tlbOffset } from './addressing.ts';
+import { partlyProtected, tlbOffset } from './addressing.ts';
 import { ACCESS_AR_SHIFT, ACCESS_FETCH, ACCESS_INTERLOCKED, ACCESS_SIZE_SHIFT } from './protocol.ts';
+import { controls } from './routines/control.ts';
 import { decimal } from './routines/decimal.ts';
 import { longOperands } from './routines/long.ts';
 import { storageToStorage } from './routines/storage.ts';
@@ -28,6 +29,7 @@ export interface RoutineContext {
   readonly miss: number;
   /** Access-register mode and the smaller addressing modes are possible. */
   readonly full: boolean;
+  readonly layout: state.Layout;
 }
 
 /**
@@ -171,9 +173,11 @@ export class RoutineCode {
     return this.call('translate', va, kind);
   }
 
-  /** Asks for the host pointer of an access. */
-  miss(va: I64, kind: I32): I32 {
-    return x.call('i32', this.#context.miss, i32.wrap(va), i32.wrap(i64.shrU(va, 32)), kind);
+  /** Returns the host pointer of an access from the routine: that on a partly protected page, or what is asked for. */
+  returnMissed(va: I64, kind: I32): void {
+    const { f } = this;
+    partlyProtected(f, this.cpu, va, kind);
+    f.return(x.call('i32', this.#context.miss, i32.wrap(va), i32.wrap(i64.shrU(va, 32)), kind));
   }
 
   /** As `translation`, evaluated; returns FAULT from the routine after an access exception. */
@@ -210,6 +214,19 @@ export class RoutineCode {
   }
   state64(offset: number): I64 {
     return x.load('i64', loadOp.i64, this.#context.cpu, offset);
+  }
+
+  setState32(offset: number, value: I32): void {
+    this.f.store(storeOp.i32, this.#context.cpu, offset, value);
+  }
+  setState64(offset: number, value: I64): void {
+    this.f.store(storeOp.i64, this.#context.cpu, offset, value);
+  }
+  get cpu(): I32 {
+    return this.#context.cpu;
+  }
+  get layout(): state.Layout {
+    return this.#context.layout;
   }
 
   #gr(register: I32): I32 {
@@ -283,13 +300,20 @@ const translate: Routine = {
     f.if(r.full ? i32.and(found, i32.ltU(kind, 1 << ACCESS_AR_SHIFT)) : found, () =>
       f.return(i32.sub(x.load('i32', loadOp.i32, entry, state.TLB_ADDEND), i32.wrap(va))),
     );
-    f.return(r.miss(va, kind));
+    r.returnMissed(va, kind);
   },
 };
 
 /** Adds the routines to a module. */
 export function defineRoutines(module: ModuleBuilder, context: RoutineContext): Routines {
-  const all: readonly Routine[] = [translate, ...storageToStorage, ...longOperands, ...strings, ...decimal];
+  const all: readonly Routine[] = [
+    translate,
+    ...controls,
+    ...storageToStorage,
+    ...longOperands,
+    ...strings,
+    ...decimal,
+  ];
   const indices = new Map(all.map(({ name, parameters }) => [name, module.declareFunction(parameters, ['i32'])]));
   const index = (name: string): number => {
     const found = indices.get(name);

@@ -43,7 +43,7 @@ export interface Parts {
   readonly multiplyAdd: number | undefined;
   readonly enter: number;
   readonly imports: Readonly<
-    Record<'fetchPage' | 'decode' | 'original' | 'execute' | 'millicode' | 'flush' | 'hot', number>
+    Record<'fetchPage' | 'decode' | 'original' | 'execute' | 'millicode' | 'flush' | 'now' | 'hot', number>
   >;
   /** Type of the functions that regions are; undefined: there are none. */
   readonly regionType: number | undefined;

@@ -1,6 +1,6 @@
 /** Control instructions (PoP ch. 10), and those of chapter 7 that concern the PSW, the clock and the facilities. */
 
-import { type I32, i32, k32 } from '../ir/expr.ts';
+import { type I32, type I64, i32, i64, k32, k64 } from '../ir/expr.ts';
 import * as control from '../millicode/control.ts';
 import * as facility from '../millicode/facility.ts';
 import * as psw from '../millicode/psw.ts';
@@ -82,40 +82,49 @@ const consumes =
 
 /** A PSW of sixteen bytes that millicode loads, from OPERAND. */
 const loadPsw =
-  (operand: 1 | 2, work: Millicode): Semantics =>
+  (operand: 1 | 2, work: Millicode, isBreakingEvent: 0 | 1): Semantics =>
   i => {
     const address = i.address(operand);
     i.aligned(address, 8);
     const place = i.place(address, 16, 'fetch');
     i.setState64(state.OPERAND, place.load64());
     i.setState64(state.OPERAND + 8, place.load64(8));
-    i.millicode(work);
+    i.control('loadPsw', work, k32(isBreakingEvent));
   };
 
-/** A doubleword that millicode makes, in OPERAND. */
+/** A doubleword on an integral boundary that millicode makes, in OPERAND. */
 const produces =
-  (work: Millicode, boundary: 1 | 8): Semantics =>
+  (work: Millicode): Semantics =>
   i => {
     const address = i.address();
-    if (boundary > 1) i.aligned(address, boundary);
+    i.aligned(address, 8);
     const place = i.place(address, 8, 'store');
     i.millicode(work);
     place.store64(i.state64(state.OPERAND));
   };
 
-const setsCc0 =
-  (semantics: Semantics): Semantics =>
-  i => {
-    semantics(i);
-    i.setCc(k32(0));
-  };
+/** Values of STORE CLOCK that one CPU is given are so far apart; the CPUs' addresses make them differ. */
+const CLOCK_STEP = 256;
+
+/** The TOD clock, above every value that this CPU was given before since the clock was set, and unlike all that others are given. */
+function uniqueClock(i: Insn): I64 {
+  const epoch = i.machine64(state.TOD_EPOCH);
+  const mine = i64.fromU(i.state32(state.CPU_ADDRESS));
+  const clock = i.let(i64.or(i64.and(i64.add(i.clock(), epoch), -CLOCK_STEP), mine));
+  const known = i32.eq(i.state32(state.LAST_CLOCK_EPOCH), i32.wrap(epoch));
+  const last = i.let(i64.select(known, i.state64(state.LAST_CLOCK), k64(0)));
+  const value = i.let(i64.select(i64.gtU(clock, last), clock, i64.add(last, CLOCK_STEP)));
+  i.setState64(state.LAST_CLOCK, value);
+  i.setState32(state.LAST_CLOCK_EPOCH, i32.wrap(epoch));
+  return value;
+}
 
 export const controlInstructions: readonly Instruction[] = [
   // The PSW
-  insn('SVC', 0x0a, I, 'z', by(psw.supervisorCall)),
+  insn('SVC', 0x0a, I, 'z', i => i.control('SVC', psw.supervisorCall, i.field('i1'))),
   insn('LPSW', 0x82, S, 'z', by(psw.loadPsw), privileged),
-  insn('LPSWE', 0xb2b2, S, 'z', loadPsw(2, psw.loadPswExtended), privileged),
-  insn('LPSWEY', 0xeb71, SIY_0, 193, loadPsw(1, psw.loadPswExtendedQuietly), privileged),
+  insn('LPSWE', 0xb2b2, S, 'z', loadPsw(2, psw.loadPswExtended, 1), privileged),
+  insn('LPSWEY', 0xeb71, SIY_0, 193, loadPsw(1, psw.loadPswExtendedQuietly, 0), privileged),
   insn(
     'LBEAR',
     0xb200,
@@ -194,7 +203,7 @@ export const controlInstructions: readonly Instruction[] = [
           const address = i.address();
           i.aligned(address, 8);
           i.setState64(state.OPERAND, i.load64(address));
-          i.millicode(control.loadOneControl64);
+          i.control('loadControl', control.loadOneControl64, i.field('c1'));
         },
         () => i.millicode(control.loadControl64),
       );
@@ -298,21 +307,46 @@ export const controlInstructions: readonly Instruction[] = [
   insn('MVPG', 0xb254, RRE, 'z', by(space.movePage)),
 
   // Clocks and timers
-  insn('STCK', 0xb205, S, 'z', setsCc0(produces(time.readClock, 1))),
-  insn('STCKF', 0xb27c, S, 25, setsCc0(produces(time.readClockFast, 1))),
+  insn('STCK', 0xb205, S, 'z', i => {
+    const place = i.place(i.address(), 8, 'store');
+    place.store64(uniqueClock(i));
+    i.setCc(k32(0));
+  }),
+  insn('STCKF', 0xb27c, S, 25, i => {
+    const place = i.place(i.address(), 8, 'store');
+    place.store64(i64.add(i.clock(), i.machine64(state.TOD_EPOCH)));
+    i.setCc(k32(0));
+  }),
   insn('STCKE', 0xb278, S, 'z', i => {
     const place = i.place(i.address(), 16, 'store');
-    i.millicode(time.readClockExtended);
-    place.store64(i.state64(state.OPERAND));
-    place.store64(i.state64(state.OPERAND + 8), 8);
+    const clock = uniqueClock(i);
+    // The index counts how often the clock has passed its end since it was set.
+    const passed = i64.ltU(i64.shrU(clock, 32), i64.shrU(i.machine64(state.TOD_EPOCH), 32));
+    const index = i32.and(i32.add(i.machine32(state.EPOCH_INDEX), passed), i.state32(state.EPOCH_INDEX_MASK));
+    place.store64(i64.or(i64.shl(i64.fromU(index), 56), i64.shrU(clock, 8)));
+    // Bits that are never all zero, and the programmable field.
+    const field = i64.or(i64.fromU(i.state32(state.TODPR)), 0x1_0000);
+    place.store64(i64.or(i64.shl(clock, 56), field), 8);
     i.setCc(k32(0));
   }),
   insn('SCK', 0xb204, S, 'z', by(time.setClock), privileged),
   insn('SCKPF', 0x0107, E, 'z', by(time.setClockProgrammableField), privileged),
   insn('SCKC', 0xb206, S, 'z', consumes(time.setClockComparator), privileged),
-  insn('STCKC', 0xb207, S, 'z', produces(time.readClockComparator, 8), privileged),
+  insn('STCKC', 0xb207, S, 'z', produces(time.readClockComparator), privileged),
   insn('SPT', 0xb208, S, 'z', consumes(time.setCpuTimer), privileged),
-  insn('STPT', 0xb209, S, 'z', produces(time.readCpuTimer, 8), privileged),
+  insn(
+    'STPT',
+    0xb209,
+    S,
+    'z',
+    i => {
+      const address = i.address();
+      i.aligned(address, 8);
+      const place = i.place(address, 8, 'store');
+      place.store64(i64.sub(i.state64(state.CPU_TIMER_END), i.clock()));
+    },
+    privileged,
+  ),
   insn('PTFF', 0x0104, E, 28, by(time.performTimingFunction)),
   insn('ECTG', 0xc81, SSF, 31, by(time.extractCpuTime)),
 

@@ -127,6 +127,11 @@ export interface Insn {
   state64(offset: number): I64;
   setState32(offset: number, value: I32): void;
   setState64(offset: number, value: I64): void;
+  /** A machine-wide word or doubleword, by its offset in the machine-wide page. */
+  machine32(offset: number): I32;
+  machine64(offset: number): I64;
+  /** The machine's clock, in TOD-clock units. */
+  clock(): I64;
 
   // Values
   /** Evaluates an expression once. */
@@ -234,6 +239,12 @@ export interface Insn {
   execute(target: Address, register: string): void;
   /** Carries the instruction out in millicode. Operands are the row's fields. */
   millicode(work: Millicode): void;
+  /**
+   * Replaces parts of what is in control: the PSW, control registers. What is usual does a routine of
+   * engine/routines/control.ts, which sets all that changes, the PSW address included; the rest, and everything in the
+   * full program, millicode. The routine must be the last of the semantics.
+   */
+  control(routine: string, work: Millicode, ...args: I32[]): void;
   /** Has millicode trace a branch, its target in OPERAND, when the condition holds and CR12 asks for it. */
   traceBranch(condition: I32, target: I64, work: Millicode): void;
   /** Runs a routine of engine/routines.ts: it probes for itself, may fault, and gives a value. */

@@ -6,40 +6,12 @@ import { wake } from '../pending.ts';
 import * as state from '../state.ts';
 import { alignedAddress, inProblemState, operandAddress, privilege, specify } from './operands.ts';
 
-// STORE CLOCK and the like: the instruction stores what is left in OPERAND, and loads SET's operand there.
-
-const MULTIPLE_EPOCH = 139;
+// STORE CLOCK COMPARATOR stores what is left in OPERAND; SET's operand is loaded there.
 
 const operandWord = (cpu: Cpu): number => (cpu.base + state.OPERAND) >>> 2;
 
-export function readClock(cpu: Cpu): void {
-  cpu.timers.clock.readUnique(operandWord(cpu));
-}
-
-export function readClockFast(cpu: Cpu): void {
-  cpu.timers.clock.read(operandWord(cpu));
-}
-
-/** Two doublewords: epoch index and clock, bits below it that are not all zero, the TOD programmable field. */
-export function readClockExtended(cpu: Cpu): void {
-  const { i32 } = cpu;
-  const word = operandWord(cpu);
-  cpu.timers.clock.readUnique(word);
-  const low = i32[word]!;
-  const high = i32[word + 1]!;
-  const index = cpu.environment.facilities.has(MULTIPLE_EPOCH) ? cpu.timers.clock.indexOf(high) << 24 : 0;
-  i32[word + 1] = index | (high >>> 8);
-  i32[word] = (high << 24) | (low >>> 8);
-  i32[word + 3] = low << 24;
-  i32[word + 2] = 0x1_0000 | cpu.field32(state.TODPR);
-}
-
 export function readClockComparator(cpu: Cpu): void {
   cpu.setField64(state.OPERAND, cpu.timers.clockComparator);
-}
-
-export function readCpuTimer(cpu: Cpu): void {
-  cpu.timers.readCpuTimer(operandWord(cpu));
 }
 
 /** All CPUs' clock comparators may be due. */
