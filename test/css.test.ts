@@ -1,0 +1,311 @@
+/**
+ * The virtual channel subsystem, sentence by sentence of QEMU's document about it (docs/system/s390x/css.rst), as Debian's
+ * kernel and s390-tools see it. The devices of the document's examples that are of other kinds are random-number
+ * generators here: where a device is does not depend on its kind.
+ */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { commandLine, debianGuest } from '../guest/image.ts';
+import { Assembler } from '../src/cpu/isa/assemble.ts';
+import { instructions } from '../src/cpu/isa/index.ts';
+import { emulator, Terminal } from './support/terminal.ts';
+
+const libraries =
+  /^(libc6|libtinfo6|libreadline8t64|libmpfr6|libgmp10|libsigsegv2|libgcc-s1|zlib1g|libudev1|libcap2|libjson-c5)$/;
+
+/** The devices of the examples, in their order. */
+const devices = ['', ',devno=fe.0.0042,id=second', ',devno=fe.2.1111', ',devno=2.0.2222', ',devno=0.0.1234'];
+
+const folder = mkdtempSync(join(tmpdir(), 'lpar-css-'));
+let guest: Terminal;
+let qmp: Qmp;
+
+/** The machine's protocol for programs, one command at a time. */
+class Qmp {
+  readonly events: { readonly event: string; readonly data?: Readonly<Record<string, unknown>> }[] = [];
+  readonly #socket: Socket;
+  #text = '';
+  #answers: ((answer: never) => void)[] = [];
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.setEncoding('utf8').on('data', (text: string) => {
+      this.#text += text;
+      for (let end = this.#text.indexOf('\n'); end >= 0; end = this.#text.indexOf('\n')) {
+        const message = JSON.parse(this.#text.slice(0, end));
+        this.#text = this.#text.slice(end + 1);
+        if (message.event) this.events.push(message);
+        else if (!message.QMP) this.#answers.shift()!(message as never);
+      }
+    });
+  }
+
+  async ask(execute: string, given: object = {}): Promise<never> {
+    this.#socket.write(`${JSON.stringify({ execute, arguments: given })}\n`);
+    const answer: { return?: unknown; error?: { desc: string } } = await new Promise(resolve => {
+      this.#answers.push(resolve as never);
+    });
+    if (answer.error) throw new Error(answer.error.desc);
+    return answer.return as never;
+  }
+
+  human = (line: string): Promise<string> => this.ask('human-monitor-command', { 'command-line': line });
+
+  close(): void {
+    this.#socket.destroy();
+  }
+}
+
+async function talk(path: string): Promise<Qmp> {
+  while (!existsSync(path)) await new Promise(resolve => setTimeout(resolve, 50));
+  const socket = connect(path);
+  await once(socket, 'connect');
+  const one = new Qmp(socket);
+  await one.ask('qmp_capabilities');
+  return one;
+}
+
+before(async () => {
+  const { kernel, initrd } = await debianGuest({
+    packages: ['s390-tools', 'bash', 'gawk'],
+    withDependencies: name => libraries.test(name),
+  });
+  const path = join(folder, 'qmp');
+  const machine = ['-nodefaults', '-nographic', '-serial', 'stdio', '-m', '512M', '-smp', '2'];
+  const boot = ['-kernel', kernel, '-initrd', initrd, '-append', `${commandLine} quiet`];
+  const plugged = devices.flatMap(properties => ['-device', `virtio-rng-ccw${properties}`]);
+  guest = new Terminal([...emulator(), ...machine, ...boot, ...plugged, '-qmp', `unix:${path},server=on,wait=off`]);
+  qmp = await talk(path);
+  await guest.waitFor(/is up/, 300);
+  await guest.waitFor(guest.prompt, 60);
+});
+
+after(async () => {
+  qmp?.close();
+  await guest?.kill();
+  rmSync(folder, { recursive: true });
+});
+
+/** Lines of lscss: device, subchannel, and the rest. */
+async function lscss(more = ''): Promise<string[][]> {
+  const { output } = await guest.shell(`lscss ${more}`);
+  return output
+    .trim()
+    .split('\n')
+    .slice(2)
+    .map(line => line.split(/\s+/));
+}
+
+const place = async (device: string, subchannel: string) => {
+  const tree = await qmp.human('info qtree');
+  assert.match(tree, new RegExp(`dev_id = "${device}"\\r\\n +subch_id = "${subchannel}"`));
+};
+
+/** Waits until the guest's devices are these. */
+async function seen(...wanted: string[]): Promise<void> {
+  const { output, status } = await guest.shell(
+    `for n in $(seq 100); do set -- $(ls /sys/bus/ccw/devices); [ "$*" = "${wanted.join(' ')}" ] && break; sleep 0.1; done; echo "$*"`,
+  );
+  assert.equal(output.trim(), wanted.join(' '));
+  assert.equal(status, 0);
+}
+
+test('there are subchannels, (mostly functionless) channel paths, and channel devices', async () => {
+  const rows = await lscss();
+  assert.deepEqual(
+    rows.map(row => row.slice(0, 5)),
+    ['0.0.0000 0.0.0000', '0.0.0042 0.0.0001', '0.2.1111 0.2.0000'].map(row => [
+      ...row.split(' '),
+      '0000/00',
+      '3832/04',
+      'yes',
+    ]),
+  );
+  const { output } = await guest.shell('lschp');
+  assert.match(output, /^0\.00 +1 +- +32 /m);
+});
+
+test('the devno property takes <cssid>.<ssid>.<device number>', async () => {
+  const add = (devno: string) => qmp.ask('device_add', { driver: 'virtio-rng-ccw', devno });
+  const wrong = /Property 'virtio-rng-ccw.devno' doesn't take value/;
+  for (const devno of ['0042', 'fe.0', 'fe.0.12345', 'fe.0.x', 'fe.0.0.1', '']) await assert.rejects(add(devno), wrong);
+});
+
+test('devices in the image fe show up in image 0 of a guest that does not enable MCSS-E', async () => {
+  await place('fe.0.0042', 'fe.0.0001');
+  assert.equal((await lscss('-d 0.0.0042'))[0]![1], '0.0.0001');
+});
+
+test('devices with a different cssid are not visible', async () => {
+  const { output } = await guest.shell('ls /sys/bus/ccw/devices');
+  assert.doesNotMatch(output, /2222|1234/);
+});
+
+test('subchannel set ids range from 0 to 3', async () => {
+  await assert.rejects(
+    qmp.ask('device_add', { driver: 'virtio-rng-ccw', devno: 'fe.4.0000' }),
+    /Invalid cssid or ssid: cssid fe, ssid 4/,
+  );
+  await qmp.ask('device_add', { driver: 'virtio-rng-ccw', devno: 'fe.3.ffff', id: 'last' });
+  await seen('0.0.0000', '0.0.0042', '0.2.1111', '0.3.ffff');
+  await qmp.ask('device_del', { id: 'last' });
+  await seen('0.0.0000', '0.0.0042', '0.2.1111');
+});
+
+test('any device may be put into any subchannel set', async () => {
+  for (const ssid of [1, 2, 3]) {
+    await qmp.ask('device_add', { driver: 'virtio-rng-ccw', devno: `fe.${ssid}.0007`, id: `set${ssid}` });
+  }
+  await seen('0.0.0000', '0.0.0042', '0.1.0007', '0.2.0007', '0.2.1111', '0.3.0007');
+  assert.equal((await lscss('-d 0.2.0007'))[0]![1], '0.2.0001');
+  for (const ssid of [1, 2, 3]) await qmp.ask('device_del', { id: `set${ssid}` });
+  await seen('0.0.0000', '0.0.0042', '0.2.1111');
+});
+
+test('the device number can range from 0 to ffff', async () => {
+  await qmp.ask('device_add', { driver: 'virtio-rng-ccw', devno: 'fe.0.ffff', id: 'highest' });
+  await place('fe.0.ffff', 'fe.0.0002');
+  await seen('0.0.0000', '0.0.0042', '0.0.ffff', '0.2.1111');
+  await assert.rejects(
+    qmp.ask('device_add', { driver: 'virtio-rng-ccw', devno: 'fe.0.ffff' }),
+    /Device fe\.0\.ffff already exists/,
+  );
+  await qmp.ask('device_del', { id: 'highest' });
+  await seen('0.0.0000', '0.0.0042', '0.2.1111');
+});
+
+test('without devno the next free device number in set 0 is chosen', async () => {
+  await qmp.ask('device_add', { driver: 'virtio-rng-ccw', id: 'any' });
+  await place('fe.0.0001', 'fe.0.0002');
+  await seen('0.0.0000', '0.0.0001', '0.0.0042', '0.2.1111');
+  await qmp.ask('device_del', { id: 'any' });
+});
+
+test('a device is placed at the first free subchannel; unplugged and replugged it may appear at another', async () => {
+  await qmp.ask('device_del', { id: 'second' });
+  await seen('0.0.0000', '0.2.1111');
+  assert.ok(qmp.events.some(({ event, data }) => event === 'DEVICE_DELETED' && data?.device === 'second'));
+  await qmp.ask('device_add', { driver: 'virtio-rng-ccw', devno: 'fe.0.0077', id: 'other' });
+  await place('fe.0.0077', 'fe.0.0001');
+  await qmp.ask('device_add', { driver: 'virtio-rng-ccw', devno: 'fe.0.0042', id: 'second' });
+  await place('fe.0.0042', 'fe.0.0002');
+  await seen('0.0.0000', '0.0.0042', '0.0.0077', '0.2.1111');
+  assert.equal((await lscss('-d 0.0.0042'))[0]![1], '0.0.0002');
+  await qmp.ask('device_del', { id: 'other' });
+  await qmp.ask('device_del', { id: 'second' });
+  await seen('0.0.0000', '0.2.1111');
+  await qmp.ask('device_add', { driver: 'virtio-rng-ccw', devno: 'fe.0.0042', id: 'second' });
+  await seen('0.0.0000', '0.0.0042', '0.2.1111');
+});
+
+test('example 1: cssid, ssid and devno are assigned: 0.0.0000 under subchannel 0.0.0000', async () => {
+  assert.equal((await lscss('-d 0.0.0000'))[0]![1], '0.0.0000');
+  await place('fe.0.0000', 'fe.0.0000');
+});
+
+test('example 2: devno=fe.0.0042 is 0.0.0042 under subchannel 0.0.0001', async () => {
+  assert.equal((await lscss('-d 0.0.0042'))[0]![1], '0.0.0001');
+  await place('fe.0.0042', 'fe.0.0001');
+});
+
+test('example 3: devno=fe.2.1111 is 0.2.1111 under subchannel 0.2.0000', async () => {
+  assert.equal((await lscss('-d 0.2.1111'))[0]![1], '0.2.0000');
+  await place('fe.2.1111', 'fe.2.0000');
+});
+
+test('example 4: devno=2.0.2222 is at subchannel 2.0.0000', () => place('2.0.2222', '2.0.0000'));
+
+test('example 5: devno=0.0.1234 is at subchannel 0.0.0000', () => place('0.0.1234', '0.0.0000'));
+
+test('devices go offline and online, and are ignored, by the tools of s390-tools', async () => {
+  const off = await guest.shell('chccwdev -d 0.0.0042');
+  assert.match(off.output, /Setting device 0\.0\.0042 offline\nDone/);
+  assert.equal((await lscss('-d 0.0.0042'))[0]![4], '80');
+  const on = await guest.shell('chccwdev -e 0.0.0042');
+  assert.match(on.output, /Setting device 0\.0\.0042 online\nDone/);
+  assert.equal((await lscss('-d 0.0.0042'))[0]![4], 'yes');
+
+  await guest.shell('cio_ignore -a 0.0.0100');
+  await qmp.ask('device_add', { driver: 'virtio-rng-ccw', devno: 'fe.0.0100', id: 'ignored' });
+  await qmp.ask('device_add', { driver: 'virtio-rng-ccw', devno: 'fe.0.0101', id: 'not-ignored' });
+  await seen('0.0.0000', '0.0.0042', '0.0.0101', '0.2.1111');
+  await guest.shell('cio_ignore -r 0.0.0100');
+  await seen('0.0.0000', '0.0.0042', '0.0.0100', '0.0.0101', '0.2.1111');
+  for (const id of ['ignored', 'not-ignored']) await qmp.ask('device_del', { id });
+  await seen('0.0.0000', '0.0.0042', '0.2.1111');
+  assert.equal((await guest.shell("dmesg | grep -E 'WARNING|BUG|Oops'")).output, '');
+});
+
+test('channel programs can be looked at', async () => {
+  const text = await qmp.human('info channel-programs fe.0.0042');
+  assert.match(text, /device fe\.0\.0042, subchannel fe\.0\.0001: virtio-rng-ccw/);
+  // SENSE ID is the first that Linux asks.
+  assert.match(text, /ORB: format-1 CCWs at [0-9a-f]{8}, key 0/);
+  assert.match(text, /status CE DE, residual 0/);
+});
+
+/** A program that enables MCSS-E, and stores what STORE SUBCHANNEL says of subchannel 2.0.0000 before and after. */
+const program = `
+        larl %r1,subchannel
+        lg %r1,0(%r1)
+        larl %r2,schib
+        stsch 0(%r2)
+        ipm %r6
+        larl %r3,request
+        chsc %r3
+        ipm %r8
+        stsch 0(%r2)
+        ipm %r7
+        larl %r4,result
+        srlg %r6,%r6,28
+        srlg %r7,%r7,28
+        srlg %r8,%r8,28
+        st %r6,0(%r4)
+        st %r7,4(%r4)
+        st %r8,8(%r4)
+        lh %r5,6(%r2)
+        sth %r5,14(%r4)
+        larl %r4,wait
+        lpswe 0(%r4)
+        .balign 8
+wait:   .quad 0x0002000180000000, 0xfff
+subchannel: .quad 0x02090000
+        .balign 4096
+request: .short 0x400, 0x31
+        .skip 4092
+result: .skip 16
+schib:  .skip 52
+`;
+
+test('a guest that enables MCSS-E sees every image', { timeout: 60_000 }, async () => {
+  const entry = 0x10000;
+  const { bytes, symbols } = new Assembler(instructions).assemble(program, entry);
+  const image = new Uint8Array(entry + bytes.length);
+  image.set(bytes, entry);
+  writeFileSync(join(folder, 'image'), image);
+  const path = join(folder, 'other');
+  const machine = new Terminal([
+    ...emulator(),
+    ...['-nodefaults', '-nographic', '-no-shutdown', '-kernel', join(folder, 'image')],
+    ...['-device', 'virtio-rng-ccw,devno=2.0.2222', '-qmp', `unix:${path},server=on,wait=off`],
+  ]);
+  try {
+    const control = await talk(path);
+    let status: { status: string };
+    do status = await control.ask('query-status');
+    while (status.status === 'running');
+    assert.equal(status.status, 'shutdown');
+    const words = await control.human(`xp /4xw 0x${symbols.get('result')!.toString(16)}`);
+    control.close();
+    // Not there; there after the request was carried out; and it is device 2222.
+    assert.match(words, /0x00000003 0x00000000 0x00000000 0x0000[0-9a-f]{4}/);
+    assert.match(words, /2222/);
+  } finally {
+    await machine.kill();
+  }
+});
