@@ -10,6 +10,9 @@ export class BlockError extends Error {
   }
 }
 
+/** What is done about an error: the request fails, or succeeds, or the machine is stopped and it is tried again. */
+export type ErrorPolicy = 'report' | 'ignore' | 'stop' | 'enospc';
+
 export interface Image {
   /** Bytes. */
   readonly size: number;

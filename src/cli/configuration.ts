@@ -1,5 +1,6 @@
 /** From options to what is to be built, with QEMU's defaults. Looks at no file and opens nothing. */
 
+import type { DriveOptions } from '../block/drives.ts';
 import type { BackendOptions } from '../chardev/backends.ts';
 import { largestStorage } from '../cpu/state.ts';
 import type { Property } from '../devices/device-type.ts';
@@ -12,6 +13,7 @@ import { incrementSize } from '../machine/standby-storage.ts';
 import type { Shape } from '../machine/topology.ts';
 import { type ChardevOptions, isTerminal, parseChardev, parseShortChardev } from './chardev-options.ts';
 import { deviceListHelp, deviceTypeHelp, parseDevice } from './devices.ts';
+import { type Drive, parseBlockdev, parseDrive, placeDrive } from './drive-options.ts';
 import { parseLogItems } from './log.ts';
 import { findAuthorization, findCredentials, type NamedObject, parseObject } from './objects.ts';
 import { type Given, located } from './options.ts';
@@ -68,6 +70,9 @@ export interface Configuration {
   /** Of the character that the terminal's own keys begin with. */
   escapeCode: number;
   objects: NamedObject[];
+  drives: DriveOptions[];
+  /** What the user should know. */
+  warnings: string[];
   chardevs: ChardevOptions[];
   consoles: Front<'ascii' | 'line'>[];
   /** Of the channel subsystem. */
@@ -127,10 +132,19 @@ const inertProperties = [
 ];
 
 /** What a property of a device names. @throws ConfigurationError */
-export function findResource({ objects }: Configuration, { name }: Property, id: string): unknown {
-  const found = objects.find(object => object.id === id);
-  if (!found) throw new ConfigurationError(`Property '${name}' can't find value '${id}'`);
-  return found.object;
+export function findResource(
+  { objects, drives }: Configuration,
+  driver: string,
+  { name, type }: Property,
+  id: string,
+): unknown {
+  const found =
+    type === 'drive'
+      ? drives.find(drive => drive.id === id || drive.aliases.includes(id))
+      : objects.find(object => object.id === id)?.object;
+  if (found) return found;
+  if (type === 'drive') throw new ConfigurationError(`Property '${driver}.${name}' can't find value '${id}'`);
+  throw new ConfigurationError(`Device '${id}' not found`);
 }
 
 class Builder {
@@ -152,6 +166,8 @@ class Builder {
     log: new Set(),
     escapeCode: 1,
     objects: [],
+    drives: [],
+    warnings: [],
     chardevs: [],
     consoles: [],
     devices: [],
@@ -174,6 +190,7 @@ class Builder {
     this.#machine();
     this.#standby();
     this.#rest();
+    this.#drives();
     this.#consoles();
     this.#load();
   }
@@ -395,6 +412,59 @@ class Builder {
     });
   }
 
+  // Drives
+
+  #drives(): void {
+    const { configuration } = this;
+    this.#each(['blockdev'], (value, { text }) => {
+      configuration.drives.push(parseBlockdev(value, text, configuration.drives));
+    });
+    const placed: Drive[] = [];
+    const temporary = this.#has('snapshot');
+    const short: Readonly<Record<string, string>> = {
+      hda: 'index=0,media=disk,',
+      hdb: 'index=1,media=disk,',
+      hdc: 'index=2,media=disk,',
+      hdd: 'index=3,media=disk,',
+      cdrom: 'index=2,media=cdrom,',
+    };
+    this.#each(['drive', ...Object.keys(short)], (value, { name, text }) => {
+      const whole = name in short ? `${short[name]}file=${value.replaceAll(',', ',,')}` : value;
+      const drive = placeDrive(
+        // What the image is will be seen when it is opened.
+        parseDrive(whole, text, () => 'raw', temporary),
+        placed,
+      );
+      placed.push(drive);
+      configuration.drives.push(drive.options);
+      if (drive.warning !== undefined) configuration.warnings.push(drive.warning);
+    });
+    this.#attached = placed.filter(({ attach, options }) => attach && options.protocol);
+  }
+
+  /** Drives that get a device of their own. */
+  #attached: readonly Drive[] = [];
+
+  #attachDrives(): void {
+    const { configuration } = this;
+    for (const { options } of this.#attached) {
+      const taken = configuration.devices.some(({ configuration: device }) => device.properties.drive === options.id);
+      if (taken) continue;
+      const values = new Map([['drive', options.id]]);
+      const device = parseDevice('virtio-blk-ccw', values, { chardev: () => {}, resource: () => options })!;
+      configuration.devices.push({ configuration: device, text: options.text });
+    }
+  }
+
+  /** A drive is for one device. @throws ConfigurationError */
+  #unused(driver: string, { name, type }: Property, id: string): void {
+    if (type !== 'drive') return;
+    const { devices } = this.configuration;
+    if (devices.some(({ configuration: { properties } }) => properties.drive === id)) {
+      throw new ConfigurationError(`Property '${driver}.${name}' can't take value '${id}', it's in use`);
+    }
+  }
+
   // Character devices and what is on them
 
   #chardev(value: string): ChardevOptions {
@@ -483,7 +553,10 @@ class Builder {
       if (driver.endsWith(CPU_DRIVER)) return this.#addCpu(value);
       const device = parseDevice(driver, values, {
         chardev: id => void this.#find(id),
-        resource: (property, id) => findResource(configuration, property, id),
+        resource: (property, id) => {
+          this.#unused(driver, property, id);
+          return findResource(configuration, driver, property, id);
+        },
       });
       if (device) {
         const { id } = device;
@@ -505,6 +578,7 @@ class Builder {
       }
       return this.#addConsole(kind, id, given);
     });
+    this.#attachDrives();
     this.#each(['gdb', 's'], (value, given) => {
       const device = given.name === 's' ? 'tcp::1234' : value;
       if (device === 'none') {

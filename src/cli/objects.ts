@@ -20,6 +20,8 @@ export type UserObject =
   /** Credentials without the password, which is a secret. */
   | { readonly kind: 'credentials'; readonly options: CredentialsOptions; readonly passwordId?: string }
   | { readonly kind: 'authorization'; readonly authorization: Authorization }
+  /** A source of random numbers. */
+  | { readonly kind: 'entropy'; readonly path: string | undefined }
   | { readonly kind: 'authorization-file'; readonly path: string; readonly refresh: boolean };
 
 export interface NamedObject {
@@ -63,6 +65,11 @@ const kinds: Readonly<Record<string, Kind>> = {
       kind: 'authorization',
       authorization: { kind: 'simple', identity: needed(values, 'identity') },
     }),
+  },
+  'rng-builtin': { properties: {}, make: () => ({ kind: 'entropy', path: undefined }) },
+  'rng-random': {
+    properties: { filename: '<string>' },
+    make: values => ({ kind: 'entropy', path: values.get('filename') ?? '/dev/urandom' }),
   },
   secret: {
     properties: { data: '<string>', file: '<string>', format: '<raw|base64>' },

@@ -99,6 +99,7 @@ class Session {
     // A signal while waiting for a connection.
     if (opened !== undefined) return opened;
 
+    for (const warning of configuration.warnings) this.#host.complain(`lpar: ${warning}\n`);
     for (const warning of cpuModel(configuration.cpuModel, configuration.cpuFeatures, configuration.view).warnings) {
       this.#host.complain(`lpar: warning: ${warning}\n`);
     }
@@ -254,7 +255,12 @@ class Session {
         if (!this.#chardevs.has(id)) throw new ConfigurationError(`chardev "${id}" not found`);
         if (this.#chardevs.get(id)!.backend.inUse) throw new ConfigurationError(`Chardev '${id}' is in use`);
       },
-      resource: (property, id) => findResource(this.#configuration, property, id),
+      resource: (property, id) => {
+        if (property.type === 'drive' && machine.devices.list.some(({ properties }) => properties.drive === id)) {
+          throw new ConfigurationError(`Property '${driver}.${property.name}' can't take value '${id}', it's in use`);
+        }
+        return findResource(this.#configuration, driver, property, id);
+      },
     });
     if (!device) throw new ConfigurationError(`'${driver}' is not a valid device model name`);
     const { id } = device;

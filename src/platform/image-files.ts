@@ -1,6 +1,6 @@
 /** Files that are images of disks; platform/node provides them. */
 
-import type { Closable } from './host.ts';
+import type { Closable, Inlet } from './host.ts';
 
 export interface ImageFile extends Closable {
   /** Bytes there are now. @throws HostError */
@@ -26,6 +26,8 @@ export interface ImageFileOptions {
 export interface ImageFiles {
   /** A regular file, or a block device unless `regular`. @throws HostError */
   open(path: string, options: ImageFileOptions & { readonly regular: boolean }): Promise<ImageFile>;
+  /** A file or device of bytes that is read from its beginning. @throws HostError */
+  stream(path: string): Promise<Inlet>;
   /** A file without a name, gone when it is closed. @throws HostError */
   temporary(): ImageFile;
 }

@@ -2,5 +2,6 @@
 
 import type { Target } from './target.ts';
 import { tn3270 } from './tn3270.ts';
+import { virtio } from './virtio.ts';
 
-export const targets: readonly Target[] = [tn3270];
+export const targets: readonly Target[] = [tn3270, virtio];

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { planLayout } from '../../cpu/state.ts';
 import { Storage } from '../../machine/storage.ts';
+import type { BlockProperties } from './block/block.ts';
 import { type CommonProperties, Feature, Status, type VirtioDevice, type VirtioEnvironment } from './device.ts';
 import type { RingPlace } from './queue.ts';
 
@@ -214,6 +215,28 @@ export const commonDefaults: CommonProperties = {
   any_layout: true,
   iommu_platform: false,
   packed: false,
+};
+
+export const blockDefaults: BlockProperties = {
+  ...commonDefaults,
+  serial: '',
+  numQueues: 1,
+  queueSize: 256,
+  segMaxAdjust: true,
+  logicalBlockSize: 512,
+  physicalBlockSize: 512,
+  minIoSize: 0,
+  optIoSize: 0,
+  discardGranularity: 512,
+  geometry: { cylinders: 2, heads: 16, sectors: 63 },
+  writeCache: true,
+  configWce: true,
+  discard: true,
+  writeZeroes: true,
+  maxDiscardSectors: 4194303,
+  maxWriteZeroesSectors: 4194303,
+  readErrors: 'report',
+  writeErrors: 'enospc',
 };
 
 /** A device and a driver that has begun to use it. */

@@ -1,12 +1,29 @@
-/** virtio devices as `-device` knows them. */
+/** virtio devices as `-device` knows them: QEMU's properties and defaults, and what is made of them. */
 
-import type { ChannelDeviceType, DeviceEnvironment, DeviceType, Property, PropertyValues } from '../device-type.ts';
+import { type DriveOptions, openDrive } from '../../block/drives.ts';
+import { BlockError, type ErrorPolicy, type Image } from '../../block/image.ts';
+import {
+  type ChannelDeviceType,
+  type DeviceEnvironment,
+  DeviceError,
+  type DeviceType,
+  type PartType,
+  type Property,
+  type PropertyValues,
+} from '../device-type.ts';
+import { type BlockBackend, VirtioBlock } from './block/block.ts';
 import { VirtioCcw } from './ccw.ts';
-import type { CommonProperties, VirtioEnvironment } from './device.ts';
+import type { CommonProperties, VirtioDevice, VirtioEnvironment } from './device.ts';
 import { VirtioRng } from './rng/rng.ts';
-import { BuiltinSource } from './rng/source.ts';
+import { BuiltinSource, type EntropySource, FileSource } from './rng/source.ts';
+import { PortError, VirtioSerial } from './serial/serial.ts';
 
 const bool = (name: string, on: boolean): Property => ({ name, type: 'bool', default: on });
+const number = (name: string, type: 'uint16' | 'uint32' | 'uint64' | 'size', value: number): Property => ({
+  name,
+  type,
+  default: value,
+});
 
 /** Of every virtio-ccw device. */
 const common: readonly Property[] = [
@@ -16,10 +33,10 @@ const common: readonly Property[] = [
   bool('any_layout', true),
   bool('iommu_platform', false),
   bool('packed', false),
-  { name: 'max_revision', type: 'uint32', default: 2, description: 'Newest revision of virtio-ccw' },
+  number('max_revision', 'uint32', 2),
 ];
 
-export const commonProperties = (values: PropertyValues): CommonProperties => ({
+const commonProperties = (values: PropertyValues): CommonProperties => ({
   indirect_desc: values.indirect_desc as boolean,
   event_idx: values.event_idx as boolean,
   notify_on_empty: values.notify_on_empty as boolean,
@@ -30,28 +47,203 @@ export const commonProperties = (values: PropertyValues): CommonProperties => ({
 
 const around = ({ storage, complain }: DeviceEnvironment): VirtioEnvironment => ({ storage, complain });
 
+const onChannel = (device: VirtioDevice, values: PropertyValues, { storage }: DeviceEnvironment): VirtioCcw =>
+  new VirtioCcw(device, storage, values.max_revision as number);
+
+/** Where random numbers come from, as `-object` says. */
+export interface EntropyOptions {
+  /** Undefined: the generator of the process. */
+  readonly path: string | undefined;
+}
+
+async function entropySource(environment: DeviceEnvironment): Promise<EntropySource> {
+  const options = environment.resource('rng') as EntropyOptions | undefined;
+  if (options?.path === undefined) return new BuiltinSource();
+  return new FileSource(await environment.files.stream(options.path), message => environment.complain(message));
+}
+
 const rng: ChannelDeviceType = {
   name: 'virtio-rng-ccw',
   aliases: ['virtio-rng'],
-  backend: 'virtio-rng-device',
   bus: 'virtual-css-bus',
+  backend: 'virtio-rng-device',
   category: 'Misc',
   properties: [
-    { name: 'max-bytes', type: 'uint64', default: 2 ** 53 - 1 },
-    { name: 'period', type: 'uint32', default: 65536 },
+    number('max-bytes', 'uint64', Number.MAX_SAFE_INTEGER),
+    number('period', 'uint32', 65536),
     { name: 'rng', type: 'link' },
     ...common,
   ],
-  make(values, environment) {
-    const source = new BuiltinSource();
-    const properties = {
-      ...commonProperties(values),
-      maxBytes: values['max-bytes'] as number,
-      period: values.period as number,
-    };
-    const device = new VirtioRng(around(environment), properties, source);
-    return new VirtioCcw(device, environment.storage, values.max_revision as number);
+  async make(values, environment) {
+    const maxBytes = values['max-bytes'] as number;
+    const period = values.period as number;
+    if (period === 0) throw new DeviceError("'period' parameter expects a positive integer");
+    const source = await entropySource(environment);
+    const device = new VirtioRng(around(environment), { ...commonProperties(values), maxBytes, period }, source);
+    return onChannel(device, values, environment);
   },
 };
 
-export const virtioTypes: readonly DeviceType[] = [rng];
+const errorActions = ['report', 'ignore', 'enospc', 'stop', 'auto'];
+const sectorSize = 512;
+
+/** What a size of blocks must be. */
+function blockSize(values: PropertyValues, name: string): number {
+  const size = values[name] as number;
+  const within = size >= sectorSize && size <= 2 * 1024 * 1024;
+  if (within && (size & (size - 1)) === 0) return size;
+  throw new DeviceError(
+    `Property virtio-blk-ccw.${name} doesn't take value '${size}', ${
+      within ? "it's not a power of 2" : `must be between ${sectorSize} and 2097152`
+    }`,
+  );
+}
+
+/** Cylinders, heads and sectors that go with the size, where nobody gives them. */
+function geometryOf(image: Image): { cylinders: number; heads: number; sectors: number } {
+  const heads = 16;
+  const sectors = 63;
+  const cylinders = Math.floor(image.size / sectorSize / (heads * sectors));
+  return { cylinders: Math.min(Math.max(cylinders, 2), 16383), heads, sectors };
+}
+
+function blockBackend(image: Image, drive: DriveOptions, environment: DeviceEnvironment): BlockBackend {
+  return {
+    image,
+    noFlush: drive.noFlush,
+    stop: () => environment.stopMachine('io-error'),
+    report: (operation, action, reason, nospace) =>
+      environment.event('BLOCK_IO_ERROR', { device: drive.id, operation, action, nospace, reason }),
+  };
+}
+
+const block: ChannelDeviceType = {
+  name: 'virtio-blk-ccw',
+  aliases: ['virtio-blk'],
+  bus: 'virtual-css-bus',
+  backend: 'virtio-blk-device',
+  category: 'Storage',
+  properties: [
+    { name: 'drive', type: 'drive', description: 'Node name or ID of a block device to use as a backend' },
+    { name: 'serial', type: 'str' },
+    { name: 'num-queues', type: 'uint16', default: 1, range: [1, 1024] },
+    { name: 'queue-size', type: 'uint16', default: 256, range: [2, 1024] },
+    bool('seg-max-adjust', true),
+    number('logical_block_size', 'size', 512),
+    number('physical_block_size', 'size', 512),
+    number('min_io_size', 'size', 0),
+    number('opt_io_size', 'size', 0),
+    number('discard_granularity', 'size', 0),
+    number('cyls', 'uint32', 0),
+    number('heads', 'uint32', 0),
+    number('secs', 'uint32', 0),
+    { name: 'write-cache', type: 'choice', choices: ['on', 'off', 'auto'], default: 'auto' },
+    bool('config-wce', true),
+    bool('discard', true),
+    bool('write-zeroes', true),
+    number('max-discard-sectors', 'uint32', 4194303),
+    number('max-write-zeroes-sectors', 'uint32', 4194303),
+    { name: 'rerror', type: 'choice', choices: errorActions, default: 'auto' },
+    { name: 'werror', type: 'choice', choices: errorActions, default: 'auto' },
+    bool('share-rw', false),
+    ...common,
+  ],
+  async make(values, environment) {
+    const drive = environment.resource('drive') as DriveOptions | undefined;
+    if (!drive) throw new DeviceError('drive property not set');
+    const logicalBlockSize = blockSize(values, 'logical_block_size');
+    const physicalBlockSize = blockSize(values, 'physical_block_size');
+    if (logicalBlockSize > physicalBlockSize) {
+      throw new DeviceError('logical_block_size > physical_block_size not supported');
+    }
+    const given = { cylinders: values.cyls as number, heads: values.heads as number, sectors: values.secs as number };
+    let image: Image;
+    try {
+      image = await openDrive(environment.files, drive, values['share-rw'] as boolean);
+    } catch (error) {
+      throw error instanceof BlockError ? new DeviceError(error.message) : error;
+    }
+    const policy = (name: 'rerror' | 'werror', otherwise: ErrorPolicy) =>
+      values[name] === 'auto' ? otherwise : (values[name] as ErrorPolicy);
+    const properties = {
+      ...commonProperties(values),
+      serial: (values.serial as string | undefined) ?? '',
+      numQueues: values['num-queues'] as number,
+      queueSize: values['queue-size'] as number,
+      segMaxAdjust: values['seg-max-adjust'] as boolean,
+      logicalBlockSize,
+      physicalBlockSize,
+      minIoSize: values.min_io_size as number,
+      optIoSize: values.opt_io_size as number,
+      discardGranularity: (values.discard_granularity as number) || logicalBlockSize,
+      geometry: given.cylinders ? given : geometryOf(image),
+      writeCache: values['write-cache'] === 'auto' ? drive.writeCache : values['write-cache'] === 'on',
+      configWce: values['config-wce'] as boolean,
+      discard: values.discard as boolean,
+      writeZeroes: values['write-zeroes'] as boolean,
+      maxDiscardSectors: values['max-discard-sectors'] as number,
+      maxWriteZeroesSectors: values['max-write-zeroes-sectors'] as number,
+      readErrors: policy('rerror', drive.readErrors),
+      writeErrors: policy('werror', drive.writeErrors),
+    };
+    const device = new VirtioBlock(around(environment), properties, blockBackend(image, drive, environment));
+    return onChannel(device, values, environment);
+  },
+};
+
+const SERIAL_BUS = 'virtio-serial-bus';
+
+const serial: ChannelDeviceType = {
+  name: 'virtio-serial-ccw',
+  aliases: ['virtio-serial'],
+  bus: 'virtual-css-bus',
+  backend: 'virtio-serial-device',
+  provides: SERIAL_BUS,
+  category: 'Input',
+  properties: [
+    { name: 'max_ports', type: 'uint32', default: 31, range: [1, 511] },
+    bool('emergency-write', true),
+    ...common,
+  ],
+  make(values, environment) {
+    const maxPorts = values.max_ports as number;
+    const emergencyWrite = values['emergency-write'] as boolean;
+    const device = new VirtioSerial(around(environment), { ...commonProperties(values), maxPorts, emergencyWrite });
+    return onChannel(device, values, environment);
+  },
+};
+
+/** The two kinds of ports. */
+const port = (name: string, console: boolean): PartType => ({
+  name,
+  bus: SERIAL_BUS,
+  category: 'Input',
+  properties: [
+    { name: 'chardev', type: 'chr', description: 'ID of a chardev to use as a backend' },
+    { name: 'nr', type: 'uint32' },
+    { name: 'name', type: 'str' },
+  ],
+  attach(to, values, environment) {
+    const device = (to as VirtioCcw).device as VirtioSerial;
+    const { nr, chardev } = values;
+    try {
+      const added = device.addPort({
+        console,
+        ...(nr !== undefined && { number: nr as number }),
+        ...(values.name !== undefined && { name: values.name as string }),
+        ...(chardev !== undefined && { chardev: environment.chardev(chardev as string) }),
+      });
+      return { detach: () => device.removePort(added) };
+    } catch (error) {
+      throw error instanceof PortError ? new DeviceError(error.message) : error;
+    }
+  },
+});
+
+export const virtioTypes: readonly DeviceType[] = [
+  block,
+  rng,
+  serial,
+  port('virtconsole', true),
+  port('virtserialport', false),
+];

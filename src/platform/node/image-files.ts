@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Closable, HostError } from '../host.ts';
 import type { ImageFile, ImageFiles } from '../image-files.ts';
+import { openInlet } from './channels.ts';
 import { hostError, translated } from './errors.ts';
 import { lockImage } from './image-locks.ts';
 
@@ -40,6 +41,7 @@ export const nodeImageFiles: ImageFiles = {
       throw error;
     }
   },
+  stream: path => openInlet({ kind: 'file', path, offset: 0 }),
   temporary() {
     const path = join(tmpdir(), `lpar-${process.pid}-${process.hrtime.bigint()}`);
     return translated(() => {

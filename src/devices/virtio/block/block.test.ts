@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BlockError, type Image } from '../../../block/image.ts';
 import { SavedFields } from '../../../save/save-state.ts';
-import { commonDefaults, DeviceUnderTest } from '../testing.ts';
+import { blockDefaults, DeviceUnderTest } from '../testing.ts';
 import { type BlockProperties, VirtioBlock } from './block.ts';
 
 const SECTORS = 64;
@@ -44,28 +44,6 @@ class TestImage implements Image {
   close(): void {}
 }
 
-const defaults: BlockProperties = {
-  ...commonDefaults,
-  serial: '',
-  numQueues: 1,
-  queueSize: 256,
-  segMaxAdjust: true,
-  logicalBlockSize: 512,
-  physicalBlockSize: 512,
-  minIoSize: 0,
-  optIoSize: 0,
-  discardGranularity: 512,
-  geometry: { cylinders: 2, heads: 16, sectors: 63 },
-  writeCache: true,
-  configWce: true,
-  discard: true,
-  writeZeroes: true,
-  maxDiscardSectors: 4194303,
-  maxWriteZeroesSectors: 4194303,
-  readErrors: 'report',
-  writeErrors: 'enospc',
-};
-
 function setUp(properties: Partial<BlockProperties> = {}, { readOnly = false, noFlush = false } = {}) {
   const image = new TestImage(readOnly);
   const events: string[] = [];
@@ -73,7 +51,7 @@ function setUp(properties: Partial<BlockProperties> = {}, { readOnly = false, no
     environment =>
       new VirtioBlock(
         environment,
-        { ...defaults, ...properties },
+        { ...blockDefaults, ...properties },
         {
           image,
           noFlush,

@@ -1,6 +1,6 @@
 /** virtio-blk (virtio 1.2, 5.2): a disk. */
 
-import { BlockError, type Image } from '../../../block/image.ts';
+import { BlockError, type ErrorPolicy, type Image } from '../../../block/image.ts';
 import { type Fields, type SavedFields, SaveError } from '../../../save/save-state.ts';
 import { type Chain, QueueError } from '../chain.ts';
 import { type CommonProperties, VirtioDevice, type VirtioEnvironment } from '../device.ts';
@@ -33,9 +33,6 @@ const UNMAP = 1;
 
 /** Offset of the byte by which the driver may switch the write cache. */
 const WRITE_CACHE = 32;
-
-/** What is done about an error: the request fails, or succeeds, or the machine is stopped and it is tried again. */
-export type ErrorPolicy = 'report' | 'ignore' | 'stop' | 'enospc';
 
 export interface BlockProperties extends CommonProperties {
   readonly serial: string;
