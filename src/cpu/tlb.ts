@@ -180,10 +180,14 @@ export class Tlb {
     for (let n = 0; n < used; n++) {
       const context = (this.#base >>> 2) + n * CONTEXT;
       const tables = context + state.TLB_TABLES / 4;
-      for (let each = index; each < state.TLB_ENTRIES; each += 256) {
-        if (i32[tables + each] !== table) continue;
-        const at = context + each * ENTRY;
-        i32[at] = i32[at + 2] = i32[at + 4] = INVALID;
+      // A word of the mask is of 1024 entries: four of them may be the page's.
+      for (let word = 0; word < MASKS; word++) {
+        if (!(i32[context + state.TLB_BLOCKS / 4 + word]! & (0x0101_0101 << (index >>> 5)))) continue;
+        for (let each = word * 1024 + index; each < (word + 1) * 1024; each += 256) {
+          if (i32[tables + each] !== table) continue;
+          const at = context + each * ENTRY;
+          i32[at] = i32[at + 2] = i32[at + 4] = INVALID;
+        }
       }
     }
   }

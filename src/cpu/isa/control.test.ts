@@ -514,20 +514,35 @@ test('a system mask that is stored over the instruction itself', () => {
   assert.equal(m.interruption?.oldAddress, BigInt(m.at('a') + 4));
 });
 
-test('MOVE WITH OPTIONAL SPECIFICATIONS', () => {
-  const move = (controls: number, mask = DAT): TestMachine => {
-    const m = tables(machine('mvcos 0(%r1),0(%r2),%r3', { mask }));
-    m.gr(0, controls).gr(1, 0x2_0000).gr(2, 0x2_0100).gr(3, 16);
-    m.storage.write64(0x2_0100, 0x0102_0304_0506_0708n);
-    return m.cr(0, 0x404_0000n).run();
-  };
-  // Both operands as the PSW says; the second explicitly in the primary space.
-  for (const controls of [0, 0x0001]) {
-    const m = move(controls);
-    assert.equal(m.interruption, undefined);
-    assert.equal(m.cc, 0);
-    assert.equal(m.storage.read64(0x2_0000), 0x0102_0304_0506_0708n);
-  }
-  // A key that the problem state may not use.
-  assert.equal(move(0x9002, DAT | PSW_PROBLEM).interruption?.code, program.PRIVILEGED_OPERATION);
-});
+for (const fast of [false, true])
+  test(`MOVE WITH OPTIONAL SPECIFICATIONS${fast ? ', by what the TLB knows' : ''}`, () => {
+    const made = (source: string, controls: number, mask = DAT): TestMachine => {
+      const m = tables(machine(source, { mask }));
+      m.gr(0, controls).gr(1, 0x2_0000).gr(2, 0x2_0100).gr(3, 16);
+      m.storage.write64(0x2_0100, 0x0102_0304_0506_0708n);
+      m.cr(0, 0x404_0000n);
+      return fast ? m.fast() : m;
+    };
+    // The first time the pages are not known yet.
+    const twice = 'again: mvcos 0(%r1),0(%r2),%r3\nipm %r6\nla %r1,16(%r1)\nbrctg %r5,again';
+    // Both operands as the PSW says; the second explicitly in the primary space; both in the home space.
+    for (const controls of [0, 0x0001, 0x00c1_00c1]) {
+      const m = made(twice, controls).gr(5, 3);
+      m.cr(13, m.cpu.cr(1)).run();
+      assert.equal(m.interruption, undefined);
+      assert.equal(m.cpu.gr32(6) >>> 28, 0);
+      for (const at of [0x2_0000, 0x2_0010, 0x2_0020]) assert.equal(m.storage.read64(at), 0x0102_0304_0506_0708n);
+      assert.equal(m.storage.read64(0x2_0030), 0n);
+    }
+    // At most 4096 bytes are moved: condition code 3. None: nothing is looked at.
+    const long = made(twice, 0).gr(5, 2).gr(1, 0x3_0000).gr(2, 0x2_0000).gr(3, 0x1_0000_0000).run();
+    assert.equal(long.cpu.gr32(6) >>> 28, 3);
+    assert.equal(long.storage.read64(0x3_0100), 0n);
+    assert.equal(long.storage.read64(0x3_0110), 0x0102_0304_0506_0708n);
+    assert.equal(made(twice, 0).gr(5, 2).gr(3, 0).gr(1, 0xffff_f000).run().cpu.gr32(6) >>> 28, 0);
+    // The home space may not be stored to, nor a key be used that it may not use, by the problem state.
+    const problem = (controls: number): number | undefined =>
+      made('mvcos 0(%r1),0(%r2),%r3', controls, DAT | PSW_PROBLEM).run().interruption?.code;
+    assert.equal(problem(0x9002), program.PRIVILEGED_OPERATION);
+    assert.equal(problem(0x00c1_0000), program.SPECIAL_OPERATION);
+  });

@@ -33,7 +33,7 @@ import {
   SSE,
   SSF,
 } from './formats.ts';
-import { type Insn, type Instruction, insn, type Millicode, type Semantics } from './insn.ts';
+import { BY_MILLICODE, type Insn, type Instruction, insn, type Millicode, type Semantics } from './insn.ts';
 
 const privileged = { privileged: true } as const;
 const by =
@@ -300,9 +300,17 @@ export const controlInstructions: readonly Instruction[] = [
   insn('MVCSK', 0xe50e, SSE, 'z', by(space.moveWithSourceKey)),
   insn('MVCDK', 0xe50f, SSE, 'z', by(space.moveWithDestinationKey)),
   insn('MVCOS', 0xc80, SSF, 27, i => {
-    i.setState64(state.OPERAND, i.let(i.address(1).va));
-    i.setState64(state.OPERAND + 8, i.address(2).va);
-    i.millicode(space.moveWithOptions);
+    const [first, second] = [i.address(1), i.address(2)];
+    const result = i.routine('MVCOS', first, second, i.field('r3'));
+    i.if(
+      i32.eq(result, BY_MILLICODE),
+      () => {
+        i.setState64(state.OPERAND, first.va);
+        i.setState64(state.OPERAND + 8, second.va);
+        i.millicode(space.moveWithOptions);
+      },
+      () => i.setCc(result),
+    );
   }),
   insn('MVPG', 0xb254, RRE, 'z', by(space.movePage)),
 

@@ -59,9 +59,11 @@ export const keyAllowed = (cpu: Cpu, key: number): boolean =>
  * @throws ProgramInterruption addressing exception
  */
 export function storageAddress(cpu: Cpu, register: number): number {
-  const address = cpu.gr(register) & cpu.addressMask;
-  if (address >> 32n) throw new ProgramInterruption(ADDRESSING);
-  return Number(address);
+  const { i32 } = cpu;
+  const at = (cpu.base + state.GR + 8 * register) >>> 2;
+  const mask = (cpu.base + state.ADDRESS_MASK) >>> 2;
+  if (i32[at + 1]! & i32[mask + 1]!) throw new ProgramInterruption(ADDRESSING);
+  return (i32[at]! & i32[mask]!) >>> 0;
 }
 
 /**

@@ -250,7 +250,9 @@ export function setStorageAttributes(cpu: Cpu, { r1, r2, m3 }: Operands): void {
   const at = cpu.layout.frameFlags + existing(cpu, address - (address % FRAME)) / FRAME;
   const { u8 } = cpu;
   const old = Atomics.load(u8, at);
-  cpu.setGr(r1!, BigInt(((old & state.FRAME_USAGE) << 1) | (old & state.FRAME_NO_DAT ? 0x20 : 0)));
+  const register = (cpu.base + state.GR + 8 * r1!) >>> 2;
+  cpu.i32[register] = ((old & state.FRAME_USAGE) << 1) | (old & state.FRAME_NO_DAT ? 0x20 : 0);
+  cpu.i32[register + 1] = 0;
   if (m3 === 0) return;
   const noDat = m3 === SET_STABLE_NO_DAT ? state.FRAME_NO_DAT : m3 === SET_STABLE ? 0 : old & state.FRAME_NO_DAT;
   const attributes = (USAGE_AFTER[m3!]! << state.FRAME_USAGE_SHIFT) | noDat;

@@ -21,6 +21,7 @@ import { type I32, type I64, i32, i64, k32, k64 } from '../../ir/expr.ts';
 import { BY_MILLICODE } from '../../isa/insn.ts';
 import { PSW_PER_HIGH } from '../../per.ts';
 import * as state from '../../state.ts';
+import { tlbOffset } from '../addressing.ts';
 import type { Routine, RoutineCode } from '../routines.ts';
 
 const DONE = k32(0);
@@ -32,6 +33,9 @@ const ACCESS_REGISTER_SPACE = 0x0400_4000;
 /** The condition code in PSW bits 0-31. */
 const CONDITION = 0x3000;
 const NEW_PSW = 0x80;
+const PSW_PROBLEM_HIGH = 0x0001_0000;
+/** CR0 bit 37. */
+const SECONDARY_SPACE = 0x0400_0000;
 const TAG_SIZE = 16;
 
 const otherwise = (r: RoutineCode, rare: I32): void => r.f.ifUnlikely(rare, () => r.f.return(k32(BY_MILLICODE)));
@@ -191,4 +195,57 @@ const loadControl: Routine = {
   },
 };
 
-export const controls: readonly Routine[] = [context, mapping, supervisorCall, loadPsw, loadControl];
+/** Bits of an operand-access control: key and space are given; bits 8-9 are the space. */
+const KEY_GIVEN = 2;
+const SPACE_GIVEN = 1;
+
+/**
+ * MVCOS, where the PSW key counts, each operand lies on a page that the TLB knows in its space, and no space depends on an
+ * access register: gives the condition code, or BY_MILLICODE.
+ */
+const moveWithOptions: Routine = {
+  name: 'MVCOS',
+  parameters: ['i64', 'i64', 'i32', 'i32'],
+  body: r => {
+    const { f } = r;
+    if (r.full) return f.return(k32(BY_MILLICODE));
+    const accesses = f.evaluate(r.gr32(k32(0)));
+    const high = f.evaluate(r.state32(state.PSW_MASK + 4));
+    const controls = f.evaluate(r.state32(state.CR));
+    const given = r.gr(r.param32(2));
+    const wanted = f.evaluate(given);
+    const long = f.evaluate(i64.gtU(wanted, 4096));
+    const length = f.evaluate(i32.select(long, 4096, i32.wrap(wanted)));
+    otherwise(r, i32.eqz(i32.and(high, PSW_DAT_HIGH)));
+    otherwise(r, i32.and(accesses, (KEY_GIVEN << 16) | KEY_GIVEN));
+    // The problem state may not store into the home space; and a length of zero recognises no access exceptions.
+    const homeStore = i32.eq(i32.and(i32.shrU(accesses, 16), 0xc1), 0xc1);
+    otherwise(r, i32.and(homeStore, i32.ne(i32.and(high, PSW_PROBLEM_HIGH), 0)));
+    otherwise(r, i32.eqz(length));
+    const relevant = f.evaluate(i32.or(i32.and(controls, CONTROLS), i32.and(i32.shrU(high, 20), 0xf)));
+    const asce = f.newLocal('i64');
+    const place = (operand: 0 | 1, tagAt: number): I32 => {
+      const control = f.evaluate(operand === 0 ? i32.shrU(accesses, 16) : i32.and(accesses, 0xffff));
+      const space = i32.and(i32.select(i32.and(control, SPACE_GIVEN), i32.shrU(control, 6), i32.shrU(high, 14)), 3);
+      const selected = f.evaluate(space);
+      otherwise(r, i32.eq(selected, 1));
+      otherwise(r, i32.and(i32.eq(selected, 2), i32.eqz(i32.and(controls, SECONDARY_SPACE))));
+      f.set(asce, r.state64(state.CR + 8));
+      f.if(i32.eq(selected, 2), () => f.set(asce, r.state64(state.CR + 8 * 7)));
+      f.if(i32.eq(selected, 3), () => f.set(asce, r.state64(state.CR + 8 * 13)));
+      const found = f.evaluate(r.call('context', asce, relevant));
+      otherwise(r, i32.eqz(found));
+      const va = r.param64(operand);
+      const entry = f.evaluate(i32.add(found, tlbOffset(va)));
+      const last = i64.add(va, i64.fromU(i32.sub(length, 1)));
+      otherwise(r, i64.ne(x.load('i64', loadOp.i64, entry, tagAt), i64.and(last, -4096)));
+      return f.evaluate(i32.sub(x.load('i32', loadOp.i32, entry, state.TLB_ADDEND), i32.wrap(va)));
+    };
+    const to = place(0, state.TLB_STORE_TAG);
+    const from = place(1, state.TLB_FETCH_TAG);
+    r.copy(to, from, length);
+    f.return(i32.select(long, 3, 0));
+  },
+};
+
+export const controls: readonly Routine[] = [context, mapping, supervisorCall, loadPsw, loadControl, moveWithOptions];
