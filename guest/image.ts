@@ -10,6 +10,7 @@ import { debEntries } from './deb.ts';
 import { type DebianOptions, debianPackages, packageTree } from './debian.ts';
 import { suite } from './source.ts';
 import { file, type TreeEntry } from './tree.ts';
+import { unxz } from './xz.ts';
 
 export interface GuestOptions extends Omit<DebianOptions, 'withDependencies' | 'source'> {
   /** More Debian packages for the initramfs; `withDependencies` says which of their dependencies (default: all). */
@@ -42,6 +43,28 @@ export async function debianKernel(options: Omit<DebianOptions, 'withDependencie
     instead: list => list.names(/^linux-image-\d.*-s390x$/).map(name => [name]),
   });
   return files.at(-1)!;
+}
+
+/** Modules of the kernel, by their names, as files /usr/lib/lpar/NAME.ko for `insmod`. */
+export async function kernelModules(names: readonly string[], options: DebianOptions = {}): Promise<TreeEntry[]> {
+  const wanted = new Map(names.map(name => [`${name}.ko.xz`, name]));
+  const packed = new Map<string, Uint8Array>();
+  for await (const { path, data } of debEntries(await debianKernel(options), at => wanted.has(basename(at)))) {
+    if (data) packed.set(wanted.get(basename(path))!, data);
+  }
+  const modules: TreeEntry[] = [];
+  for (const [name, data] of packed) {
+    const pieces: Uint8Array[] = [];
+    for await (const piece of unxz(once(data))) pieces.push(piece);
+    modules.push(file(`usr/lib/lpar/${name}.ko`, Buffer.concat(pieces), 0o644));
+  }
+  const missing = names.length - modules.length;
+  if (missing > 0) throw new Error(`the kernel has ${missing} of the modules ${names.join(', ')} not`);
+  return modules;
+}
+
+async function* once(data: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield data;
 }
 
 /** Obtains the guest, from the cache if it is there. */

@@ -140,7 +140,8 @@ export class VirtioCcw extends ControlUnit {
         return device.acceptFeatures(others | (BigInt(view.getUint32(0, true)) << shift));
       }
       case Command.readConfiguration:
-        return void transfer.give(device.configuration());
+        // As much as is asked for: drivers read up to the field that they want, and would not have a longer block told of.
+        return void transfer.give(device.configuration().subarray(0, transfer.chainsData ? undefined : transfer.count));
       case Command.writeConfiguration:
         return device.configure(transfer.take(device.configuration().length));
       case Command.readStatus:
