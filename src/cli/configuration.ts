@@ -33,6 +33,8 @@ export interface Configuration {
   maxMemory: number;
   /** Hot code is compiled. */
   compiles: boolean;
+  /** Bytes; undefined: as many as usual. */
+  codeCapacity: number | undefined;
   cpus: number;
   /** Addresses of CPUs are below it. */
   maximumCpus: number;
@@ -152,6 +154,7 @@ class Builder {
     memory: 128 * MEBIBYTE,
     maxMemory: 0,
     compiles: true,
+    codeCapacity: undefined,
     cpus: 1,
     maximumCpus: 1,
     cpuDevices: [],
@@ -249,8 +252,9 @@ class Builder {
     this.#each(['accel'], value => {
       const values = parseList(value, 'accel');
       configuration.compiles = compiles([values.get('accel')!]);
-      for (const key of values.keys()) {
-        if (!['accel', 'thread', 'tb-size', 'split-wx', 'one-insn-per-tb'].includes(key)) {
+      for (const [key, item] of values) {
+        if (key === 'tb-size') configuration.codeCapacity = parseCodeCapacity(item);
+        else if (!['accel', 'thread', 'split-wx', 'one-insn-per-tb'].includes(key)) {
           throw new ConfigurationError(`Property 'tcg-accel.${key}' not found`);
         }
       }
@@ -650,6 +654,12 @@ class Builder {
 export function debuggerDevice(value: string): BackendOptions {
   const socket = /^(tcp|unix):/.test(value);
   return parseShortChardev(socket ? `${value},wait=off,nodelay=on,server=on` : value).backend;
+}
+
+/** Mebibytes of compiled code; 0 stands for the usual. @throws ConfigurationError */
+function parseCodeCapacity(value: string): number | undefined {
+  if (!/^\d{1,5}$/.test(value)) throw new ConfigurationError(`tb-size=${value}: expects a number of MiB`);
+  return value === '0' ? undefined : Number(value) * 0x100000;
 }
 
 /**

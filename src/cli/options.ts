@@ -27,8 +27,8 @@ const sections: readonly Section[] = [
       { name: 'cpu', value: 'MODEL[,FEATURE=on|off]...', help: 'the CPU model; `-cpu help` lists them' },
       {
         name: 'accel',
-        value: 'wasm|interpreter',
-        help: 'how the CPUs are carried out; tcg stands for wasm, which compiles',
+        value: 'wasm|interpreter[,tb-size=N]',
+        help: 'how the CPUs are carried out; tcg stands for wasm, which compiles, and keeps N MiB of code (default 128)',
       },
       {
         name: 'smp',

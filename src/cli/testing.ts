@@ -52,6 +52,7 @@ export class FakeMachine implements MachineControl {
   readonly storage: Storage;
   readonly cpus: CpuControl[];
   readonly actions: Actions = { reboot: 'reset', shutdown: 'poweroff', panic: 'shutdown', watchdog: 'reset' };
+  compilation: string | undefined = undefined;
   controlProgram: ControlProgram = {};
   topology: TopologyControl | undefined;
   addCpu({ address }: CpuDevice): void {

@@ -14,7 +14,7 @@ import type { RegionOptions } from './engine/run.ts';
 import { Exclusion } from './exclusion.ts';
 import type { Decoder } from './isa/decode.ts';
 import type { Instruction } from './isa/insn.ts';
-import * as counts from './region-slots.ts';
+import { CompilerCounts } from './region-counts.ts';
 import { RegionSlots } from './region-slots.ts';
 import type { CompiledModule } from './regions.ts';
 import * as state from './state.ts';
@@ -56,6 +56,7 @@ export class Compiler {
   readonly #options: CompilerOptions;
   readonly #exclusion: Exclusion;
   readonly #pairs: Pairs;
+  readonly #counts: CompilerCounts;
   readonly #u16: Uint16Array;
   readonly #u32: Uint32Array;
   /** Modules of which something is in use, by number. */
@@ -69,6 +70,7 @@ export class Compiler {
     this.#options = options;
     this.slots = new RegionSlots(storage.memory, storage.layout);
     this.#exclusion = new Exclusion(storage.memory, storage.layout, Exclusion.OUTSIDE);
+    this.#counts = new CompilerCounts(storage.memory, storage.layout);
     this.#pairs = new Pairs(options.handlers);
     this.#u16 = new Uint16Array(storage.memory.buffer);
     this.#u32 = new Uint32Array(storage.memory.buffer);
@@ -95,26 +97,28 @@ export class Compiler {
     const { bytes, sizes } = buildModule(this.#options, sources);
     const built = performance.now();
     const { slots } = this;
-    slots.count(counts.COUNT_BUILDING, built - started);
+    const counts = this.#counts;
+    counts.add('building', built - started);
     const number = slots.lastModule + 1;
+    counts.add('small', sizes.filter(size => size < fewest).length);
     const numbers = sizes.map(size => (size < fewest ? 0 : this.#allocate(number)));
     if (!numbers.some(slot => slot)) return 0;
     const module = new WebAssembly.Module(bytes);
-    slots.count(counts.COUNT_COMPILING, performance.now() - built);
+    counts.add('compiling', performance.now() - built);
     const made = { number, module, slots: numbers, bytes: bytes.length * EXPANSION };
     this.#modules.set(number, made);
     this.#bytes += made.bytes;
     slots.lastModule = number;
     this.#giveToAll();
     const entered = this.#enter(made, sources);
-    slots.count(counts.COUNT_MODULES, 1);
-    slots.count(counts.COUNT_REGIONS, entered);
-    slots.count(counts.COUNT_DROPPED, numbers.filter(slot => slot).length - entered);
-    slots.count(
-      counts.COUNT_INSTRUCTIONS,
+    counts.add('modules', 1);
+    counts.add('regions', entered);
+    counts.add('dropped', numbers.filter(slot => slot).length - entered);
+    counts.add(
+      'instructions',
       sizes.reduce((sum, size) => sum + size, 0),
     );
-    slots.count(counts.COUNT_BYTES, bytes.length);
+    counts.add('bytes', bytes.length);
     this.#makeRoom();
     return entered;
   }
@@ -197,8 +201,8 @@ export class Compiler {
   /** Keeps within the capacity: first by forgetting modules of which nothing is in use, then by giving up the oldest. */
   #makeRoom(): void {
     if (this.#bytes > this.#options.capacity) this.#evict(this.#options.capacity * 0.75);
-    this.slots.setCount(counts.COUNT_LIVE_BYTES, this.#bytes);
-    this.slots.setCount(counts.COUNT_LIVE_MODULES, this.#modules.size);
+    this.#counts.set('liveBytes', this.#bytes);
+    this.#counts.set('liveModules', this.#modules.size);
   }
 
   #evict(most: number): void {
@@ -214,7 +218,7 @@ export class Compiler {
         for (const slot of numbers) if (slot) slots.revoke(slot, number);
         this.#modules.delete(number);
         this.#bytes -= bytes;
-        slots.count(counts.COUNT_EVICTED, 1);
+        this.#counts.add('evicted', 1);
       }
     });
     slots.awaken();

@@ -212,6 +212,7 @@ export class Cpu extends Registers {
 
   /** Import `miss` of the interpreter: host address of an operand, or 0 when a program interruption is pending. */
   #miss(low: number, high: number, kind: number): number {
+    this.i32[(this.base + state.TLB_MISSES) >>> 2]!++;
     const size = (kind >>> ACCESS_SIZE_SHIFT) & 0xffff;
     const store = (kind & (ACCESS_STORE | ACCESS_INTERLOCKED | ACCESS_WIDE)) !== 0;
     const register = (kind >>> ACCESS_AR_SHIFT) - 1;
@@ -613,7 +614,7 @@ export class Cpu extends Registers {
         this.exclusion.yield();
         this.obey();
       }
-      if (asked & state.PENDING_TICK) this.regions.look();
+      if (asked & state.PENDING_TICK) this.regions.tick();
       if (asked & state.PENDING_STOP) return this.#halt('request');
       if (this.stopping) {
         this.stopping = false;

@@ -22,19 +22,6 @@ const RECORD = 1;
 const PAGES = 2;
 const WORDS = state.SLOT_SIZE / 4;
 
-/** What the compiler counts, as indices of doubles in COMPILER_COUNTS. */
-export const COUNT_MODULES = 0;
-export const COUNT_REGIONS = 1;
-export const COUNT_INSTRUCTIONS = 2;
-export const COUNT_BYTES = 3;
-export const COUNT_BUILDING = 4;
-export const COUNT_COMPILING = 5;
-export const COUNT_DROPPED = 6;
-export const COUNT_EVICTED = 7;
-export const COUNT_LIVE_BYTES = 8;
-export const COUNT_LIVE_MODULES = 9;
-export const COUNTS = 10;
-
 /** A region as the machine knows it. */
 export interface Slot {
   /** Host address of the record of its first instruction. */
@@ -48,7 +35,6 @@ export class RegionSlots {
   readonly #u8: Uint8Array;
   readonly #u16: Uint16Array;
   readonly #i32: Int32Array;
-  readonly #counts: Float64Array;
   readonly #machine: number;
   readonly #slots: number;
   #next = 1;
@@ -60,7 +46,6 @@ export class RegionSlots {
     this.#i32 = new Int32Array(memory.buffer);
     this.#machine = layout.machine >>> 2;
     this.#slots = layout.regionSlots >>> 2;
-    this.#counts = new Float64Array(memory.buffer, layout.machine + state.COMPILER_COUNTS, COUNTS);
   }
 
   // Which places are wanted
@@ -256,18 +241,5 @@ export class RegionSlots {
       Atomics.or(this.#i32, pending, state.PENDING_TICK);
       Atomics.notify(this.#i32, pending);
     }
-  }
-
-  // Counts
-
-  count(what: number, more: number): void {
-    this.#counts[what]! += more;
-  }
-  setCount(what: number, value: number): void {
-    this.#counts[what] = value;
-  }
-  /** What the compiler has counted. */
-  counted(what: number): number {
-    return this.#counts[what]!;
   }
 }

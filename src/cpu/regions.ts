@@ -4,6 +4,7 @@
  */
 
 import type { Cpu } from './cpu.ts';
+import { REGION_PENDING } from './engine/protocol.ts';
 import * as state from './state.ts';
 
 /** What the compiler gives to each CPU: a module whose export n is the region of slot `slots[n]`. */
@@ -48,6 +49,19 @@ export class Regions {
     const { code, slots, compiles } = this.#cpu;
     if (compiles && !code.breakpoints.size && code.isDecoded(record)) slots.want(record);
   }
+
+  /** About every millisecond while the CPU runs. */
+  tick(): void {
+    this.look();
+    const { i32, base } = this.#cpu;
+    const word = base >>> 2;
+    i32[word + state.TICKS / 4]!++;
+    const left = i32[word + state.REGION_EXITS / 4 + REGION_PENDING]!;
+    if (left !== this.#left) i32[word + state.TICKS_IN_REGIONS / 4]!++;
+    this.#left = left;
+  }
+  /** How often regions have been left because something was pending. */
+  #left = 0;
 
   /** Takes what has been compiled, and forgets what has been given up. */
   look(): void {

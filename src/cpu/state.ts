@@ -118,11 +118,12 @@ export const STORAGE_ERROR = 0x31e8;
 export const TLB_TAGS = 0x3200;
 /** What this CPU has taken of compiled modules: the number of the last one plus one; 0: it does not take any yet. */
 export const MODULES_TAKEN = 0x31ec;
-/** Counts for those who want to know (regions.ts): TLB misses, exits of regions by cause, ticks, and those met in regions. */
+/** Counts for those who want to know (region-counts.ts): TLB misses, ticks, and those met in regions. */
 export const TLB_MISSES = 0x30e0;
-export const REGION_EXITS = 0x30e4;
-export const TICKS = 0x3100;
-export const TICKS_IN_REGIONS = 0x3104;
+export const TICKS = 0x30e4;
+export const TICKS_IN_REGIONS = 0x30e8;
+/** How often regions have been left: a word for each of REGION_* (engine/protocol.ts), the last for all others. */
+export const REGION_EXITS = 0x30ec;
 /** First TLB context. */
 export const TLB = 0x4000;
 

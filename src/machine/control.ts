@@ -154,6 +154,8 @@ export interface MachineControl {
   readonly topology: TopologyControl | undefined;
   /** What the system that runs has told of itself. */
   readonly controlProgram: ControlProgram;
+  /** What is known of compiled code, in words; undefined: nothing is compiled. */
+  readonly compilation: string | undefined;
   /** Asks the guest to end (SCLP signal quiesce). */
   powerdown(): void;
   /** Ends the machine for good: stops the CPUs and lets go of what keeps the process alive. */

@@ -7,6 +7,7 @@ import type { Chardev } from '../chardev/chardev.ts';
 import { continueClock, startClock, stopClock } from '../cpu/clock.ts';
 import { forgetDecoded } from '../cpu/code-pages.ts';
 import { clearConditions, raiseRestart, raiseServiceSignal, requestStop } from '../cpu/pending.ts';
+import { compilationReport } from '../cpu/region-counts.ts';
 import { registerText } from '../cpu/register-text.ts';
 import { PSW_WAIT, Registers } from '../cpu/registers.ts';
 import { type ResetKind, resetCpu, resetStorageAttributes } from '../cpu/reset.ts';
@@ -598,6 +599,18 @@ export class Machine implements MachineControl {
     if (vertical === this.#vertical) return;
     this.#vertical = vertical;
     this.#emit('polarization', { vertical });
+  }
+
+  get compilation(): string | undefined {
+    const { memory, layout } = this.storage;
+    return (
+      this.#compiler &&
+      compilationReport(
+        memory,
+        layout,
+        this.cpus.map(({ number }) => number),
+      )
+    );
   }
 
   get topology(): TopologyControl | undefined {

@@ -125,6 +125,9 @@ const infoCommands: readonly Command[] = [
   command('history', '', '', 'show the command lines typed so far', ({ history, print }) => {
     for (const [n, line] of history.entries()) print(`${n}: '${line}'\n`);
   }),
+  command('jit', '', '', 'show what has been compiled', ({ environment, print }) =>
+    print(environment.machine.compilation ?? 'Error: JIT information is only available with accel=tcg\n'),
+  ),
   command('memory_size_summary', '', '', 'show the size of storage in bytes', ({ environment, print }) => {
     print(`base memory: ${environment.machine.storage.layout.coreSize}\nplugged memory: 0\n`);
   }),

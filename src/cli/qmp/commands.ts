@@ -95,6 +95,10 @@ const all: readonly Command[] = [
     return undefined;
   }),
   command('query-status', {}, ({ machine: { status } }) => ({ status, running: status === 'running' })),
+  command('x-query-jit', {}, ({ machine: { compilation } }) => {
+    if (compilation === undefined) throw new QmpError('JIT information is only available with accel=tcg');
+    return { 'human-readable-text': compilation };
+  }),
   command('query-name', {}, ({ name }) => (name === '' ? {} : { name })),
   command('query-uuid', {}, ({ uuid }) => ({ UUID: formatUuid(uuid ?? new Uint8Array(16)) })),
   command('query-current-machine', {}, () => ({ 'wakeup-suspend-support': false })),

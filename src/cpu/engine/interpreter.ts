@@ -252,6 +252,9 @@ export class RunFunction extends Run {
       this.store64(state.PC_DISTANCE, i64.sub(this.load64(state.CODE_PAGE_ADDRESS), page));
       const address = f.evaluate(this.load64(state.PSW_ADDRESS));
       f.if(i32.eqz(result), () => this.goTo(address));
+      const count = f.evaluate(i32.add(i32.shl(result, 2), this.cpu));
+      const exits = i32.add(loadAt('i32', loadOp.i32, count, state.REGION_EXITS), 1);
+      storeAt(f, storeOp.i32, count, state.REGION_EXITS, exits);
       f.brIf(this.fault, i32.eq(result, REGION_FAULT));
       f.if(i32.eq(result, REGION_PENDING), () => f.return(k32(EXIT_PENDING)));
       this.enter(address);
