@@ -23,6 +23,7 @@ const arrows: Record<string, readonly string[]> = {
   net: [],
   chardev: [],
   save: [],
+  trace: [],
   // The CPU knows no channel, and channels know neither CPU nor device, but for what stands between them.
   cpu: [],
   css: [],
@@ -40,7 +41,14 @@ const arrows: Record<string, readonly string[]> = {
 };
 
 /** Files that any room may import: the one door to guest storage, how state is saved, and plain facts. */
-const common = ['machine/storage.ts', 'version.ts', 'ebcdic.ts', 'save/save-state.ts', 'save/words.ts'];
+const common = [
+  'machine/storage.ts',
+  'version.ts',
+  'ebcdic.ts',
+  'save/save-state.ts',
+  'save/words.ts',
+  'trace/trace.ts',
+];
 
 /** Single files of other rooms: how interruptions are made pending, and the I/O instructions as the CPU has them. */
 const doors: Record<string, readonly string[]> = {

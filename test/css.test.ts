@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,6 +22,7 @@ const libraries =
 const devices = ['', ',devno=fe.0.0042,id=second', ',devno=fe.2.1111', ',devno=2.0.2222', ',devno=0.0.1234'];
 
 const folder = mkdtempSync(join(tmpdir(), 'lpar-css-'));
+const trace = join(folder, 'trace');
 let guest: Terminal;
 let qmp: Qmp;
 
@@ -79,7 +80,16 @@ before(async () => {
   const machine = ['-nodefaults', '-nographic', '-serial', 'stdio', '-m', '512M', '-smp', '2'];
   const boot = ['-kernel', kernel, '-initrd', initrd, '-append', `${commandLine} quiet`];
   const plugged = devices.flatMap(properties => ['-device', `virtio-rng-ccw${properties}`]);
-  guest = new Terminal([...emulator(), ...machine, ...boot, ...plugged, '-qmp', `unix:${path},server=on,wait=off`]);
+  const traced = ['-trace', `css_new_image,file=${trace},format=json`, '-d', 'trace:css_chpid_add'];
+  guest = new Terminal([
+    ...emulator(),
+    ...machine,
+    ...boot,
+    ...plugged,
+    ...traced,
+    '-qmp',
+    `unix:${path},server=on,wait=off`,
+  ]);
   qmp = await talk(path);
   await guest.waitFor(/is up/, 300);
   await guest.waitFor(guest.prompt, 60);
@@ -247,6 +257,50 @@ test('channel programs can be looked at', async () => {
   // SENSE ID is the first that Linux asks.
   assert.match(text, /ORB: format-1 CCWs at [0-9a-f]{8}, key 0/);
   assert.match(text, /status CE DE, residual 0/);
+});
+
+test('each function of a subchannel and each command is told of by a trace event', async () => {
+  type Told = Readonly<Record<string, string | number>>;
+  const told = (): Told[] =>
+    readFileSync(trace, 'utf8')
+      .split('\n')
+      .filter(line => line !== '')
+      .map(line => JSON.parse(line));
+  const images = told().filter(({ event }) => event === 'css_new_image');
+  assert.deepEqual(
+    images.map(({ cssid }) => cssid),
+    [0xfe, 2, 0],
+  );
+  assert.equal(await qmp.human('trace-event css_* on'), '');
+  await qmp.ask('trace-event-set-state', { name: 'ioinst*', enable: true });
+  await qmp.ask('trace-event-set-state', { name: 'virt*', enable: true });
+  assert.match(await qmp.human('info trace-events css_crw'), /^css_crw : state 1\r\n$/);
+  assert.deepEqual(await qmp.ask('trace-event-get-state', { name: 'css_crw' }), [
+    { name: 'css_crw', vcpu: false, state: 'enabled' },
+  ]);
+  await assert.rejects(qmp.ask('trace-event-get-state', { name: 'nosuch' }), /^Error: unknown event "nosuch"$/);
+  await qmp.ask('device_add', { driver: 'virtio-rng-ccw', devno: 'fe.0.0200', id: 'traced' });
+  await seen('0.0.0000', '0.0.0042', '0.0.0200', '0.2.1111');
+  await qmp.ask('device_del', { id: 'traced' });
+  await seen('0.0.0000', '0.0.0042', '0.2.1111');
+  for (const name of ['css_*', 'ioinst*', 'virt*']) {
+    await qmp.ask('trace-event-set-state', { name, enable: false });
+  }
+  const all = told();
+  const names = new Set(all.map(({ event }) => event));
+  const wanted = ['css_assign_subch', 'css_crw', 'css_start', 'css_ccw', 'css_ccw_end', 'css_end', 'css_io_interrupt'];
+  const others = ['ioinst_sch_id', 'ioinst', 'virtio_ccw_new_device', 'virtio_ccw_interpret_ccw', 'virtio_set_status'];
+  assert.deepEqual(
+    [...wanted, ...others].filter(name => !names.has(name)),
+    [],
+  );
+  // What one subchannel does: started with SSCH, SENSE ID as the first command, ended, interruption, TSCH.
+  const added = all.find(({ event, devno, assigned }) => event === 'css_assign_subch' && devno === 0x200 && assigned)!;
+  const ofIt = all.filter(({ schid, ssid }) => schid === added.schid && ssid === 0);
+  const first = ofIt.find(({ event }) => event === 'css_ccw')!;
+  assert.equal(first.cmd, 0xe4);
+  const instructions = ofIt.filter(({ event }) => event === 'ioinst_sch_id').map(({ insn }) => insn);
+  for (const name of ['stsch', 'msch', 'ssch', 'tsch']) assert.ok(instructions.includes(name), name);
 });
 
 /** A program that enables MCSS-E, and stores what STORE SUBCHANNEL says of subchannel 2.0.0000 before and after. */

@@ -19,6 +19,7 @@ import { findAuthorization, findCredentials, type NamedObject, parseObject } fro
 import { type Given, located } from './options.ts';
 import { CPU_DRIVER, cpuDeviceHelp, cpuOf, firstCpus, shapeOf } from './smp.ts';
 import { FIXED_DATE, parseCounting, parseDate } from './time-options.ts';
+import { parseTrace, type TraceOptions, tracedItems } from './trace-options.ts';
 import { allowOnly, parseList, parseNumber, parseSize, parseSwitch, parseUuid, parseWord } from './values.ts';
 
 const MEBIBYTE = 0x100000;
@@ -68,6 +69,7 @@ export interface Configuration {
   paused: boolean;
   log: ReadonlySet<LogItem>;
   logFile?: string;
+  trace: TraceOptions;
   pidFile?: string;
   /** Of the character that the terminal's own keys begin with. */
   escapeCode: number;
@@ -167,6 +169,7 @@ class Builder {
     actions: { reboot: 'reset', shutdown: 'poweroff', panic: 'shutdown', watchdog: 'reset' },
     paused: false,
     log: new Set(),
+    trace: { wanted: [], format: 'text' },
     escapeCode: 1,
     objects: [],
     drives: [],
@@ -383,6 +386,11 @@ class Builder {
     });
     this.#each(['d'], value => {
       configuration.log = new Set([...configuration.log, ...parseLogItems(value)]);
+    });
+    this.#each(['trace', 'd'], (value, { name, text }) => {
+      const { trace } = configuration;
+      if (name === 'trace') parseTrace(value, text, trace);
+      else for (const pattern of tracedItems(value)) trace.wanted.push({ pattern, text });
     });
     this.#each(['D'], value => {
       configuration.logFile = value;

@@ -67,6 +67,11 @@ export class TextLog implements Log {
     return this.items.has(item);
   }
 
+  /** Writes what has been asked for in another way. */
+  tell(text: string): void {
+    this.#sink(text);
+  }
+
   write(item: LogItem, text: string): void {
     if (this.has(item)) this.#sink(text);
   }

@@ -13,6 +13,7 @@ import { logHelp } from './log.ts';
 import { objectHelp } from './objects.ts';
 import { type Given, help, located, parseOptions } from './options.ts';
 import { type MachineMaker, run } from './session.ts';
+import { traceHelp } from './trace-options.ts';
 
 /** Runs the command with its arguments until the machine ends. Returns the exit status. */
 export function main(argv: string[]): Promise<number> {
@@ -43,6 +44,7 @@ function informationOf(options: readonly Given[]): string | undefined {
     if (name === 'h' || name === 'help') return help();
     if (name === 'version') return `lpar version ${version}\n`;
     if (name === 'd' && asksFor) return logHelp();
+    if ((name === 'trace' && asksFor) || (name === 'd' && value === 'trace:help')) return traceHelp();
     if (name === 'chardev' && asksFor) return chardevHelp;
     if ((name === 'machine' || name === 'M') && asksFor) {
       return `Supported machines are:\n${machineName.padEnd(20)} IBM Z logical partition (default)\n`;

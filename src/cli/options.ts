@@ -137,6 +137,11 @@ const sections: readonly Section[] = [
       { name: 's', help: 'the same as -gdb tcp::1234' },
       { name: 'gdb', value: 'DEVICE', help: 'wait for gdb there: tcp:HOST:PORT, unix:PATH or stdio' },
       { name: 'd', value: 'ITEM[,ITEM]...', help: 'what to log; `-d help` lists the items' },
+      {
+        name: 'trace',
+        value: '[enable=]PATTERN[,events=FILE][,file=FILE][,format=text|json]',
+        help: 'tell of events by name or pattern (`-trace help` lists them; -PATTERN switches off), or those that a file lists, in the log or in a file',
+      },
       { name: 'D', value: 'FILE', help: 'log to the file instead of stderr' },
     ],
   },

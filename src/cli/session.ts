@@ -8,6 +8,7 @@ import type { MachineConfiguration, MachineControl, Panic } from '../machine/con
 import { ConfigurationError } from '../machine/control.ts';
 import { cpuModel } from '../machine/cpu-model.ts';
 import type { CpuDevice } from '../machine/cpu-table.ts';
+import { TraceStates } from '../machine/trace-events.ts';
 import { type Closable, type Host, HostError } from '../platform/host.ts';
 import type { TlsCredentials, TlsSettings } from '../platform/tls.ts';
 import type { ChardevOptions } from './chardev-options.ts';
@@ -27,6 +28,7 @@ import { written } from './qmp/json.ts';
 import { QmpMonitor } from './qmp/monitor.ts';
 import { objectList, objectProperty, objectTree, peripheral } from './qmp/objects.ts';
 import { CPU_DRIVER, cpuOf, firstCpus } from './smp.ts';
+import { statesOf, traceLine } from './trace-options.ts';
 import { parseList } from './values.ts';
 
 export type MachineMaker = (configuration: MachineConfiguration) => Promise<MachineControl>;
@@ -59,6 +61,7 @@ class Session {
   /** Those that are there. */
   readonly #cpus: CpuDevice[];
   #machine: MachineControl | undefined;
+  #trace = new TraceStates();
   #events: QmpEvents | undefined;
   #gdb: GdbStub | undefined;
   #end: (status: number) => void = () => {};
@@ -108,8 +111,12 @@ class Session {
       ...monitor,
       chardev: this.#port(monitor.chardev, false),
     }));
+    const { trace } = configuration;
+    this.#trace = statesOf(trace, this.#host, message => this.#host.complain(`lpar: ${message}\n`));
+    const tell = this.#traceSink();
     const machine = await makeMachine({
       ...configuration,
+      tracing: { states: this.#trace, tell: record => tell(traceLine(record, trace.format)) },
       ...load,
       consoles,
       chardev: id => this.#port(id, false),
@@ -153,6 +160,15 @@ class Session {
     const read = (what: string, path: string | undefined) =>
       path === undefined ? undefined : about(`could not load ${what} '${path}'`, () => this.#host.readFile(path));
     return { kernel: read('kernel', kernel), initrd: read('initrd', initrd) };
+  }
+
+  /** Where lines about events go. */
+  #traceSink(): (line: string) => void {
+    const path = this.#configuration.trace.file;
+    if (path === undefined) return line => this.#log.tell(line);
+    const file = about(`-trace file=${path}`, () => this.#host.openFile(path, false));
+    this.#closing.push(file);
+    return line => file.write(encoder.encode(line));
   }
 
   #logTo(path: string): void {
@@ -213,6 +229,7 @@ class Session {
       name,
       uuid,
       log: this.#log,
+      trace: this.#trace,
       snapshots: new Snapshots(this.#host, machine, snapshots),
       migration: new Migration({ host: this.#host, machine, changed, fail: () => this.#end(1) }),
       processId: this.#host.processId,

@@ -39,6 +39,7 @@ import {
   type SubchannelId,
   ZERO_CC,
 } from './table.ts';
+import { cssTrace } from './trace.ts';
 
 /** Where a device is, or is to be. */
 export interface DeviceId {
@@ -67,13 +68,6 @@ export interface CommandRecord {
   status?: { readonly device: number; readonly subchannel: number; readonly count: number };
 }
 
-/** What happens, for those who trace it. */
-export interface Observer {
-  operation?(what: string, id: SubchannelId): void;
-  command?(id: SubchannelId, ccw: Ccw): void;
-  interruption?(id: SubchannelId, control: number): void;
-}
-
 export interface Surroundings {
   readonly table: ChannelTable;
   readonly storage: Storage;
@@ -82,7 +76,6 @@ export interface Surroundings {
   /** Milliseconds of a clock that only goes forward. */
   readonly now: () => number;
   readonly failed: (error: unknown) => void;
-  readonly observer?: Observer;
 }
 
 const PROGRAMS_KEPT = 16;
@@ -95,6 +88,9 @@ const hex = (value: number, digits = 1): string => value.toString(16).padStart(d
 /** cssid.ssid.number as it is written. */
 export const idText = ({ cssid, ssid, number }: DeviceId | SubchannelId): string =>
   `${hex(cssid)}.${hex(ssid)}.${hex(number, 4)}`;
+
+/** The same for events. */
+const words = ({ cssid, ssid, number }: DeviceId | SubchannelId) => [cssid, ssid, number] as const;
 
 export class ChannelSubsystemIo {
   readonly #around: Surroundings;
@@ -126,6 +122,7 @@ export class ChannelSubsystemIo {
     const slot = this.#table.add(where, freshSchib(id.number, path), device.channelPathType, device.canBeNotified);
     if (slot === undefined) throw new PlugError('Virtual channel subsystem is full!');
     const subchannel = new Subchannel(this.#around, slot, where, id, device);
+    this.#traceNew(subchannel);
     this.#subchannels.set(slot, subchannel);
     device.attached(subchannel);
     if (hot) this.#report(where);
@@ -137,7 +134,19 @@ export class ChannelSubsystemIo {
     subchannel.device.detached();
     this.#subchannels.delete(subchannel.slot);
     this.#table.remove(subchannel.slot);
+    const { id, deviceId } = subchannel;
+    if (cssTrace.css_assign_subch.on) cssTrace.css_assign_subch.tell(0, ...words(id), deviceId.number);
     this.#report(subchannel.id);
+  }
+
+  #traceNew({ id, deviceId, device, path }: Subchannel): void {
+    const there = [...this.#subchannels.values()].filter(other => other.id.cssid === id.cssid);
+    const { css_new_image, css_chpid_add, css_assign_subch } = cssTrace;
+    if (css_new_image.on && there.length === 0) css_new_image.tell(id.cssid);
+    if (css_chpid_add.on && !there.some(other => other.path === path)) {
+      css_chpid_add.tell(id.cssid, path, device.channelPathType);
+    }
+    if (css_assign_subch.on) css_assign_subch.tell(1, ...words(id), deviceId.number);
   }
 
   /** Channel paths by image: one for each type. */
@@ -256,6 +265,7 @@ export class Subchannel implements Attachment, ProgramHost {
   }
 
   adapterInterruption(isc: number): void {
+    if (cssTrace.css_adapter_interrupt.on) cssTrace.css_adapter_interrupt.tell(isc);
     this.#table.interruptByAdapter(isc);
   }
 
@@ -285,12 +295,13 @@ export class Subchannel implements Attachment, ProgramHost {
       this.#interrupt();
       return status;
     });
-    if (kept) this.#around.observer?.operation?.(`status ${hex(kept, 2)}`, this.id);
+    if (kept && cssTrace.css_status.on) cssTrace.css_status.tell(...words(this.deviceId), kept);
   }
 
   #interrupt(): void {
     this.#table.interrupt(this.slot);
-    this.#around.observer?.interruption?.(this.id, this.#table.control(this.slot));
+    const { css_io_interrupt } = cssTrace;
+    if (css_io_interrupt.on) css_io_interrupt.tell(...words(this.id), this.#table.control(this.slot));
   }
 
   /** Path used, and sense data if software wants them with a unit check; the lock is held. */
@@ -334,7 +345,7 @@ export class Subchannel implements Attachment, ProgramHost {
   }
 
   #clear(): void {
-    this.#around.observer?.operation?.('clear', this.id);
+    if (cssTrace.css_clear.on) cssTrace.css_clear.tell(...words(this.id));
     this.stop();
     this.device.clear();
     this.#note('cleared', 0, 0);
@@ -351,7 +362,7 @@ export class Subchannel implements Attachment, ProgramHost {
   }
 
   #halt(): void {
-    this.#around.observer?.operation?.('halt', this.id);
+    if (cssTrace.css_halt.on) cssTrace.css_halt.tell(...words(this.id));
     const running = this.#program;
     const address = running?.position ?? 0;
     this.stop();
@@ -381,7 +392,8 @@ export class Subchannel implements Attachment, ProgramHost {
       return new OperationRequest(this.#table.bytes(this.slot, ORB, ORB_SIZE));
     });
     if (!orb) return;
-    this.#around.observer?.operation?.('start', this.id);
+    const { css_start } = cssTrace;
+    if (css_start.on) css_start.tell(...words(this.id), orb.program, orb.format1 ? 1 : 0, orb.key >> 4);
     this.#begun = this.#around.now();
     this.#begin(orb);
     this.#program = new ChannelProgram(this, orb);
@@ -404,7 +416,7 @@ export class Subchannel implements Attachment, ProgramHost {
       return true;
     });
     if (!resumed) return;
-    this.#around.observer?.operation?.('resume', this.id);
+    if (cssTrace.css_resume.on) cssTrace.css_resume.tell(...words(this.id));
     this.#program?.resume();
   }
 
@@ -479,11 +491,12 @@ export class Subchannel implements Attachment, ProgramHost {
       this.#setExtendedStatus(0);
       this.#interrupt();
     });
-    this.#around.observer?.operation?.('suspended', this.id);
+    if (cssTrace.css_suspend.on) cssTrace.css_suspend.tell(...words(this.id), address);
   }
 
   command(ccw: Ccw): void {
-    this.#around.observer?.command?.(this.id, ccw);
+    const { css_ccw } = cssTrace;
+    if (css_ccw.on) css_ccw.tell(...words(this.id), ccw.at, ccw.command, ccw.flags, ccw.count, ccw.address);
     const commands = this.#record?.commands;
     if (!commands) return;
     commands.push({ ccw, data: new Uint8Array(0), moved: 0 });
@@ -507,10 +520,12 @@ export class Subchannel implements Attachment, ProgramHost {
   status(device: number, subchannel: number, count: number): void {
     const record = this.#record?.commands.at(-1);
     if (record) record.status = { device, subchannel, count };
+    if (cssTrace.css_ccw_end.on) cssTrace.css_ccw_end.tell(...words(this.id), device, subchannel, count);
   }
 
   #note(how: string, device: number, subchannel: number): void {
     if (this.#record) this.#record.ended ??= { device, subchannel, how };
+    if (cssTrace.css_end.on) cssTrace.css_end.tell(...words(this.id), how, device, subchannel);
   }
 
   // Saved state

@@ -4,6 +4,7 @@
  */
 
 import { type ChannelTable, DEFAULT_CSSID, MOST_CSSID, MOST_SSID, PMCW_VALID, SCHIB } from './table.ts';
+import { cssTrace } from './trace.ts';
 
 /** Channel paths, by image. */
 export interface ChannelPaths {
@@ -152,6 +153,9 @@ function setDomainAttributes({ length, word, table }: Request): Answer {
   demand((first & 0x0f00_0000) === 0, Response.invalidFormat);
   const operation = first & 0xffff;
   demand(operation === ENABLE_MULTIPLE_IMAGES || operation === ENABLE_MULTIPLE_SETS);
+  if (cssTrace.css_enable_facility.on) {
+    cssTrace.css_enable_facility.tell(operation === ENABLE_MULTIPLE_IMAGES ? 'mcsse' : 'mss');
+  }
   if (operation === ENABLE_MULTIPLE_IMAGES) table.highestCssid = MOST_CSSID;
   else table.highestSsid = MOST_SSID;
   return {};

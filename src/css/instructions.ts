@@ -32,6 +32,7 @@ import {
   StatusControl,
   type SubchannelId,
 } from './table.ts';
+import { cssTrace } from './trace.ts';
 
 const operand = (): never => {
   throw new ProgramInterruption(OPERAND);
@@ -66,14 +67,16 @@ export class ChannelInstructions implements ChannelSubsystem {
   }
 
   /** A function for the subchannel, if it is operational: `decide` gives the condition code. */
-  #operate(word: number, decide: (slot: number, control: number) => number): number {
+  #operate(name: string, word: number, decide: (slot: number, control: number) => number): number {
     const slot = this.#find(word);
-    if (slot < 0) return 3;
-    return this.#table.locked(slot, () => (this.#table.isEnabled(slot) ? decide(slot, this.#table.control(slot)) : 3));
+    if (slot < 0) return traced(name, word, 3);
+    const table = this.#table;
+    const cc = table.locked(slot, () => (table.isEnabled(slot) ? decide(slot, table.control(slot)) : 3));
+    return traced(name, word, cc);
   }
 
   start(word: number, orb: Uint8Array): number {
-    return this.#operate(word, (slot, control) => {
+    return this.#operate('ssch', word, (slot, control) => {
       if (control & StatusControl.pending) return 1;
       if (control & FUNCTIONS) return 2;
       this.#table.setBytes(slot, ORB, orb);
@@ -90,7 +93,7 @@ export class ChannelInstructions implements ChannelSubsystem {
   }
 
   halt(word: number): number {
-    return this.#operate(word, (slot, control) => {
+    return this.#operate('hsch', word, (slot, control) => {
       const { pending, primary, secondary, alert } = StatusControl;
       const status = control & STATUS_CONTROLS;
       if (status === pending || (status & pending && status & (primary | secondary | alert))) return 1;
@@ -104,7 +107,7 @@ export class ChannelInstructions implements ChannelSubsystem {
   }
 
   clear(word: number): number {
-    return this.#operate(word, (slot, control) => {
+    return this.#operate('csch', word, (slot, control) => {
       this.#table.withdraw(slot);
       const kept = control & ~(FUNCTIONS | ACTIVITIES | STATUS_CONTROLS);
       this.#table.setControl(slot, kept | IoFunction.clear | Activity.clearPending);
@@ -114,7 +117,7 @@ export class ChannelInstructions implements ChannelSubsystem {
   }
 
   resume(word: number): number {
-    return this.#operate(word, (slot, control) => {
+    return this.#operate('rsch', word, (slot, control) => {
       if (control & StatusControl.pending) return 1;
       const suspends = (this.#table.read32(slot, ORB + 4) & 0x0800_0000) !== 0;
       const busy = (control & FUNCTIONS) !== IoFunction.start || control & Activity.resumePending;
@@ -126,7 +129,7 @@ export class ChannelInstructions implements ChannelSubsystem {
   }
 
   cancel(word: number): number {
-    return this.#operate(word, (slot, control) => {
+    return this.#operate('xsch', word, (slot, control) => {
       if (control & StatusControl.pending) return 1;
       const activity = control & ACTIVITIES;
       const waits = activity & (Activity.startPending | Activity.suspended | Activity.resumePending);
@@ -139,6 +142,7 @@ export class ChannelInstructions implements ChannelSubsystem {
 
   store(word: number): Uint8Array | undefined {
     const slot = this.#find(word);
+    traced('stsch', word, slot < 0 ? 3 : 0);
     if (slot < 0) return undefined;
     return this.#table.locked(slot, () => this.#table.bytes(slot, SCHIB, SCHIB_SIZE));
   }
@@ -152,8 +156,8 @@ export class ChannelInstructions implements ChannelSubsystem {
     if (flags & RESERVED_FLAGS || monitors === 3 || last & RESERVED_LAST) operand();
     if (last & 2 && extended && given.getUint32(44) & 0x3f) operand();
     const slot = this.#find(word);
-    if (slot < 0) return 3;
-    return this.#table.locked(slot, () => {
+    if (slot < 0) return traced('msch', word, 3);
+    const cc = this.#table.locked(slot, () => {
       const control = this.#table.control(slot);
       const present = this.#table.flags(slot);
       if (!(present & PMCW_VALID)) return 0;
@@ -172,11 +176,17 @@ export class ChannelInstructions implements ChannelSubsystem {
       if (!(flags & 0x0080_0000)) this.#table.keepStatus(slot, 0);
       return 0;
     });
+    return traced('msch', word, cc);
   }
 
   test(word: number): { readonly cc: number; readonly irb: Uint8Array } | undefined {
     const slot = this.#find(word);
-    if (slot < 0) return undefined;
+    const tested = slot < 0 ? undefined : this.#test(slot);
+    traced('tsch', word, tested?.cc ?? 3);
+    return tested;
+  }
+
+  #test(slot: number): { readonly cc: number; readonly irb: Uint8Array } | undefined {
     return this.#table.locked(slot, () => {
       if (!this.#table.isEnabled(slot)) return undefined;
       const control = this.#table.control(slot);
@@ -205,22 +215,29 @@ export class ChannelInstructions implements ChannelSubsystem {
   }
 
   testPending(subclasses: number): readonly [number, number, number] | undefined {
-    return this.#table.takeInterruption(subclasses);
+    const taken = this.#table.takeInterruption(subclasses);
+    if (cssTrace.ioinst.on) cssTrace.ioinst.tell('tpi', taken ? taken[0] >>> 0 : 0);
+    return taken;
   }
 
   storeReport(): number {
-    return this.#table.takeReport();
+    const report = this.#table.takeReport();
+    if (cssTrace.ioinst.on) cssTrace.ioinst.tell('stcrw', report >>> 0);
+    return report;
   }
 
   /** RESET CHANNEL PATH: bits 8-15 the image, 24-31 the channel path. */
   resetPath(parameter: number): number {
     const cssid = this.#table.highestCssid > 0 ? (parameter >>> 16) & 0xff : DEFAULT_CSSID;
     if (this.#table.highestCssid === 0 && (parameter >>> 16) & 0xff) operand();
-    return this.#paths.reset(cssid, parameter & 0xff);
+    const cc = this.#paths.reset(cssid, parameter & 0xff);
+    if (cssTrace.ioinst_chp_id.on) cssTrace.ioinst_chp_id.tell('rchp', cssid, parameter & 0xff, cc);
+    return cc;
   }
 
   setMonitor({ register1, register2 }: { readonly register1: bigint; readonly register2: bigint }): void {
     if (register1 & 0x0fff_fffcn) operand();
+    if (cssTrace.ioinst.on) cssTrace.ioinst.tell('schm', Number(register1 & 0xffff_ffffn));
     const updates = (register1 & 2n) !== 0n;
     if (updates && register2 & 0x1fn) operand();
     const key = Number((register1 >> 24n) & 0xf0n);
@@ -238,9 +255,20 @@ export class ChannelInstructions implements ChannelSubsystem {
   }
 
   call(block: Uint8Array): number {
+    const view = new DataView(block.buffer, block.byteOffset);
+    const length = view.getUint16(0);
     channelSubsystemCall(block, this.#table, this.#paths, this.#unimplemented);
+    const { ioinst_chsc_cmd } = cssTrace;
+    if (ioinst_chsc_cmd.on) ioinst_chsc_cmd.tell(view.getUint16(2), length, view.getUint16(length + 4));
     return 0;
   }
+}
+
+/** Tells of an instruction for a subchannel, and gives its condition code. */
+function traced(name: string, word: number, cc: number): number {
+  const { ioinst_sch_id } = cssTrace;
+  if (ioinst_sch_id.on) ioinst_sch_id.tell(name, word >>> 24, (word >>> 17) & 3, word & 0xffff, cc);
+  return cc;
 }
 
 /** What TEST SUBCHANNEL leaves of the status that it has told. */

@@ -6,6 +6,7 @@
 
 import { raiseChannelReport, setIoPending } from '../cpu/pending.ts';
 import type { Layout } from '../cpu/state.ts';
+import { cssTrace } from './trace.ts';
 
 /** The image in which devices are that no other is named for, and which guests without MCSS-E see as image 0. */
 export const DEFAULT_CSSID = 0xfe;
@@ -426,6 +427,7 @@ export class ChannelTable {
         const chained = n + 1 < words.length ? Report.chained : 0;
         this.#words[REPORTS_AT + ((this.#words[REPORT_FIRST]! + count) % REPORTS)] = word | chained | overflow;
         this.#words[REPORT_COUNT] = count + 1;
+        if (cssTrace.css_crw.on) cssTrace.css_crw.tell((word | chained | overflow) >>> 0);
       });
     });
     raiseChannelReport(this.#memory, this.#layout);

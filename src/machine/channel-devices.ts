@@ -6,6 +6,7 @@ import type { ProgramRecord } from '../css/channel-subsystem.ts';
 import { ChannelTable } from '../css/table.ts';
 import { DeviceError } from '../devices/device-type.ts';
 import type { Thread, ThreadHost } from '../platform/threads.ts';
+import type { TraceRecord } from '../trace/trace.ts';
 import type { LogItem } from './control.ts';
 import { ChardevRelay } from './io-chardevs.ts';
 import type {
@@ -21,6 +22,7 @@ import type {
 
 export interface DeviceListener {
   log(item: LogItem, text: string): void;
+  trace(record: TraceRecord): void;
   notice(name: string, data: object): void;
   stop(state: 'io-error'): void;
   failed(error: unknown): void;
@@ -49,12 +51,13 @@ export class ChannelDevices {
   constructor(
     memory: WebAssembly.Memory,
     layout: Layout,
+    trace: SharedArrayBuffer,
     threads: ThreadHost,
     chardev: (id: string) => Chardev,
     listener: DeviceListener,
   ) {
     const channels = ChannelTable.newShared();
-    this.#start = { memory, layout, channels };
+    this.#start = { memory, layout, channels, trace };
     this.table = new ChannelTable(channels, memory, layout);
     this.#threads = threads;
     this.#chardev = chardev;
@@ -115,6 +118,9 @@ export class ChannelDevices {
         break;
       case 'log':
         this.#listener.log(message.item, message.text);
+        break;
+      case 'trace':
+        this.#listener.trace(message.record);
         break;
       case 'notice':
         this.#listener.notice(message.name, message.data);

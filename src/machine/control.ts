@@ -5,6 +5,7 @@
 import type { Chardev } from '../chardev/chardev.ts';
 import type { Registers } from '../cpu/registers.ts';
 import type { ProgramRecord } from '../css/channel-subsystem.ts';
+import type { TraceRecord } from '../trace/trace.ts';
 import type { CpuDevice, Place } from './cpu-table.ts';
 import type { ControlProgram } from './diagnose.ts';
 import type { View } from './identity.ts';
@@ -12,6 +13,7 @@ import type { DeviceConfiguration, PluggedDevice } from './io-messages.ts';
 import type { StateSummary } from './saved-machine.ts';
 import type { Storage } from './storage.ts';
 import type { Shape } from './topology.ts';
+import type { TraceStates } from './trace-events.ts';
 
 /**
  * `shutdown`: the guest has ended and is kept for inspection; `debug`: stopped at a breakpoint or after a step;
@@ -237,6 +239,8 @@ export interface MachineConfiguration {
   readonly devices?: readonly { readonly configuration: DeviceConfiguration; readonly text: string }[];
   /** The character device of that identifier, for devices. */
   readonly chardev?: (id: string) => Chardev;
+  /** Which trace events are wanted, and who takes what they tell; nobody unless given. */
+  readonly tracing?: { readonly states: TraceStates; tell(record: TraceRecord): void };
 }
 
 /**

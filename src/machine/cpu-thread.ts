@@ -13,6 +13,7 @@ import { ChannelTable } from '../css/table.ts';
 import { Response } from '../devices/sclp/sccb.ts';
 import { commandName, refusal } from '../devices/sclp/sclp.ts';
 import type { ThreadPort } from '../platform/threads.ts';
+import type { TraceRecord } from '../trace/trace.ts';
 import { mailboxOf } from './compiler-thread.ts';
 import type { LogItem, PanicReason } from './control.ts';
 import { bitsWithout, type CpuModel } from './cpu-model.ts';
@@ -23,6 +24,7 @@ import { type Identity, systemInformation } from './identity.ts';
 import { Storage } from './storage.ts';
 import { ConfigurationTopology, type Shape } from './topology.ts';
 import { Tracer } from './trace.ts';
+import { connectTrace } from './trace-events.ts';
 import { Watchdog } from './watchdog.ts';
 
 /** What the thread is started with. */
@@ -38,6 +40,8 @@ export interface CpuStart {
   readonly shape: Shape;
   /** The shared table of the channel subsystem. */
   readonly channels: SharedArrayBuffer;
+  /** Which trace events are wanted. */
+  readonly trace: SharedArrayBuffer;
   /** Highest address that storage may ever have, plus one. */
   readonly storageLimit: number;
   /** There is a watchdog. */
@@ -56,7 +60,8 @@ export type StoppedReason = 'request' | 'breakpoint' | 'shutdown' | 'reset' | Pa
 export type FromCpu =
   | { readonly kind: 'ready' }
   | { readonly kind: 'stopped'; readonly reason: StoppedReason; readonly request?: ResetRequest | undefined }
-  | { readonly kind: 'log'; readonly item: LogItem; readonly text: string };
+  | { readonly kind: 'log'; readonly item: LogItem; readonly text: string }
+  | { readonly kind: 'trace'; readonly record: TraceRecord };
 
 /** Reasons of `Cpu.run` as a machine sees them, a disabled wait apart. */
 const panics: Readonly<Record<string, PanicReason>> = {
@@ -172,6 +177,7 @@ export function equip(cpu: Cpu, start: CpuStart, post: (message: FromCpu) => voi
     },
     unimplemented,
   };
+  connectTrace(start.trace, record => post({ kind: 'trace', record }));
   const tracer = new Tracer(cpu, (item, text) => post({ kind: 'log', item, text }));
 
   const outcome = (reason: StopReason): StoppedReason => {

@@ -6,6 +6,7 @@ import type { DeviceId, ProgramRecord } from '../css/channel-subsystem.ts';
 import type { SubchannelId } from '../css/table.ts';
 import type { PropertyValues } from '../devices/device-type.ts';
 import type { Fields } from '../save/save-state.ts';
+import type { TraceRecord } from '../trace/trace.ts';
 import type { LogItem } from './control.ts';
 
 /** A device that is to be plugged. */
@@ -40,6 +41,8 @@ export interface IoStart {
   readonly memory: WebAssembly.Memory;
   readonly layout: Layout;
   readonly channels: SharedArrayBuffer;
+  /** Which trace events are wanted. */
+  readonly trace: SharedArrayBuffer;
 }
 
 export type IoRequest =
@@ -81,6 +84,7 @@ export type FromIo =
   /** So many bytes of input have been taken. */
   | { readonly kind: 'taken'; readonly chardev: string; readonly bytes: number }
   | { readonly kind: 'log'; readonly item: LogItem; readonly text: string }
+  | { readonly kind: 'trace'; readonly record: TraceRecord }
   | { readonly kind: 'notice'; readonly name: string; readonly data: object }
   | { readonly kind: 'stop'; readonly state: 'io-error' }
   | { readonly kind: 'failed'; readonly error: unknown };

@@ -13,6 +13,7 @@ import type { IoPlatform } from '../platform/threads.ts';
 import { DistantChardev } from './io-chardevs.ts';
 import type { DeviceConfiguration, FromIo, IoRequest, IoStart, PluggedDevice, ToIo, UnitState } from './io-messages.ts';
 import { Storage } from './storage.ts';
+import { connectTrace } from './trace-events.ts';
 
 interface Entry {
   readonly about: PluggedDevice;
@@ -32,9 +33,10 @@ export class IoSide {
   readonly #complaints = new Set<string>();
   #next = 1;
 
-  constructor({ memory, layout, channels }: IoStart, platform: IoPlatform, post: (message: FromIo) => void) {
+  constructor({ memory, layout, channels, trace }: IoStart, platform: IoPlatform, post: (message: FromIo) => void) {
     this.#platform = platform;
     this.#post = post;
+    connectTrace(trace, record => post({ kind: 'trace', record }));
     this.table = new ChannelTable(channels, memory, layout);
     this.#storage = new Storage(memory, layout);
     this.#storage.onWrite((address, length) => forgetDecoded(memory, layout, address, length));

@@ -35,6 +35,7 @@ import { Sclp } from '../devices/sclp/sclp.ts';
 import { LoadError, type LoadPlan, load, planKernel } from '../ipl/kernel.ts';
 import type { Thread, ThreadHost } from '../platform/threads.ts';
 import type { SaveState } from '../save/save-state.ts';
+import type { TraceRecord } from '../trace/trace.ts';
 import { ChannelDevices } from './channel-devices.ts';
 import type { CompilerStart } from './compiler-thread.ts';
 import {
@@ -68,6 +69,7 @@ import { scpInformation } from './scp-information.ts';
 import { StandbyMap, savedStandbyStorage, storageFacts } from './standby-storage.ts';
 import { Storage } from './storage.ts';
 import { ConfigurationTopology, usualPlace } from './topology.ts';
+import { TraceStates } from './trace-events.ts';
 import { Watchdog, WatchdogTimer } from './watchdog.ts';
 
 const MEBIBYTE = 0x100000;
@@ -142,6 +144,8 @@ export class Machine implements MachineControl {
   /** The devices of the channel subsystem. */
   readonly devices: ChannelDevices;
   readonly #firstDevices: MachineConfiguration['devices'];
+  /** Takes what events tell. */
+  readonly traced: (record: TraceRecord) => void;
   readonly #listeners: Listeners = {};
   readonly #stopListening: () => void;
   #log: MachineConfiguration['log'];
@@ -228,8 +232,11 @@ export class Machine implements MachineControl {
       this.#compiler.onError(error => void this.failed(error));
     }
     this.#firstDevices = configuration.devices;
-    this.devices = new ChannelDevices(memory, layout, threads, configuration.chardev ?? noChardev, {
+    const { shared: trace } = configuration.tracing?.states ?? new TraceStates();
+    this.traced = configuration.tracing?.tell ?? (() => {});
+    this.devices = new ChannelDevices(memory, layout, trace, threads, configuration.chardev ?? noChardev, {
       log: (item, text) => this.#log.write(item, text),
+      trace: this.traced,
       notice: (name, data) => this.#emit('device', { name, data }),
       stop: state => void this.#stopAs(state),
       failed: error => void this.failed(error),
@@ -243,6 +250,7 @@ export class Machine implements MachineControl {
       cpuModel: model,
       shape,
       channels: this.devices.shared,
+      trace,
       storageLimit: Math.max(configuration.maxMemory, layout.storageSize),
       watchdog: configuration.watchdog,
     };
@@ -675,6 +683,7 @@ class CpuThread implements CpuControl {
       thread.onMessage((message: FromCpu) => {
         if (message.kind === 'ready') resolve();
         else if (message.kind === 'log') this.#machine.log(message);
+        else if (message.kind === 'trace') this.#machine.traced(message.record);
         else this.#hasStopped(message);
       });
     });

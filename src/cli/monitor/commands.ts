@@ -7,7 +7,9 @@ import { registerText } from '../../cpu/register-text.ts';
 import { idText } from '../../css/channel-subsystem.ts';
 import type { CpuControl, MachineControl } from '../../machine/control.ts';
 import { ConfigurationError, watchdogActions } from '../../machine/control.ts';
+import type { TraceStates } from '../../machine/trace-events.ts';
 import { HostError } from '../../platform/host.ts';
+import type { TraceEvent } from '../../trace/trace.ts';
 import { version } from '../../version.ts';
 import { programText } from '../channel-programs.ts';
 import { type ConsoleDevice, deviceTree } from '../device-tree.ts';
@@ -25,6 +27,7 @@ export interface MonitorEnvironment {
   readonly name: string;
   readonly uuid?: Uint8Array;
   readonly log: TextLog;
+  readonly trace: TraceStates;
   readonly snapshots: Snapshots;
   readonly migration: Migration;
   readonly processId: number;
@@ -103,6 +106,13 @@ const command = (
   help: string,
   run: (state: MonitorState, ...given: never[]) => void | Promise<void>,
 ): Command => ({ names: names.split('|'), arguments: types === '' ? [] : types.split(' '), shown, help, run });
+
+/** The events that a name or pattern means. @throws CommandError */
+function eventsOf(trace: TraceStates, pattern: string): readonly TraceEvent[] {
+  const found = trace.matching(pattern);
+  if (!found) throw new CommandError(`unknown event "${pattern}"`);
+  return found;
+}
 
 const infoCommands: readonly Command[] = [
   command('chardev', '', '', 'show the character devices', ({ environment, print }) => {
@@ -193,6 +203,16 @@ const infoCommands: readonly Command[] = [
     if (status === 'running') print('VM status: running\n');
     else print(`VM status: paused${status === 'paused' ? '' : ` (${status})`}\n`);
   }),
+  command(
+    'trace-events',
+    's? n?',
+    '[name] [vcpu]',
+    'show trace events (all, or those of a name or pattern) and whether they are told of',
+    ({ environment: { trace }, print }, pattern?: string) => {
+      const found = eventsOf(trace, pattern ?? '*');
+      for (const event of found) print(`${event.name} : state ${trace.has(event) ? 1 : 0}\n`);
+    },
+  ),
   command('uuid', '', '', 'show the UUID of the machine', ({ environment, print }) => {
     print(`${formatUuid(environment.uuid ?? new Uint8Array(16))}\n`);
   }),
@@ -324,6 +344,16 @@ const commands: readonly Command[] = [
     '/fmt expr',
     'show the value of an expression ($name is a register)',
     ({ print }, { letter }: Format, value: bigint) => print(`${formatNumber(value, letter)}\n`),
+  ),
+  command(
+    'trace-event',
+    's s n?',
+    'name on|off [vcpu]',
+    'tell of trace events of a name or pattern, or do not',
+    ({ environment: { trace }, print }, pattern: string, state: string) => {
+      if (state !== 'on' && state !== 'off') return print("Expected 'on' or 'off'\n");
+      for (const event of eventsOf(trace, pattern)) trace.set(event, state === 'on');
+    },
   ),
   command('qom-get', 's s', 'path property', 'show a property of an object', (state, path: string, property: string) =>
     state.print(state.environment.objects.get(path, property)),

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { TraceStates } from '../../machine/trace-events.ts';
 import { HostError } from '../../platform/host.ts';
 import { TextLog } from '../log.ts';
 import { Migration } from '../migration/migration.ts';
@@ -19,6 +20,7 @@ function setUp() {
     snapshots: new Snapshots(host, machine, 'snapshots'),
     migration: new Migration({ host, machine, changed: () => {}, fail: () => {} }),
     name: 'test',
+    trace: new TraceStates(),
     log,
     processId: 4711,
     chardevs: () => [{ id: 'serial0', description: 'null', inUse: true }],

@@ -4,6 +4,8 @@ import { CPU_CHECK_STOP, CPU_STATE, CPU_STOPPED } from '../../cpu/state.ts';
 import { deviceType } from '../../devices/registry.ts';
 import { type CpuControl, watchdogActions } from '../../machine/control.ts';
 import { entitlements } from '../../machine/cpu-table.ts';
+import type { TraceStates } from '../../machine/trace-events.ts';
+import type { TraceEvent } from '../../trace/trace.ts';
 import { version } from '../../version.ts';
 import { CPUS, machineName } from '../configuration.ts';
 import { execute, type MonitorEnvironment, MonitorState } from '../monitor/commands.ts';
@@ -270,6 +272,23 @@ const all: readonly Command[] = [
     objectProperty(environment, path, property),
   ),
 
+  // Trace events
+  command('trace-event-get-state', { name: 'str', '*vcpu': 'int' }, ({ trace }, { name }) =>
+    eventsOf(trace, name).map(event => ({
+      name: event.name,
+      vcpu: false,
+      state: trace.has(event) ? 'enabled' : 'disabled',
+    })),
+  ),
+  command(
+    'trace-event-set-state',
+    { name: 'str', enable: 'bool', '*ignore-unavailable': 'bool', '*vcpu': 'int' },
+    ({ trace }, { name, enable }) => {
+      for (const event of eventsOf(trace, name)) trace.set(event, enable);
+      return undefined;
+    },
+  ),
+
   // Migration
   command('migrate', { uri: 'str', '*detach': 'bool', '*resume': 'bool' }, async ({ migration }, { uri, resume }) => {
     if (resume) throw new QmpError('Cannot resume if there is no paused migration');
@@ -309,6 +328,13 @@ const all: readonly Command[] = [
 ];
 
 export const commands: ReadonlyMap<string, Command> = new Map(all.map(entry => [entry.name, entry]));
+
+/** The events that a name or pattern means. @throws QmpError */
+function eventsOf(trace: TraceStates, pattern: string): readonly TraceEvent[] {
+  const found = trace.matching(pattern);
+  if (!found) throw new QmpError(`unknown event "${pattern}"`);
+  return found;
+}
 
 /** The CPU of a number, without one the first. @throws QmpError */
 function cpuOf(cpus: readonly CpuControl[], number: bigint | undefined): CpuControl {

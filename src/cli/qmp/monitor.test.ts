@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { TopologyControl } from '../../machine/control.ts';
 import type { Place } from '../../machine/cpu-table.ts';
 import { usualPlace } from '../../machine/topology.ts';
+import { TraceStates } from '../../machine/trace-events.ts';
 import { TextLog } from '../log.ts';
 import { Migration } from '../migration/migration.ts';
 import { Snapshots } from '../migration/snapshots.ts';
@@ -27,6 +28,7 @@ async function setUp(negotiate = true) {
     snapshots: new Snapshots(host, machine, 'snapshots'),
     migration: new Migration({ host, machine, changed: status => events.migration(status), fail: () => {} }),
     name: 'test',
+    trace: new TraceStates(),
     log: new TextLog(new Set(), () => {}),
     processId: 4711,
     chardevs: () => [{ id: 'serial0', description: 'null', inUse: true }],

@@ -1,6 +1,7 @@
 /** virtio-ccw (virtio 1.2, 4.3): a virtio device as a control unit, by channel commands. */
 
 import {
+  type Attachment,
   CommonCommand,
   ControlUnit,
   ENDED,
@@ -12,6 +13,7 @@ import type { Storage } from '../../machine/storage.ts';
 import type { Fields, SavedFields } from '../../save/save-state.ts';
 import type { VirtioDevice } from './device.ts';
 import type { RingPlace } from './queue.ts';
+import { virtioTrace } from './trace.ts';
 
 export const CONTROL_UNIT_TYPE = 0x3832;
 const CHANNEL_PATH_TYPE = 0x32;
@@ -83,12 +85,26 @@ export class VirtioCcw extends ControlUnit {
     ) {
       return super.execute(command, transfer) as number;
     }
+    const { virtio_ccw_interpret_ccw } = virtioTrace;
+    if (virtio_ccw_interpret_ccw.on) virtio_ccw_interpret_ccw.tell(...this.#place, command);
     try {
       this.#carryOut(command, transfer);
       return ENDED;
     } catch (error) {
       if (error instanceof Rejected) return this.reject(Sense.commandReject);
       throw error;
+    }
+  }
+
+  get #place(): readonly [number, number, number] {
+    const { cssid, ssid, deviceNumber } = this.attachment.identification;
+    return [cssid, ssid, deviceNumber];
+  }
+
+  override attached(attachment: Attachment): void {
+    super.attached(attachment);
+    if (virtioTrace.virtio_ccw_new_device.on) {
+      virtioTrace.virtio_ccw_new_device.tell(...this.#place, this.device.label);
     }
   }
 
@@ -239,6 +255,7 @@ export class VirtioCcw extends ControlUnit {
     // Bit numbers count from the left.
     const { bit, summary, subclass } = this.#adapter;
     const number = bit + queue;
+    if (virtioTrace.virtio_ccw_set_ind.on) virtioTrace.virtio_ccw_set_ind.tell(indicators, number);
     this.#storage.or8(indicators + Math.floor(number / 8), 0x80 >> (number % 8));
     if (!(this.#storage.or8(summary, 1) & 1)) this.attachment.adapterInterruption(subclass);
   }
@@ -251,6 +268,7 @@ export class VirtioCcw extends ControlUnit {
 
   /** A bit of a doubleword, counted from the right. */
   #setClassic(address: number, bit: number): void {
+    if (virtioTrace.virtio_ccw_set_ind.on) virtioTrace.virtio_ccw_set_ind.tell(address, bit);
     this.#storage.or8(address + 7 - (bit >> 3), 1 << (bit & 7));
   }
 

@@ -4,6 +4,7 @@ import type { Storage } from '../../machine/storage.ts';
 import type { Fields, SavedFields } from '../../save/save-state.ts';
 import { type Chain, QueueError } from './chain.ts';
 import { loadChain, savedChain, Virtqueue } from './queue.ts';
+import { virtioTrace } from './trace.ts';
 
 /** Bits of the device status. */
 export const Status = {
@@ -112,12 +113,13 @@ export abstract class VirtioDevice {
 
   /** Adds a queue of at most so many descriptors. */
   protected addQueue(maximum: number): Virtqueue {
-    const queue = new Virtqueue(this.queues.length, maximum, this.storage, () => ({
+    const options = () => ({
       packed: this.has(Feature.packed),
       little: this.modern,
       eventIndex: this.has(Feature.eventIndex),
       whenEmpty: this.has(Feature.notifyOnEmpty),
-    }));
+    });
+    const queue = new Virtqueue(this.queues.length, maximum, this.storage, options, this.label);
     this.queues.push(queue);
     return queue;
   }
@@ -140,6 +142,7 @@ export abstract class VirtioDevice {
 
   /** False: the features that the driver has accepted are not acceptable. */
   setStatus(status: number): boolean {
+    if (virtioTrace.virtio_set_status.on) virtioTrace.virtio_set_status.tell(this.label, status);
     if (status === 0) {
       this.reset();
       return true;
@@ -167,6 +170,7 @@ export abstract class VirtioDevice {
   }
 
   notify(index: number): void {
+    if (virtioTrace.virtio_queue_notify.on) virtioTrace.virtio_queue_notify.tell(this.label, index);
     const queue = this.queues[index];
     if (queue?.place && this.ready) this.guarded(() => this.notified(queue));
   }
@@ -199,7 +203,9 @@ export abstract class VirtioDevice {
 
   /** Tells the driver of what has been given back, if it wants to know. */
   protected interrupt(queue: Virtqueue): void {
-    if (queue.place && queue.wantsInterrupt) this.transport.interrupt(queue.index);
+    if (!queue.place || !queue.wantsInterrupt) return;
+    if (virtioTrace.virtio_notify.on) virtioTrace.virtio_notify.tell(this.label, queue.index);
+    this.transport.interrupt(queue.index);
   }
 
   /** The configuration space has changed by itself. */

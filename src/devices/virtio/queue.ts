@@ -5,6 +5,7 @@ import { type Fields, type SavedFields, SaveError, type Value } from '../../save
 import { Chain, QueueError, Span } from './chain.ts';
 import { PackedRing, packedRingFits } from './packed-ring.ts';
 import { SplitRing, splitRingFits } from './split-ring.ts';
+import { virtioTrace } from './trace.ts';
 
 /** Where the parts of a ring are: absolute addresses. */
 export interface RingPlace {
@@ -49,6 +50,7 @@ export class Virtqueue {
   readonly maximum: number;
   readonly #storage: Storage;
   readonly #options: () => RingOptions;
+  readonly #owner: string;
   #place: RingPlace | undefined;
   #ring: Ring | undefined;
   #whenEmpty = false;
@@ -57,12 +59,16 @@ export class Virtqueue {
   /** Something has been given back since the driver was last considered for an interruption. */
   #given = false;
 
-  /** @param options what has been negotiated when the ring is used first */
-  constructor(index: number, maximum: number, storage: Storage, options: () => RingOptions) {
+  /**
+   * @param options what has been negotiated when the ring is used first
+   * @param owner the device in events
+   */
+  constructor(index: number, maximum: number, storage: Storage, options: () => RingOptions, owner = '') {
     this.index = index;
     this.maximum = maximum;
     this.#storage = storage;
     this.#options = options;
+    this.#owner = owner;
   }
 
   /** Puts the queue somewhere, or nowhere. */
@@ -102,7 +108,11 @@ export class Virtqueue {
   pop(): Chain | undefined {
     if (!this.#place) return undefined;
     const chain = this.#live.pop();
-    if (chain) this.#taken++;
+    if (!chain) return undefined;
+    this.#taken++;
+    if (virtioTrace.virtqueue_pop.on) {
+      virtioTrace.virtqueue_pop.tell(this.#owner, this.index, chain.id, chain.readable.length, chain.writable.length);
+    }
     return chain;
   }
 
@@ -115,6 +125,7 @@ export class Virtqueue {
   /** Gives a buffer back, with so many bytes written. */
   push(chain: Chain, written: number): void {
     this.#live.push(chain, written);
+    if (virtioTrace.virtqueue_fill.on) virtioTrace.virtqueue_fill.tell(this.#owner, this.index, chain.id, written);
     this.#taken--;
     this.#given = true;
   }

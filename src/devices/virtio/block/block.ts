@@ -5,6 +5,7 @@ import { type Fields, type SavedFields, SaveError } from '../../../save/save-sta
 import { type Chain, QueueError } from '../chain.ts';
 import { type CommonProperties, VirtioDevice, type VirtioEnvironment } from '../device.ts';
 import type { Virtqueue } from '../queue.ts';
+import { virtioTrace } from '../trace.ts';
 
 const SECTOR = 512;
 
@@ -190,6 +191,7 @@ export class VirtioBlock extends VirtioDevice {
   }
 
   #answer({ queue, chain }: Pending, result: number): void {
+    if (virtioTrace.virtio_blk_req_complete.on) virtioTrace.virtio_blk_req_complete.tell(result);
     const { writable } = chain;
     writable.write8(writable.length - 1, result);
     queue.push(chain, writable.length);
@@ -203,6 +205,8 @@ export class VirtioBlock extends VirtioDevice {
   }
 
   #transfer(request: Pending, operation: 'read' | 'write', sector: number, length: number): void {
+    const event = operation === 'read' ? virtioTrace.virtio_blk_handle_read : virtioTrace.virtio_blk_handle_write;
+    if (event.on) event.tell(sector, length);
     if (!this.#contains(sector, length) || (operation === 'write' && this.#image.readOnly)) {
       return this.#answer(request, Result.error);
     }

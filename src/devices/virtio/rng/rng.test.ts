@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { connectTrace, TraceStates } from '../../../machine/trace-events.ts';
 import { commonDefaults, DeviceUnderTest } from '../testing.ts';
 import { type RngProperties, VirtioRng } from './rng.ts';
 import { BuiltinSource, type EntropySource, FileSource } from './source.ts';
@@ -99,4 +100,23 @@ test('a file of random bytes', async () => {
     for (const { written } of under.queues[0]!.used()) got.push(...under.storage.read(at, written));
   }
   assert.deepEqual(got, [1, 2, 3, 4, 5]);
+});
+
+test('trace events tell of a request from its notification to its end', () => {
+  const states = new TraceStates();
+  for (const event of states.matching('virt*')!) states.set(event, true);
+  const told: string[] = [];
+  connectTrace(states.shared, ({ event }) => told.push(event));
+  const under = setUp().start();
+  told.length = 0;
+  under.ask(0, NONE, 8);
+  assert.deepEqual(told, [
+    'virtio_queue_notify',
+    'virtqueue_pop',
+    'virtqueue_fill',
+    'virtio_rng_pushed',
+    'virtio_notify',
+  ]);
+  connectTrace(new TraceStates().shared, () => assert.fail());
+  under.ask(0, NONE, 8);
 });

@@ -3,6 +3,7 @@
 import type { Fields, SavedFields } from '../../../save/save-state.ts';
 import { type CommonProperties, Status, VirtioDevice, type VirtioEnvironment } from '../device.ts';
 import type { Virtqueue } from '../queue.ts';
+import { virtioTrace } from '../trace.ts';
 import type { EntropySource } from './source.ts';
 
 const QUEUE_SIZE = 8;
@@ -69,6 +70,7 @@ export class VirtioRng extends VirtioDevice {
       if (this.#quota < this.#properties.maxBytes) this.#startPeriod();
       chain.writable.unstage(0, bytes);
       queue.push(chain, bytes);
+      if (virtioTrace.virtio_rng_pushed.on) virtioTrace.virtio_rng_pushed.tell(bytes);
       filled = true;
       return true;
     });
