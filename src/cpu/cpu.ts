@@ -489,7 +489,7 @@ export class Cpu extends Registers {
     const instance = new WebAssembly.Instance(built.module, { env });
     const run = instance.exports.run as () => number;
     if (kind === 'fast') {
-      this.regionImports = env;
+      this.regionImports = { ...instance.exports, ...env };
       this.regions.begin(instance.exports.none);
     }
     this.#runs.set(kind, run);

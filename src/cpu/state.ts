@@ -59,6 +59,9 @@ export const EXECUTE_RESUME_DISTANCE = 0x3c8;
 export const CODE_PAGE_ADDRESS = 0x3d0;
 /** The instruction address is this (64 bits) plus a quarter of the record's host address. */
 export const PC_DISTANCE = 0x3d8;
+/** Where the innermost of the regions that have called something waits for it to return, and how many wait. */
+export const RETURN_ADDRESS = 0x3e8;
+export const CALL_DEPTH = 0x3f0;
 /** Host address of the code page in use: it must not be given away. */
 export const CODE_PAGE = 0x3e0;
 /** Running total of instructions executed in the counted interpreter. */

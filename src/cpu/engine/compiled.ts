@@ -10,6 +10,7 @@ import { type Expr, type I32, type I64, i32, i64, k32, k64 } from '../ir/expr.ts
 import type { Access, Address, ConditionKind, Millicode, Register, RegisterPart } from '../isa/insn.ts';
 import * as state from '../state.ts';
 import { tlbOffset } from './addressing.ts';
+import { COMPARED, UNKNOWN, writtenOut } from './facts.ts';
 import type { Handler } from './handlers.ts';
 import { InterpretedInsn, ProbedPlace } from './interpreted.ts';
 import {
@@ -21,7 +22,7 @@ import {
   ACCESS_WIDE,
   REGION_INTERPRET,
 } from './protocol.ts';
-import type { Placed, RegionRun } from './region.ts';
+import type { RegionRun, Step } from './region.ts';
 
 const ACCESSES = {
   fetch: ACCESS_FETCH,
@@ -30,19 +31,31 @@ const ACCESSES = {
   wide: ACCESS_WIDE,
 } as const;
 
+/** How pieces of an operand are moved. */
+const PIECES = {
+  1: { type: 'i32', load: loadOp.i8u, store: storeOp.i8, zero: k32(0) },
+  2: { type: 'i32', load: loadOp.i16u, store: storeOp.i16, zero: k32(0) },
+  4: { type: 'i32', load: loadOp.i32, store: storeOp.i32, zero: k32(0) },
+  8: { type: 'i64', load: loadOp.i64, store: storeOp.i64, zero: k64(0) },
+  16: { type: 'v128', load: loadOp.v128, store: storeOp.v128, zero: x.v128.splat64(k64(0)) },
+} as const;
+
 const NO_HANDLER = {} as Handler;
 
 export class CompiledInsn extends InterpretedInsn {
   declare readonly run: RegionRun;
   #fields: Readonly<Record<string, number>> = {};
   #near = false;
+  /** The instruction is EXECUTE's target, the byte that EXECUTE inserts in a register. */
+  #executed: number | undefined;
 
   constructor(run: RegionRun) {
     super(run, NO_HANDLER);
   }
 
   /** Makes the code of an instruction. */
-  compile({ row, fields, target }: Placed): void {
+  compile({ row, fields, target, executed }: Step): void {
+    this.#executed = executed;
     this.handler = { row, fixed: fields, executed: false };
     this.#fields = fields;
     this.#near = target !== undefined;
@@ -58,7 +71,9 @@ export class CompiledInsn extends InterpretedInsn {
   }
 
   override field(name: string): I32 {
-    return k32(this.#value(name));
+    const value = this.#value(name);
+    if (value !== UNKNOWN || name !== 'l1') return k32(value);
+    return this.f.evaluate(i32.or(i32.and(this.run.low(this.#executed!), 0xff), this.#fields.l!));
   }
 
   override signed(name: string): I32 {
@@ -153,7 +168,8 @@ export class CompiledInsn extends InterpretedInsn {
 
   // Storage
 
-  protected override probe(address: Address, size: I32, access: Access): I32 {
+  /** @param once the operand must be where it belongs, not in the bounce buffer */
+  protected override probe(address: Address, size: I32, access: Access, once = false): I32 {
     this.recognises();
     const { f, run } = this;
     const { va } = address;
@@ -169,7 +185,7 @@ export class CompiledInsn extends InterpretedInsn {
       f.set(host, x.call('i32', run.helpers.miss, va, kind));
       // What goes to the bounce buffer, code perhaps, is stored by the interpreter.
       const failed =
-        access === 'store' || access === 'wide' ? i32.ltU(host, run.parts.options.layout.keys) : i32.eqz(host);
+        once || access === 'store' || access === 'wide' ? i32.ltU(host, run.parts.options.layout.keys) : i32.eqz(host);
       f.ifUnlikely(failed, () => run.leaveHere(host));
     };
     f.ifUnlikely(
@@ -182,6 +198,11 @@ export class CompiledInsn extends InterpretedInsn {
 
   override placeOf(address: Address, size: I32, access: Access): ProbedPlace {
     return new ProbedPlace(this, this.probe(address, size, access), false);
+  }
+
+  /** As `inOrder`, for the region. */
+  ordered(access: () => void): void {
+    this.inOrder(access);
   }
 
   // Condition code
@@ -212,7 +233,10 @@ export class CompiledInsn extends InterpretedInsn {
   }
   override setCc(value: I32): void {
     this.changes();
-    this.run.setCode('value', value);
+    if (value === COMPARED) {
+      const [a, b] = this.#compared;
+      this.run.setCode(`unsigned${a!.type === 'i64' ? 64 : 32}`, a!, b);
+    } else this.run.setCode('value', value);
   }
   override cc(): I32 {
     return this.f.evaluate(this.run.code());
@@ -275,8 +299,6 @@ export class CompiledInsn extends InterpretedInsn {
 
   /** The rare part of an instruction is left to the interpreter. */
   override millicode(_: Millicode): void {
-    if (this.changed)
-      throw new Error(`${this.handler.row.mnemonic}: goes on in millicode after it has changed something`);
     this.run.leaveHere(k32(REGION_INTERPRET));
   }
 
@@ -292,8 +314,73 @@ export class CompiledInsn extends InterpretedInsn {
   override clock(): I64 {
     throw new Error(`${this.handler.row.mnemonic} is left to the interpreter`);
   }
-  override routine(): I32 {
-    throw new Error(`${this.handler.row.mnemonic} is left to the interpreter`);
+  override routine(name: string, ...args: (I32 | I64 | Address)[]): I32 {
+    this.recognises();
+    const length = args[2] && x.constant32(args[2] as I32);
+    const how = writtenOut(name, length, this.#fields);
+    const [first, second] = args as Address[];
+    if (how === 'copy') this.#copy(first!, second!, length!);
+    else if (how === 'compare') return this.#compare(first!, second!, length!);
+    else if (how === 'clear') this.#clear(first!, length!);
+    else {
+      const values = args.map(arg => ('va' in arg ? arg.va : arg));
+      const result = this.run.callRoutine(name, values);
+      this.changes();
+      return result;
+    }
+    return k32(0);
+  }
+
+  /** Calls `each` for pieces of at most 16 bytes that make up an operand; the last may overlap the one before. */
+  #pieces(length: number, each: (size: number, offset: number) => void): void {
+    const size = length >= 16 ? 16 : length >= 8 ? 8 : length >= 4 ? 4 : length >= 2 ? 2 : 1;
+    for (let offset = 0; offset + size <= length; offset += size) each(size, offset);
+    if (length % size) each(size, length - size);
+  }
+
+  #copy(first: Address, second: Address, length: number): void {
+    const { f, run } = this;
+    const from = this.probe(second, k32(length), 'fetch', true);
+    const to = this.probe(first, k32(length), 'store');
+    if (length > 1) {
+      // A byte of the first operand is needed after it has been stored.
+      const destructive = i32.ltU(i32.sub(i32.sub(from, to), 1), length - 1);
+      f.ifUnlikely(destructive, () => run.leaveHere(k32(REGION_INTERPRET)));
+    }
+    this.changes();
+    const pieces: (() => void)[] = [];
+    this.inOrder(() => {
+      this.#pieces(length, (size, offset) => {
+        const { type, load, store } = PIECES[size as 1];
+        const at = state.BIAS - size - offset;
+        const value = f.evaluate(x.load(type, load, from, at));
+        pieces.push(() => f.store(store, to, at, value));
+      });
+      for (const store of pieces) store();
+    });
+  }
+
+  #compare(first: Address, second: Address, length: number): I32 {
+    const [a, b] = [first, second].map(
+      address => new ProbedPlace(this, this.probe(address, k32(length), 'fetch'), false),
+    );
+    this.#compared = [a!, b!].map(place =>
+      length === 8 ? place.load64() : length === 4 ? place.load32() : length === 2 ? place.load16() : place.load8(),
+    );
+    return COMPARED;
+  }
+  #compared: Expr[] = [];
+
+  #clear(address: Address, length: number): void {
+    const { f } = this;
+    const to = this.probe(address, k32(length), 'store');
+    this.changes();
+    this.inOrder(() => {
+      this.#pieces(length, (size, offset) => {
+        const { store, zero } = PIECES[size as 1];
+        f.store(store, to, state.BIAS - size - offset, zero);
+      });
+    });
   }
   override execute(): void {
     throw new Error(`${this.handler.row.mnemonic} is left to the interpreter`);

@@ -35,7 +35,34 @@ export interface Facts {
   readonly needs: Needs;
   /** Left to the interpreter. */
   readonly interpreted: boolean;
+  /** The routine that is called, and whether it sets general registers in the CPU's block, and stores. */
+  readonly routine: string | undefined;
+  readonly setsRegisters: boolean;
+  readonly stores: boolean;
 }
+
+/** Routines that leave the general registers alone; those that store nothing. */
+const WITHOUT_REGISTERS = new Set('MVC MVN MVZ NC OC XC CLC TR AP SP ZAP CP MP DP SRP PACK UNPK'.split(' '));
+const WITHOUT_STORES = new Set('CLC CP CLCL CLCLE SRST CLST TRT TRTR CKSM CVB CVBG'.split(' '));
+
+/**
+ * How a storage-to-storage instruction is written out in a region: as a copy, as a comparison of numbers, as storing
+ * zeros. Undefined: by the routine.
+ */
+export function writtenOut(
+  routine: string,
+  length: number | undefined,
+  { b1, d1, b2, d2 }: Readonly<Record<string, number>>,
+): 'copy' | 'compare' | 'clear' | undefined {
+  if (length === undefined) return undefined;
+  const distance = b1 === b2 ? d1! - d2! : undefined;
+  if (routine === 'MVC' && length <= 64 && !(distance! > 0 && distance! < length)) return 'copy';
+  if (routine === 'CLC' && (length === 1 || length === 2 || length === 4 || length === 8)) return 'compare';
+  return routine === 'XC' && distance === 0 ? 'clear' : undefined;
+}
+
+/** A field that is not known when code is made. */
+export const UNKNOWN = -1;
 
 /** What must hold for a region to be entered. */
 export interface Needs {
@@ -66,12 +93,15 @@ interface Pattern {
   needs: { quietOverflow: boolean; floatingPoint: boolean; supervisor: boolean };
   interpreted: boolean;
   everyRegister: boolean;
+  routine: string | undefined;
 }
 
 /** Fields whose values decide what an instruction does. */
 const DECISIVE = ['m1', 'm3', 'm4', 'i3', 'i4', 'i5'];
 
 const I32_VALUE: I32 = x.local('i32', 0);
+/** What a comparison that is written out gives. */
+export const COMPARED: I32 = x.local('i32', 0);
 const I64_VALUE: I64 = x.local('i64', 0);
 const F32_VALUE: F32 = x.local('f32', 0);
 const F64_VALUE: F64 = x.local('f64', 0);
@@ -128,6 +158,7 @@ class FactsInsn implements Insn {
     needs: { quietOverflow: false, floatingPoint: false, supervisor: false },
     interpreted: false,
     everyRegister: false,
+    routine: undefined,
   };
   readonly #row: Instruction;
   readonly #fields: Readonly<Record<string, number>>;
@@ -143,6 +174,7 @@ class FactsInsn implements Insn {
   }
 
   field(name: string): I32 {
+    if (name === 'l1' && this.#fields.l1 !== UNKNOWN) return k32(this.#fields.l1!);
     const decides = DECISIVE.includes(name) || (name === 'r2' && this.#row.branches);
     return decides ? k32(this.#fields[name]!) : I32_VALUE;
   }
@@ -342,8 +374,8 @@ class FactsInsn implements Insn {
   ccCarried64(): void {
     this.#setsCode('carried64');
   }
-  setCc(): void {
-    this.#setsCode('value');
+  setCc(value: I32): void {
+    this.#setsCode(value === COMPARED ? this.#compared : 'value');
   }
   cc(): I32 {
     this.pattern.usesCode = true;
@@ -423,10 +455,16 @@ class FactsInsn implements Insn {
     this.pattern.interpreted = true;
   }
   traceBranch(): void {}
-  routine(): I32 {
-    this.pattern.interpreted = true;
-    return I32_VALUE;
+  routine(name: string, ...args: (I32 | I64 | Address)[]): I32 {
+    this.#exits();
+    const length = args[2] && x.constant32(args[2] as I32);
+    const how = writtenOut(name, length, this.#fields);
+    if (!how) this.pattern.routine = name;
+    if (how === 'clear') return k32(0);
+    if (how === 'compare') this.#compared = `unsigned${length === 8 ? 64 : 32}`;
+    return how === 'compare' ? COMPARED : I32_VALUE;
   }
+  #compared: CodeKind = 'value';
   repeatIf(): void {
     this.#exits();
   }
@@ -439,6 +477,10 @@ function patternOf(row: Instruction, fields: Readonly<Record<string, number>>): 
   if (!known) patterns.set(row, (known = new Map()));
   let key = row.branches && fields.r2 !== undefined ? fields.r2 : 0;
   for (const name of DECISIVE) key = key * 256 + (fields[name] ?? 0);
+  if (fields.l1 !== undefined) {
+    const distance = fields.b1 === fields.b2 ? Math.min(Math.max(fields.d1! - fields.d2!, -1), 256) : -2;
+    key = (fields.l1 + 1) * 512 + distance + 2;
+  }
   let pattern = known.get(key);
   if (!pattern) {
     const insn = new FactsInsn(row, fields);
@@ -504,5 +546,8 @@ export function factsOf(row: Instruction, fields: Readonly<Record<string, number
     mayExit: pattern.mayExit || pattern.even.some(name => (fields[name]! & 1) !== 0),
     needs: pattern.needs,
     interpreted: pattern.interpreted,
+    routine: pattern.routine,
+    setsRegisters: pattern.routine !== undefined && !WITHOUT_REGISTERS.has(pattern.routine),
+    stores: pattern.routine !== undefined && !WITHOUT_STORES.has(pattern.routine),
   };
 }

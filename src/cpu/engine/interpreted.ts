@@ -521,7 +521,7 @@ export class InterpretedInsn implements Insn {
   // Storage
 
   /** Host address for `size` bytes at the address, by the TLB or by asking. */
-  protected probe(address: Address, size: I32, access: Access): I32 {
+  protected probe(address: Address, size: I32, access: Access, _once = false): I32 {
     this.recognises();
     const { f, run } = this;
     const instruction = address.base === 'instruction';

@@ -251,7 +251,8 @@ export class RunFunction extends Run {
       const page = i64.fromU(i32.shrU(this.load32(state.CODE_PAGE), 2));
       this.store64(state.PC_DISTANCE, i64.sub(this.load64(state.CODE_PAGE_ADDRESS), page));
       const address = f.evaluate(this.load64(state.PSW_ADDRESS));
-      f.if(i32.eqz(result), () => this.goTo(address));
+      // REGION_GO_TO and REGION_RETURNED.
+      f.if(i32.eqz(i32.and(result, 3)), () => this.goTo(address));
       const count = f.evaluate(i32.add(i32.shl(result, 2), this.cpu));
       const exits = i32.add(loadAt('i32', loadOp.i32, count, state.REGION_EXITS), 1);
       storeAt(f, storeOp.i32, count, state.REGION_EXITS, exits);

@@ -38,3 +38,5 @@ export const REGION_FAULT = 1;
 export const REGION_PENDING = 2;
 /** even though a region may begin there. */
 export const REGION_INTERPRET = 3;
+/** to the region that has called, from which control passes on. Without one it is as GO_TO. */
+export const REGION_RETURNED = 4;

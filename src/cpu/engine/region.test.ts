@@ -1,8 +1,139 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { compileHere } from '../compiler.ts';
+import { instructionLength } from '../isa/formats.ts';
+import { PENDING } from '../state.ts';
 import { machine, type TestMachine } from '../testing.ts';
 import { HANDLER_REGION } from './protocol.ts';
+
+/** Small random numbers, the same for the same seed. */
+function random(seed: number): (below: number) => number {
+  let state = (seed * 2654435761) >>> 0 || 1;
+  return below => {
+    for (const by of [13, -17, 5]) state = (by > 0 ? state ^ (state << by) : state ^ (state >>> -by)) >>> 0;
+    return state % below;
+  };
+}
+
+const REGISTERS = 8;
+/** Instructions for random programs; # stands for a register, @ for storage, * for a count. */
+const INSTRUCTIONS = [
+  ...'lr lgr ar agr sr sgr xr xgr nr ogr llgfr lgfr algr alcgr slgr slbgr alr alcr msr cr clgr ltgr'
+    .split(' ')
+    .map(mnemonic => `${mnemonic} #,#`),
+  ...'ahi aghi lghi'.split(' ').flatMap(mnemonic => [`${mnemonic} #,-1`, `${mnemonic} #,32767`]),
+  ...'lg l stg st ng n'.split(' ').map(mnemonic => `${mnemonic} #,@`),
+  ...'locre locrh locrnl'.split(' ').map(mnemonic => `${mnemonic} #,#`),
+  'rll #,#,*',
+  'rllg #,#,*',
+  'sllg #,#,*',
+  'srl #,*',
+  'sra #,*',
+  'risbg #,#,*,*,*',
+  'risbgn #,#,3,189,*',
+  'rxsbg #,#,40,63,*',
+  'mlgr %r2,#',
+  'tmll #,4660',
+  'icm #,5,@',
+  'lmg %r2,%r7,@',
+  'stmg %r0,%r7,512(%r13)',
+  'mvc 24(3,%r13),64(%r13)',
+  'mvc 1(70,%r13),0(%r13)',
+  'clc 16(8,%r13),40(%r13)',
+  'clc 8(5,%r13),24(%r13)',
+  'xc 32(20,%r13),32(%r13)',
+  'trt 10(20,%r13),256(%r13)',
+  'exrl #,moved',
+];
+const CONDITIONS = ['e', 'ne', 'h', 'l', 'nh', 'nl', 'o', 'no', 'lh', 'he'];
+
+/** A random program of loops, branches forwards and calls; every second one ends with an access exception. */
+function randomProgram(seed: number): string {
+  const next = random(seed);
+  const lines: string[] = [];
+  let labels = 0;
+  const one = (): string =>
+    INSTRUCTIONS[next(INSTRUCTIONS.length)]!.replace(/[#@*]/g, kind =>
+      kind === '#' ? `%r${next(REGISTERS)}` : kind === '*' ? `${next(63)}` : `${8 * next(40)}(%r13)`,
+    );
+  const part = (depth: number): void => {
+    for (let n = 1 + next(5); n > 0; n--) {
+      const label = `l${labels++}`;
+      switch (depth < 3 ? next(8) : 7) {
+        case 0:
+          lines.push(`j${CONDITIONS[next(10)]} ${label}`);
+          part(depth + 1);
+          lines.push(`${label}:`);
+          break;
+        case 1:
+          lines.push(`cgijne %r${next(REGISTERS)},${next(200) - 100},${label}`);
+          part(depth + 1);
+          lines.push(`j ${label}e`, `${label}:`);
+          part(depth + 1);
+          lines.push(`${label}e:`);
+          break;
+        case 2: {
+          const count = ['%r8', '%r9', '%r10'][depth];
+          lines.push(`lghi ${count},${1 + next(4)}`, `${label}:`);
+          part(depth + 1);
+          lines.push(`${next(2) ? 'brctg' : 'brct'} ${count},${label}`);
+          break;
+        }
+        case 3:
+          lines.push(`brasl %r14,called${next(2)}`);
+          break;
+        default:
+          lines.push(one());
+      }
+    }
+  };
+  part(0);
+  if (seed & 1) lines.push('lg %r1,0(%r12)');
+  lines.push('j done', 'moved: mvc 3(1,%r13),90(%r13)');
+  for (const n of [0, 1]) lines.push(`called${n}: lgr %r11,%r14`, one(), one(), 'bner %r11', one(), 'br %r11');
+  lines.push('done:');
+  return lines.join('\n');
+}
+
+test('random programs do in regions what they do in the interpreter, also when they are interrupted', () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const source = elsewhere(randomProgram(seed));
+    const prepared = (): TestMachine => {
+      const m = machine(source);
+      const next = random(seed + 1000);
+      for (let n = 0; n < REGISTERS; n++) m.gr(n, (BigInt(next(2 ** 32)) << 32n) | BigInt(next(2 ** 32)));
+      return m.gr(12, 0x7fff_f000).gr(13, 0x10000);
+    };
+    const start = (m: TestMachine): TestMachine => {
+      m.cpu.setPsw(m.cpu.pswMask, BigInt(m.at('code')));
+      return m.setCc(seed & 3);
+    };
+    const result = (m: TestMachine): unknown => ({
+      registers: Array.from({ length: 16 }, (_, n) => m.cpu.gr(n)),
+      cc: m.cc,
+      interruption: m.interruption,
+      breakingEvent: m.cpu.breakingEventAddress,
+      storage: m.hex(0x10000, 1000),
+    });
+    const expected = result(start(prepared()).run(1_000_000));
+    for (const pending of [0, 4]) {
+      const m = prepared().fast();
+      const next = random(seed + 2000);
+      // Regions begin anywhere, and go on to one another.
+      for (let at = m.at('code'); at < m.at('end$'); at += instructionLength(m.storage.read8(at))) {
+        if (at !== m.at('code') && next(3)) continue;
+        m.cpu.setPsw(m.cpu.pswMask, BigInt(at));
+        compileHere(m.cpu);
+      }
+      m.cpu.setField32(PENDING, pending);
+      assert.deepEqual(
+        result(start(m).run()),
+        expected,
+        `seed ${seed}, ${pending ? 'interrupted' : 'not interrupted'}`,
+      );
+    }
+  }
+});
 
 /** The program is not on the page of the lowcore, which interruptions store to. */
 const elsewhere = (source: string): string => `j code\n.org 0x2000\ncode:\n${source}`;

@@ -16,11 +16,19 @@ import { loadAt, PAGE_OR_ODD, partlyProtected, recordOn, storeAt, tlbOffset } fr
 import { CompiledInsn } from './compiled.ts';
 import { CODE_KINDS, codeSelected, codeValue, selectedValue } from './condition.ts';
 import { ControlFlow } from './control-flow.ts';
-import { type CodeKind, type Facts, factsOf } from './facts.ts';
+import { type CodeKind, type Facts, factsOf, UNKNOWN } from './facts.ts';
 import { defineMultiplyAdd, fusesMultiplyAdd } from './fused.ts';
-import { isRelativeBranch } from './handlers.ts';
-import { HANDLER_REGION, REGION_FAULT, REGION_GO_TO, REGION_INTERPRET, REGION_PENDING } from './protocol.ts';
+import { isRelativeBranch, isStorageToStorage } from './handlers.ts';
+import {
+  HANDLER_REGION,
+  REGION_FAULT,
+  REGION_GO_TO,
+  REGION_INTERPRET,
+  REGION_PENDING,
+  REGION_RETURNED,
+} from './protocol.ts';
 import { recordOperands } from './records.ts';
+import { routineExport, routineParameters } from './routines.ts';
 import { type Parts, type RegionOptions, Run } from './run.ts';
 
 /** An instruction of a page: where it is, its row, and all operand fields. */
@@ -32,12 +40,47 @@ export interface Placed {
   readonly target: number | undefined;
   /** The next instruction may follow. */
   readonly fallsThrough: boolean;
+  /** It calls: a branch to elsewhere, from which control usually comes back to the next instruction. */
+  readonly calls: boolean;
 }
 
 const MOST_INSTRUCTIONS = 400;
 
-interface Step extends Placed {
+export interface Step extends Placed {
   readonly facts: Facts;
+  /** Length of the instruction, EXECUTE itself where the row is that of its target. */
+  readonly length: number;
+  /** The row is that of EXECUTE's target: the register with the byte that is inserted, whose number is not zero. */
+  readonly executed?: number;
+}
+
+/** What is to be done for an instruction; undefined: it is left to the interpreter. */
+function stepOf(placed: Placed, at: (offset: number) => Placed | undefined): Step | undefined {
+  const { row, fields, offset } = placed;
+  const { length } = row.format;
+  if (row.mnemonic !== 'EXRL') {
+    const facts = factsOf(row, fields);
+    if (facts.interpreted) return undefined;
+    // What is called may set everything.
+    return placed.calls
+      ? { ...placed, facts: { ...facts, code: 'value', usesCode: true, setsRegisters: true }, length }
+      : { ...placed, facts, length };
+  }
+  const target = at(offset + 2 * fields.h2!);
+  if (!target || !isStorageToStorage(target.row)) return undefined;
+  const register = fields.r1!;
+  const operands = register ? { ...target.fields, l1: UNKNOWN, l: target.fields.l1! } : target.fields;
+  const facts = factsOf(target.row, operands);
+  if (facts.interpreted) return undefined;
+  const readsLow = register ? (facts.readsLow | (1 << register)) & ~facts.readsWhole : facts.readsLow;
+  return {
+    ...placed,
+    row: target.row,
+    fields: operands,
+    length,
+    facts: { ...facts, readsLow },
+    ...(register ? { executed: register } : {}),
+  };
 }
 
 /** A basic block, and what is known at its beginning. */
@@ -70,15 +113,15 @@ function blocksFrom(entry: number, at: (offset: number) => Placed | undefined): 
     while (!found.has(offset) && found.size < MOST_INSTRUCTIONS) {
       const placed = at(offset);
       if (!placed) break;
-      const facts = factsOf(placed.row, placed.fields);
-      if (facts.interpreted) break;
-      found.set(offset, { ...placed, facts });
+      const step = stepOf(placed, at);
+      if (!step) break;
+      found.set(offset, step);
       if (placed.target !== undefined) {
         leaders.add(placed.target);
         work.push(placed.target);
       }
       if (!placed.fallsThrough) break;
-      offset += placed.row.format.length;
+      offset += step.length;
       if (placed.target !== undefined) leaders.add(offset);
     }
     if (found.has(offset)) leaders.add(offset);
@@ -102,7 +145,7 @@ function blocksFrom(entry: number, at: (offset: number) => Placed | undefined): 
       const step = found.get(offset);
       if (!step) return block;
       block.steps.push(step);
-      offset += step.row.format.length;
+      offset += step.length;
       block.next = step.fallsThrough ? (numbers.get(offset) ?? -1) : -1;
       block.target = step.target === undefined ? -1 : (numbers.get(step.target) ?? -1);
       if (step.target !== undefined || block.next >= 0 || !step.fallsThrough) return block;
@@ -121,6 +164,9 @@ interface Situation {
   constant: Expr | undefined;
 }
 
+/** Most regions that wait for what they have called: each takes some of the stack. */
+const MOST_CALLS = 300;
+
 /** The breaking-event address has not changed since the region was entered. */
 const NO_BRANCH = 1;
 
@@ -138,7 +184,7 @@ export class RegionRun extends Run {
   readonly dispatch: Label = { depth: 0 };
   readonly fault: Label = { depth: 0 };
   readonly firstStorageToStorage = 0;
-  readonly helpers: Helpers;
+  helpers!: Helpers;
   readonly #blocks: readonly Block[];
   readonly #flow: ControlFlow;
   readonly #insn: CompiledInsn;
@@ -156,6 +202,8 @@ export class RegionRun extends Run {
   readonly #given: { readonly local: number; readonly e: Local<'i32' | 'i64'> }[] = [];
   readonly #written: number;
   readonly #writtenLow: number;
+  /** Registers that are only ever used for bits 32-63. */
+  readonly #always: number;
 
   // What the code at the end needs
   #exit!: Label;
@@ -163,13 +211,13 @@ export class RegionRun extends Run {
   readonly #distance = this.f.newLocal('i32');
   readonly #breaking = this.f.newLocal('i32');
   readonly #codeKind = this.f.newLocal('i32');
+  readonly #revocations = this.f.newLocal('i32');
   readonly #operands = new Map<string, Local<'i32' | 'i64'>>();
   readonly dataContext = this.f.newLocal('i32');
   #fetchContext: I32 | undefined;
 
-  constructor(parts: Parts, helpers: Helpers, { entry, at }: RegionSource) {
+  constructor(parts: Parts, { entry, at }: RegionSource) {
     super(parts, new FunctionCode(1));
-    this.helpers = helpers;
     this.#blocks = blocksFrom(entry, at);
     this.#flow = new ControlFlow({
       successors: this.#blocks.map(({ next, target }) => [target, next].filter(to => to >= 0)),
@@ -187,7 +235,8 @@ export class RegionRun extends Run {
     each(low, n => {
       this.#low[n] = this.f.newLocal('i32');
     });
-    if (this.size) this.#analyse(low & ~whole);
+    this.#always = low & ~whole;
+    if (this.size) this.#analyse(this.#always);
   }
 
   get size(): number {
@@ -211,11 +260,10 @@ export class RegionRun extends Run {
     const { next, target, steps } = this.#blocks[n]!;
     const last = steps.at(-1)!;
     const inside = (to: number): boolean => to >= 0 && this.#flow.isReducible(n, to);
-    if (last.row.branches && last.target === undefined) return true;
+    if (last.row.branches && last.target === undefined && !last.calls) return true;
     return (last.fallsThrough && !inside(next)) || (last.target !== undefined && !inside(target));
   }
 
-  /** @param always registers that are only ever used for bits 32-63 */
   #analyse(always: number): void {
     const blocks = this.#blocks;
     blocks.forEach((_, n) => {
@@ -227,7 +275,7 @@ export class RegionRun extends Run {
       let set = 0;
       for (const { facts } of steps) {
         needed |= facts.readsWhole & ~set;
-        set |= facts.writesWhole;
+        set |= facts.setsRegisters ? 0xffff : facts.writesWhole;
       }
       return { needed, set };
     });
@@ -267,6 +315,7 @@ export class RegionRun extends Run {
         block.low = now.low;
         for (const { facts } of block.steps) {
           now.low = (now.low & ~(facts.readsWhole | facts.writesWhole)) | facts.writesLow | always;
+          if (facts.setsRegisters) now.low = always;
           now.dirtyWhole |= facts.writesWhole | facts.mayWrite;
           now.dirtyLow |= facts.writesLow;
           if (facts.code) now.code = facts.code;
@@ -386,6 +435,46 @@ export class RegionRun extends Run {
     });
   }
 
+  // Routines
+
+  /** Calls a routine, which may set registers in the CPU's block. */
+  callRoutine(name: string, args: readonly Expr[]): I32 {
+    const { f } = this;
+    const { setsRegisters, stores } = this.#current.facts;
+    if (setsRegisters) this.#storeRegisters();
+    if (stores) f.set(this.#revocations, this.#revoked());
+    const result = f.temporary('i32');
+    this.#insn.ordered(() => f.set(result, x.call('i32', this.helpers.routine(name), ...args, k32(0))));
+    if (setsRegisters) this.#loadRegisters();
+    f.ifUnlikely(i32.ltS(result, 0), () => this.leaveHere(k32(0)));
+    return result;
+  }
+
+  #loadRegisters(): void {
+    for (let n = 0; n < 16; n++) {
+      const [whole, low] = [this.#whole[n], this.#low[n]];
+      if (whole) {
+        this.#keep(whole);
+        this.f.set(whole, this.load64(state.GR + 8 * n));
+      }
+      if (!low) continue;
+      this.#keep(low);
+      if (!whole) this.f.set(low, this.load32(state.GR + 8 * n));
+    }
+    this.#now.low = this.#always;
+    this.#now.dirtyWhole = 0;
+    this.#now.dirtyLow = 0;
+  }
+
+  #revoked(): I32 {
+    return x.load('i32', loadOp.i32, k32(0), this.parts.options.layout.machine + state.REVOCATIONS);
+  }
+
+  /** A routine may have stored into the region itself. */
+  #leaveIfRevoked(offset: number): void {
+    this.f.ifUnlikely(i32.ne(this.#revocations, this.#revoked()), () => this.leaveAt(offset, k32(REGION_PENDING)));
+  }
+
   // The condition code
 
   #operand(which: 'a' | 'b', type: 'i32' | 'i64'): Local<'i32' | 'i64'> {
@@ -478,8 +567,14 @@ export class RegionRun extends Run {
 
   // Building
 
-  build(): FunctionCode {
+  /** Names of the routines that it calls. */
+  get routines(): string[] {
+    return this.#blocks.flatMap(({ steps }) => steps.flatMap(({ facts }) => facts.routine ?? []));
+  }
+
+  build(helpers: Helpers): FunctionCode {
     const { f, cpu, parts } = this;
+    this.helpers = helpers;
     if (!this.size) {
       this.helpers.interpret(this, this.condition);
       f.unreachable();
@@ -549,6 +644,7 @@ export class RegionRun extends Run {
       each(facts.mayWrite, register => this.#join(register));
       if (facts.mayKeepCode) this.#materialiseCode();
       this.#insn.compile(step);
+      if (facts.stores) this.#leaveIfRevoked(offset + step.length);
       this.#now.dirtyWhole |= facts.mayWrite;
       if (facts.code === 'value') {
         this.#now.code = this.#codeWanted ? 'value' : undefined;
@@ -557,7 +653,7 @@ export class RegionRun extends Run {
       this.#block = n;
     });
     const last = block.steps.at(-1)!;
-    if (last.fallsThrough) this.#to(block.next, last.offset + last.row.format.length);
+    if (last.fallsThrough) this.#to(block.next, last.offset + last.length);
     else this.f.unreachable();
   }
 
@@ -568,7 +664,7 @@ export class RegionRun extends Run {
       this.#leaves(n) || this.#successors(n).some(to => this.#blocks[to]!.codeNeeded || this.#flow.isBackward(n, to));
     const wanted: boolean[] = new Array(steps.length);
     for (let k = steps.length - 1; k >= 0; k--) {
-      wanted[k] = code;
+      wanted[k] = code || steps[k]!.facts.stores;
       code = neededBefore(steps[k]!.facts, code);
     }
     return wanted;
@@ -611,10 +707,39 @@ export class RegionRun extends Run {
 
   /** The branch out of the region is taken. */
   jumpFar(to: I64): void {
+    if (this.#current.calls) return this.#call(to);
     this.#branch(() => {
       this.store64(state.BEA, this.pc());
       this.#leaveFor(to);
     });
+  }
+
+  /** Calls what is to come back to the next instruction. */
+  #call(to: I64): void {
+    const { f } = this;
+    const { offset, length } = this.#current;
+    this.store64(state.BEA, this.pc());
+    this.#storeRegisters();
+    const code = f.evaluate(this.code());
+    const depth = f.evaluate(this.load32(state.CALL_DEPTH));
+    f.ifUnlikely(i32.geU(depth, MOST_CALLS), () => f.returnCall(this.helpers.go, to, code));
+    const outer = f.evaluate(this.load64(state.RETURN_ADDRESS));
+    const page = f.evaluate(this.load64(state.CODE_PAGE_ADDRESS));
+    const codePage = f.evaluate(this.load32(state.CODE_PAGE));
+    this.store32(state.CALL_DEPTH, i32.add(depth, 1));
+    this.store64(state.RETURN_ADDRESS, i64.add(page, offset + length));
+    const result = f.evaluate(x.call('i32', this.helpers.go, to, code));
+    this.store32(state.CALL_DEPTH, depth);
+    this.store64(state.RETURN_ADDRESS, outer);
+    f.ifUnlikely(i32.ne(result, REGION_RETURNED), () => f.return(result));
+    this.store64(state.CODE_PAGE_ADDRESS, page);
+    this.store32(state.CODE_PAGE, codePage);
+    this.#given.length = 0;
+    this.#loadRegisters();
+    f.set(this.#breaking, k32(NO_BRANCH));
+    f.set(this.condition, this.load32(state.CC));
+    this.#now.code = 'value';
+    this.#now.constant = undefined;
   }
 
   /** Makes code for one way; afterwards everything is known that was known before. */
@@ -693,8 +818,8 @@ export class RegionRun extends Run {
 }
 
 /** Whether the condition code is asked for before an instruction, if it is after it. */
-const neededBefore = ({ code, mayKeepCode, usesCode, mayExit }: Facts, after: boolean): boolean =>
-  usesCode || mayExit || (after && (!code || mayKeepCode));
+const neededBefore = ({ code, mayKeepCode, usesCode, mayExit, stores }: Facts, after: boolean): boolean =>
+  usesCode || mayExit || ((after || stores) && (!code || mayKeepCode));
 
 /** Functions that all regions of a module call. */
 export class Helpers {
@@ -706,14 +831,21 @@ export class Helpers {
   readonly code: number;
   readonly #parts: Parts;
 
-  constructor(module: ModuleBuilder, parts: Parts, imported: number) {
+  readonly #routines: ReadonlyMap<string, number>;
+
+  constructor(module: ModuleBuilder, parts: Parts, imported: number, routines: ReadonlyMap<string, number>) {
     this.#parts = parts;
+    this.#routines = routines;
     this.go = module.declareFunction(['i64', 'i32'], ['i32']);
     this.miss = module.declareFunction(['i64', 'i32'], ['i32']);
     this.code = module.declareFunction(['i32', 'i32', 'i32', 'i32', 'i64', 'i64'], ['i32']);
     module.defineFunction(this.go, this.#defineGo(module.type(['i32'], ['i32'])));
     module.defineFunction(this.miss, this.#defineMiss(imported));
     module.defineFunction(this.code, this.#defineCode());
+  }
+
+  routine(name: string): number {
+    return this.#routines.get(name)!;
   }
 
   #defineGo(regionType: number): FunctionCode {
@@ -726,6 +858,7 @@ export class Helpers {
       storeAt(f, storeOp.i32, cpu, state.CC, code);
       f.return(k32(reason));
     };
+    f.if(i64.eq(va, loadAt('i64', loadOp.i64, cpu, state.RETURN_ADDRESS)), () => leave(REGION_RETURNED));
     f.ifUnlikely(loadAt('i32', loadOp.i32, cpu, state.PENDING), () => leave(REGION_PENDING));
     const entry = f.evaluate(i32.add(loadAt('i32', loadOp.i32, cpu, state.FETCH_CONTEXT), tlbOffset(va)));
     // An odd address is on no page.
@@ -799,19 +932,20 @@ export interface RegionModule {
 export function buildModule(options: RegionOptions, sources: readonly RegionSource[]): RegionModule {
   const module = new ModuleBuilder();
   module.compiledAtOnce = true;
+  const { layout } = options;
   const miss = module.importFunction('env', 'miss', ['i32', 'i32', 'i32'], ['i32']);
-  module.importMemory('env', 'memory', options.layout.wasmPages);
+  module.importMemory('env', 'memory', layout.wasmPages);
   module.importTable('env', 'regions');
   const cpu = module.importGlobal('env', 'cpu', 'i32');
   const none = -1;
-  const parts: Parts = {
+  const parts = {
     options: { ...options, handlers: [], full: false },
     handlers: [],
     millicode: [],
     routines: { index: () => none },
     regionType: undefined,
     miss: none,
-    multiplyAdd: fusesMultiplyAdd() ? undefined : defineMultiplyAdd(module),
+    multiplyAdd: undefined as number | undefined,
     enter: none,
     imports: {
       fetchPage: none,
@@ -823,18 +957,26 @@ export function buildModule(options: RegionOptions, sources: readonly RegionSour
       hot: none,
       now: none,
     },
-    cpu: options.layout.cpus === 1 ? k32(options.layout.cpuBase) : x.global('i32', cpu),
+    cpu: layout.cpus === 1 ? k32(layout.cpuBase) : x.global('i32', cpu),
   };
-  const helpers = new Helpers(module, parts, miss);
-  const sizes = sources.map((source, n) => {
+  const runs = sources.map(source => new RegionRun(parts, source));
+  const routines = new Map<string, number>();
+  for (const name of runs.flatMap(run => run.routines)) {
+    if (routines.has(name)) continue;
+    routines.set(name, module.importFunction('env', routineExport(name), routineParameters(name), ['i32']));
+  }
+  if (!fusesMultiplyAdd()) parts.multiplyAdd = defineMultiplyAdd(module);
+  const helpers = new Helpers(module, parts, miss, routines);
+  for (const [n, run] of runs.entries()) {
     const index = module.declareFunction(['i32'], ['i32']);
-    const run = new RegionRun(parts, helpers, source);
-    module.defineFunction(index, run.build());
+    module.defineFunction(index, run.build(helpers));
     module.exportFunction(String(n), index);
-    return run.size;
-  });
+  }
+  const sizes = runs.map(run => run.size);
   return { bytes: module.encode(), sizes };
 }
+
+const CALLS = new Set(['BRASL', 'BRAS', 'BASR']);
 
 /** The instruction at an offset in a page; undefined if it is not to be compiled. `read16` reads from the page. */
 export function place(
@@ -855,7 +997,9 @@ export function place(
   const relative = isRelativeBranch(row) && !row.mnemonic.startsWith('BRAS');
   const target = relative ? offset + 2 * (fields.h2 ?? fields.h4)! : undefined;
   const near = target !== undefined && target >= 0 && target < 4096;
-  const always = row.branches && (fields.m1 === 15 || row.mnemonic.startsWith('BRAS'));
-  const never = row.mnemonic === 'BCR' && fields.r2 === 0;
-  return { offset, row, fields, target: near ? target : undefined, fallsThrough: !always || never };
+  const always = row.branches && (fields.m1 === 15 || row.mnemonic.startsWith('BRAS') || row.mnemonic.startsWith('BA'));
+  const never = row.mnemonic.endsWith('R') && fields.r2 === 0;
+  // The usual register for return addresses; with others it is a way to find out where one is.
+  const calls = !never && fields.r1 === 14 && CALLS.has(row.mnemonic);
+  return { offset, row, fields, target: near ? target : undefined, fallsThrough: !always || never || calls, calls };
 }

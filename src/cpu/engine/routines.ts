@@ -304,16 +304,20 @@ const translate: Routine = {
   },
 };
 
-/** Adds the routines to a module. */
+const all: readonly Routine[] = [translate, ...controls, ...storageToStorage, ...longOperands, ...strings, ...decimal];
+
+/** Parameters of the routine of an instruction. */
+export function routineParameters(name: string): readonly ('i32' | 'i64')[] {
+  const routine = all.find(each => each.name === name);
+  if (!routine) throw new Error(`no routine ${name}`);
+  return routine.parameters;
+}
+
+/** Under which name the interpreter exports it. */
+export const routineExport = (name: string): string => `routine ${name}`;
+
+/** Adds the routines to a module, which exports them. */
 export function defineRoutines(module: ModuleBuilder, context: RoutineContext): Routines {
-  const all: readonly Routine[] = [
-    translate,
-    ...controls,
-    ...storageToStorage,
-    ...longOperands,
-    ...strings,
-    ...decimal,
-  ];
   const indices = new Map(all.map(({ name, parameters }) => [name, module.declareFunction(parameters, ['i32'])]));
   const index = (name: string): number => {
     const found = indices.get(name);
@@ -325,6 +329,7 @@ export function defineRoutines(module: ModuleBuilder, context: RoutineContext): 
     routine.body(code);
     code.f.unreachable();
     module.defineFunction(index(routine.name), code.f);
+    module.exportFunction(routineExport(routine.name), index(routine.name));
   }
   return { index };
 }
