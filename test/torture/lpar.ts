@@ -20,6 +20,8 @@ const HANDLERS = (Object.keys(ENDED) as (keyof typeof ENDED)[]).map(
   kind => [handlerAddress(kind), ENDED[kind]] as const,
 );
 
+const SUPERVISOR_CALL = Number(handlerAddress('supervisorCall'));
+
 /** How the CPU runs a case: counted; not counted, where the PSW allows the fast program; the same with compiled code. */
 export type Way = 'counted' | 'fast' | 'compiled';
 
@@ -86,11 +88,21 @@ export class Lpar {
     }
     cpu.fpc = test.fpc;
     cpu.counted = way === 'counted';
+    this.#endAtSupervisorCall();
     // The kernel's LPSWE is the last branch before the case.
     cpu.breakingEventAddress = kernel.symbols.get('enter')!;
     cpu.setPsw(test.mask, BigInt(WINDOW + test.start));
     cpu.mappingChanged();
     if (way === 'compiled') compileHere(cpu);
+  }
+
+  /** The fast program does not leave its loop for a supervisor call: the handler's first instruction makes it. */
+  #endAtSupervisorCall(): void {
+    const { code } = this.cpu;
+    const offset = SUPERVISOR_CALL % 4096;
+    const frame = SUPERVISOR_CALL - offset;
+    if (!code.isCode(frame)) code.makePage(frame);
+    code.breakAt(frame, offset);
   }
 
   /** Whether the kernel is as it was. */
