@@ -1,6 +1,6 @@
 /** Shifts, rotations, and the instructions that select rotated bits (PoP ch. 7). */
 
-import { type I32, type I64, i32, i64, k32, k64 } from '../ir/expr.ts';
+import { constant32, constant64, type I32, type I64, i32, i64, k32, k64 } from '../ir/expr.ts';
 import { RIE_f, RS_2, RSY_a } from './formats.ts';
 import { type Insn, type Instruction, insn, type Semantics } from './insn.ts';
 import { low1, low3, type Source32 } from './operands.ts';
@@ -94,16 +94,58 @@ const selectedBits32 = (i: Insn): I32 => {
   const before = i32.shl(k32(-1), i32.sub(k32(31), to));
   return i.let(i32.select(i32.leU(from, to), i32.and(after, before), i32.or(after, before)));
 };
-const rotated = (i: Insn): I64 => i64.rotl(i.gr('r2'), i64.fromU(i32.and(i.field('i5'), 63)));
+/** What is known of the selected bits, once their positions are known, where only bits 32-63 take part. */
+interface Part {
+  /** All selected bits come from bits 32-63 of R2. */
+  readonly fromLow: boolean;
+  /** All bits that are not selected, or all that are, belong to bits 32-63 of R1. */
+  readonly restIsLow: boolean;
+  readonly isLow: boolean;
+}
+function partOf(i: Insn, bits: I64): Part {
+  const selected = constant64(bits);
+  const distance = constant32(i.field('i5'));
+  if (selected === undefined || distance === undefined) return { fromLow: false, restIsLow: false, isLow: false };
+  const isLow = (mask: bigint): boolean => BigInt.asUintN(64, mask) >> 32n === 0n;
+  const unsigned = BigInt.asUintN(64, selected);
+  const by = BigInt(distance & 63);
+  return {
+    fromLow: isLow((unsigned >> by) | (unsigned << (64n - by))),
+    restIsLow: isLow(~selected),
+    isLow: isLow(selected),
+  };
+}
+
+const rotated = (i: Insn, fromLow = false): I64 =>
+  i64.rotl(fromLow ? i64.fromU(i.gr32('r2')) : i.gr('r2'), i64.fromU(i32.and(i.field('i5'), 63)));
 /** Bit 0 of I4: what is not selected becomes zeros. */
 const zeroRemaining = (i: Insn): I32 => i32.and(i.field('i4'), 0x80);
+const alwaysZero = (i: Insn): boolean => Boolean(constant32(zeroRemaining(i)));
+const neverZero = (i: Insn): boolean => constant32(zeroRemaining(i)) === 0;
 
 const insertSelected = (i: Insn): I64 => {
   const bits = selectedBits64(i);
-  const remaining = i64.select(zeroRemaining(i), 0, i.gr('r1'));
-  const result = i.let(i64.or(i64.and(rotated(i), bits), i64.and(remaining, i64.xor(bits, -1))));
+  const { fromLow, restIsLow } = partOf(i, bits);
+  const source = i64.and(rotated(i, fromLow), bits);
+  if (alwaysZero(i)) {
+    const result = i.let(source);
+    i.setGr('r1', result);
+    return result;
+  }
+  const old = restIsLow ? i64.fromU(i.gr32('r1')) : i.gr('r1');
+  const remaining = i64.select(zeroRemaining(i), 0, old);
+  const result = i.let(i64.or(source, i64.and(remaining, i64.xor(bits, -1))));
   i.setGr('r1', result);
   return result;
+};
+/** Without a condition code bits 0-31 are left alone where no bit of them is selected. */
+const insertSelectedQuietly: Semantics = i => {
+  const bits = selectedBits64(i);
+  const { fromLow, isLow } = partOf(i, bits);
+  if (!isLow || !neverZero(i)) return void insertSelected(i);
+  const low = i32.wrap(bits);
+  const source = i32.and(i32.wrap(rotated(i, fromLow)), low);
+  i.setGr32('r1', i32.or(source, i32.and(i.gr32('r1'), i32.xor(low, -1))));
 };
 const insertSelectedHalf =
   (high: boolean): Semantics =>
@@ -121,8 +163,16 @@ const combineSelected =
   (operation: 'and' | 'or' | 'xor'): Semantics =>
   i => {
     const bits = selectedBits64(i);
+    const { fromLow, isLow } = partOf(i, bits);
+    if (isLow && constant32(i32.and(i.field('i3'), 0x80)) === 0) {
+      const low = i32.wrap(bits);
+      const b = i32.and(i32.wrap(rotated(i, fromLow)), low);
+      const result = i.let(i32[operation](i.gr32('r1'), operation === 'and' ? i32.or(b, i32.xor(low, -1)) : b));
+      i.setGr32('r1', result);
+      return i.cc32('logical', i32.and(result, low));
+    }
     const a = i.gr('r1');
-    const b = i64.and(rotated(i), bits);
+    const b = i64.and(rotated(i, fromLow), bits);
     const result = i.let(i64[operation](a, operation === 'and' ? i64.or(b, i64.xor(bits, -1)) : b));
     i.setGr('r1', i64.select(i32.and(i.field('i3'), 0x80), a, result));
     i.cc64('logical', i64.and(result, bits));
@@ -150,7 +200,7 @@ export const shift: readonly Instruction[] = [
   insn('RLL', 0xeb1d, RSY_a, 'z', logical32(i32.rotl, low3), SHIFT),
   insn('RLLG', 0xeb1c, RSY_a, 'z', logical64('rotl'), SHIFT),
   insn('RISBG', 0xec55, RIE_f, 34, i => i.cc64('signed', insertSelected(i))),
-  insn('RISBGN', 0xec59, RIE_f, 49, i => void insertSelected(i)),
+  insn('RISBGN', 0xec59, RIE_f, 49, insertSelectedQuietly),
   insn('RISBHG', 0xec5d, RIE_f, 45, insertSelectedHalf(true)),
   insn('RISBLG', 0xec51, RIE_f, 45, insertSelectedHalf(false)),
   insn('RNSBG', 0xec54, RIE_f, 34, combineSelected('and')),
