@@ -149,11 +149,21 @@ export class RecordBuilder {
   }
 }
 
+const operandBuilders = new WeakMap<Format, { builder: RecordBuilder; names: readonly string[] }>();
+
 /** All operand fields of an instruction that is left-aligned in 48 bits, as numbers; displacements joined. */
 export function recordOperands(format: Format, upper: number, lower: number): Record<string, number> {
-  const builder = new RecordBuilder(format);
+  let known = operandBuilders.get(format);
+  if (!known) {
+    known = { builder: new RecordBuilder(format), names: [...recordLayout(format).keys()] };
+    operandBuilders.set(format, known);
+  }
+  const { builder, names } = known;
   builder.take(upper, lower);
-  return Object.fromEntries([...recordLayout(format).keys()].map(name => [name, builder.value(builder.indexOf(name))]));
+  const operands: Record<string, number> = {};
+  // Steps have the order of the layout.
+  for (let n = 0; n < names.length; n++) operands[names[n]!] = builder.value(n);
+  return operands;
 }
 
 /** Bytes of the smallest load that holds a field, and what is above and below the field in it. */

@@ -4,6 +4,8 @@ import type { Type } from './expr.ts';
 
 export const typeCode: Record<Type, number> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b };
 
+const encoder = new TextEncoder();
+
 /** A growing byte buffer with the number formats of the WebAssembly binary format. */
 export class Bytes {
   #data: Uint8Array<ArrayBuffer>;
@@ -75,7 +77,7 @@ export class Bytes {
   }
 
   name(text: string): void {
-    const encoded = new TextEncoder().encode(text);
+    const encoded = encoder.encode(text);
     this.u32(encoded.length);
     this.bytes(encoded);
   }
