@@ -1,0 +1,198 @@
+/** Real clients on real sockets, with a guest that echoes what is entered. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { loadCredentials } from '../../src/chardev/tls-credentials.ts';
+import { nodeHost } from '../../src/platform/node/host.ts';
+import { BadConnection } from '../support/bad-connection.ts';
+import { makeCertificates } from '../support/certificates.ts';
+import { have, S3270 } from '../support/s3270.ts';
+import { EchoGuest } from './echo-guest.ts';
+
+const skip = have('s3270') ? false : 's3270 is not there';
+
+async function guest(t: TestContext, ...more: ConstructorParameters<typeof EchoGuest>) {
+  const one = new EchoGuest(...more);
+  const port = await one.start();
+  t.after(() => one.stop());
+  return { guest: one, port };
+}
+
+function client(t: TestContext, ...args: string[]): S3270 {
+  const one = new S3270(...args);
+  t.after(() => one.end());
+  return one;
+}
+
+for (const [dialect, prefix] of [
+  ['TN3270E', ''],
+  ['TN3270', 'N:'],
+] as const) {
+  test(`s3270 speaks ${dialect}`, { skip }, async t => {
+    const { guest: echo, port } = await guest(t);
+    const s3270 = client(t, '-model', '3279-4');
+    await s3270.connect(`${prefix}127.0.0.1:${port}`);
+    await s3270.enter('hello');
+    await s3270.waitFor(/^0=hello\n/m);
+    assert.deepEqual([echo.rows, echo.columns], [43, 80]);
+    const said = async (what: string) => (await s3270.do(`Query(${what})`)).join();
+    assert.match(await said('ConnectionState'), prefix ? /^connected-3270/ : /^connected-tn3270e/);
+    if (!prefix) {
+      assert.equal(await said('Tn3270eOptions'), 'BIND-IMAGE RESPONSES SYSREQ');
+      assert.equal(await said('LuName'), 'LU0000A');
+      assert.equal(await said('BindPluName'), 'LPAR');
+    }
+    assert.deepEqual(echo.checks, []);
+  });
+}
+
+test('another client has another size, which the guest is told', { skip }, async t => {
+  const { guest: echo, port } = await guest(t);
+  const sizes = [];
+  for (const [model, line] of [
+    ['3279-2', 'small'],
+    ['3279-5', 'wide'],
+    ['3279-4', 'high'],
+  ] as const) {
+    const s3270 = client(t, '-model', model);
+    await s3270.connect(`127.0.0.1:${port}`);
+    await s3270.waitFor(/\n/);
+    await s3270.enter(line);
+    await s3270.waitFor(new RegExp(`=${line}\n`));
+    sizes.push([echo.rows, echo.columns]);
+    await s3270.disconnect();
+  }
+  assert.deepEqual(sizes, [
+    [24, 80],
+    [27, 132],
+    [43, 80],
+  ]);
+  assert.deepEqual(echo.lines, ['small', 'wide', 'high']);
+});
+
+test('TLS from the first byte', { skip }, async t => {
+  const folder = mkdtempSync(join(tmpdir(), 'lpar-3270-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  makeCertificates(folder);
+  const credentials = loadCredentials(nodeHost, { kind: 'x509', server: true, verifyPeer: true, folder, sane: true });
+  const { port } = await guest(t, { credentials });
+  const own = ['-certfile', join(folder, 'client-cert.pem'), '-keyfile', join(folder, 'client-key.pem')];
+  const s3270 = client(t, '-cafile', join(folder, 'ca-cert.pem'), ...own);
+  await s3270.connect(`L:127.0.0.1:${port}`);
+  await s3270.enter('a secret');
+  await s3270.waitFor(/^0=a secret\n/m);
+  assert.match((await s3270.do('Query(Tls)')).join(), /^secure host-verified/);
+  // Without a certificate of its own nobody comes in, nor without TLS.
+  const nobody = client(t, '-cafile', join(folder, 'ca-cert.pem'));
+  await s3270.disconnect();
+  await nobody.act(`Connect(L:127.0.0.1:${port})`);
+  await nobody.act('Wait(1,Disconnect)');
+  assert.equal(await nobody.connected(), false);
+  const plain = client(t);
+  await plain.act(`Connect(127.0.0.1:${port})`);
+  await plain.act('Wait(1,Disconnect)');
+  assert.equal(await plain.connected(), false);
+  await s3270.connect(`L:127.0.0.1:${port}`);
+  await s3270.waitFor(/^0=a secret\n/m);
+});
+
+test('a line that is cut at each of its bytes', { skip }, async t => {
+  const { guest: echo, port } = await guest(t);
+  const connection = new BadConnection(port);
+  t.after(() => connection.close());
+  const s3270 = client(t);
+  let cut = 0;
+  let records: Buffer[] = [];
+  connection.script = {
+    fromClient: data => {
+      records.push(data);
+      return [cut];
+    },
+  };
+  await s3270.connect(`127.0.0.1:${await connection.listen()}`);
+  await s3270.enter('line 0');
+  await s3270.waitFor(/0=line 0\n/);
+  const length = Math.max(...records.map(data => data.length));
+  for (cut = 1; cut <= length; cut++) {
+    records = [];
+    await s3270.enter(`line ${cut}`);
+    await s3270.waitFor(new RegExp(`^${cut}=line ${cut}\n`, 'm'));
+  }
+  assert.deepEqual(
+    echo.lines,
+    Array.from({ length: length + 1 }, (_, n) => `line ${n}`),
+  );
+});
+
+test('a negotiation that is cut at each of its bytes, in both directions', { skip }, async t => {
+  const { guest: echo, port } = await guest(t);
+  const connection = new BadConnection(port);
+  t.after(() => connection.close());
+  const entry = await connection.listen();
+  const s3270 = client(t);
+  const said = { fromClient: 0, toClient: 0 };
+  for (const prefix of ['', 'N:']) {
+    for (const direction of ['fromClient', 'toClient'] as const) {
+      for (let cut = 1; cut === 1 || cut < said[direction]; cut++) {
+        connection.script = {
+          delay: 2,
+          [direction]: (data: Buffer, at: number) => {
+            said[direction] = at + data.length;
+            return cut > at && cut < at + data.length ? [cut - at] : [];
+          },
+        };
+        await s3270.connect(`${prefix}127.0.0.1:${entry}`);
+        await s3270.do('Wait(10,InputField)');
+        await s3270.disconnect();
+      }
+    }
+  }
+  await s3270.connect(`127.0.0.1:${entry}`);
+  await s3270.do('Wait(10,InputField)');
+  await s3270.enter('still there');
+  await s3270.waitFor(/^0=still there\n/m);
+  assert.deepEqual(echo.lines, ['still there']);
+});
+
+test('a connection that breaks at each record loses nothing that was acknowledged', { skip }, async t => {
+  const { guest: echo, port } = await guest(t);
+  const connection = new BadConnection(port);
+  t.after(() => connection.close());
+  const entry = await connection.listen();
+  const s3270 = client(t);
+  const acknowledged: string[] = [];
+  for (const direction of ['fromClient', 'toClient'] as const) {
+    for (let last = 1; last <= 8; last++) {
+      let pieces = 0;
+      const broken = new Promise<void>(resolve => {
+        connection.broken = resolve;
+      });
+      // Pieces are records here, or commands of the negotiation.
+      connection.script = { [direction]: () => (++pieces > last ? 'break' : []) };
+      await s3270.act(`Connect(127.0.0.1:${entry})`);
+      for (let n = 0; n < 8 && (await s3270.act('Wait(1,InputField)')).ok; n++) {
+        const line = `${direction} ${last} ${n}`;
+        await s3270.act(`String("${line}")`);
+        await s3270.act('Enter()');
+        const shown = (await s3270.screen()).some(text => text.endsWith(`=${line}`));
+        if (shown) acknowledged.push(line);
+        if (!(await s3270.connected())) break;
+      }
+      await s3270.act('Disconnect()');
+      await broken;
+    }
+  }
+  connection.script = {};
+  await s3270.connect(`127.0.0.1:${entry}`);
+  await s3270.do('Wait(10,InputField)');
+  await s3270.enter('the end');
+  await s3270.waitFor(/=the end\n/);
+  const lines = new Set(echo.lines);
+  assert.ok(acknowledged.length > 10, `${acknowledged.length} lines were acknowledged`);
+  assert.deepEqual(
+    acknowledged.filter(line => !lines.has(line)),
+    [],
+  );
+});
