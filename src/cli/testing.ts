@@ -124,7 +124,7 @@ export class FakeMachine implements MachineControl {
     yield new TextEncoder().encode(this.state);
   }
 
-  load(stream: Uint8Array): StateSummary {
+  async load(stream: Uint8Array): Promise<StateSummary> {
     const state = new TextDecoder().decode(stream);
     if (state.startsWith('bad')) throw new SaveError('it is bad');
     this.calls.push(`load ${state}`);

@@ -6,6 +6,7 @@ import type { ProgramRecord } from '../css/channel-subsystem.ts';
 import { ChannelTable } from '../css/table.ts';
 import { DeviceError } from '../devices/device-type.ts';
 import type { Thread, ThreadHost } from '../platform/threads.ts';
+import { SaveError } from '../save/save-state.ts';
 import type { TraceRecord } from '../trace/trace.ts';
 import type { LogItem } from './control.ts';
 import { ChardevRelay } from './io-chardevs.ts';
@@ -16,6 +17,7 @@ import type {
   IoRequest,
   IoStart,
   PluggedDevice,
+  SavedUnit,
   ToIo,
   UnitState,
 } from './io-messages.ts';
@@ -167,6 +169,19 @@ export class ChannelDevices {
   async stop(): Promise<readonly UnitState[]> {
     this.#running = false;
     return this.#thread ? this.#ask({ what: 'stop' }) : [];
+  }
+
+  /**
+   * Looks whether the devices can be in a state that was saved; `apply`: and puts them there.
+   * @throws SaveError
+   */
+  async load(units: readonly SavedUnit[], apply: boolean): Promise<void> {
+    if (!this.#thread) return;
+    try {
+      await this.#ask({ what: 'load', units, apply });
+    } catch (error) {
+      throw error instanceof DeviceError ? new SaveError(error.message) : error;
+    }
   }
 
   /** A system reset. */

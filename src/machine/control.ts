@@ -145,7 +145,7 @@ export interface MachineControl {
    * Puts a machine that stands still into a state that was saved.
    * @throws SaveError when that cannot be; nothing has been changed then
    */
-  load(stream: Uint8Array): StateSummary;
+  load(stream: Uint8Array): Promise<StateSummary>;
   /** Does something while no CPU runs. Those that ran run on afterwards: no event tells, and the state is the same. */
   examine<T>(work: () => T): Promise<T>;
   /** System reset and load, as at the start. The machine runs on if it ran. */

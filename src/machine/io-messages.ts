@@ -5,7 +5,7 @@ import type { Layout } from '../cpu/state.ts';
 import type { DeviceId, ProgramRecord } from '../css/channel-subsystem.ts';
 import type { SubchannelId } from '../css/table.ts';
 import type { PropertyValues } from '../devices/device-type.ts';
-import type { Fields } from '../save/save-state.ts';
+import type { Fields, Value } from '../save/save-state.ts';
 import type { TraceRecord } from '../trace/trace.ts';
 import type { LogItem } from './control.ts';
 
@@ -50,6 +50,8 @@ export type IoRequest =
   | { readonly what: 'unplug'; readonly number: number }
   /** Resolves when the devices stand still; gives their state. */
   | { readonly what: 'stop' }
+  /** Looks whether the units can be in a state that was saved; `apply`: and puts them there. */
+  | { readonly what: 'load'; readonly units: readonly SavedUnit[]; readonly apply: boolean }
   /** The last channel programs of a device. */
   | { readonly what: 'programs'; readonly number: number };
 
@@ -57,6 +59,7 @@ export interface IoAnswers {
   readonly plug: PluggedDevice;
   readonly unplug: undefined;
   readonly stop: readonly UnitState[];
+  readonly load: undefined;
   readonly programs: readonly ProgramRecord[];
 }
 
@@ -65,6 +68,12 @@ export interface UnitState {
   readonly name: string;
   readonly version: number;
   readonly fields: Fields;
+}
+
+/** As it was read: it may be anything. */
+export interface SavedUnit {
+  readonly name: string;
+  readonly fields: Value;
 }
 
 export type ToIo =

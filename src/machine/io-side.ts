@@ -10,8 +10,18 @@ import { ChannelTable } from '../css/table.ts';
 import { type DeviceEnvironment, DeviceError, isChannelType } from '../devices/device-type.ts';
 import { deviceType } from '../devices/registry.ts';
 import type { IoPlatform } from '../platform/threads.ts';
+import { SavedFields, SaveError } from '../save/save-state.ts';
 import { DistantChardev } from './io-chardevs.ts';
-import type { DeviceConfiguration, FromIo, IoRequest, IoStart, PluggedDevice, ToIo, UnitState } from './io-messages.ts';
+import type {
+  DeviceConfiguration,
+  FromIo,
+  IoRequest,
+  IoStart,
+  PluggedDevice,
+  SavedUnit,
+  ToIo,
+  UnitState,
+} from './io-messages.ts';
 import { Storage } from './storage.ts';
 import { connectTrace } from './trace-events.ts';
 
@@ -64,7 +74,7 @@ export class IoSide {
     try {
       this.#post({ kind: 'answer', number, value: await this.#carryOut(request) });
     } catch (error) {
-      if (error instanceof DeviceError || error instanceof PlugError) {
+      if (error instanceof DeviceError || error instanceof PlugError || error instanceof SaveError) {
         this.#post({ kind: 'refusal', number, message: error.message });
       } else this.#post({ kind: 'failed', error });
     }
@@ -78,6 +88,8 @@ export class IoSide {
         return this.#unplug(request.number);
       case 'stop':
         return this.#stop();
+      case 'load':
+        return this.#load(request.units, request.apply);
       case 'programs':
         return this.#entries.get(request.number)?.subchannel?.records ?? [];
     }
@@ -166,6 +178,16 @@ export class IoSide {
     entry.part?.detach();
     if (entry.subchannel) this.css.unplug(entry.subchannel);
     this.#close(entry.chardevs);
+  }
+
+  /** @throws SaveError */
+  #load(saved: readonly SavedUnit[], apply: boolean): void {
+    const work = this.css.units.map(unit => {
+      const found = saved.find(({ name }) => name === unit.name);
+      if (!found) throw new SaveError(`the saved state has no section '${unit.name}'`);
+      return unit.load(new SavedFields(unit.name, found.fields));
+    });
+    if (apply) for (const put of work) put();
   }
 
   #stop(): readonly UnitState[] {

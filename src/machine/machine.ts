@@ -63,7 +63,8 @@ import {
   toldByDiagnose,
 } from './diagnose.ts';
 import { Doorbell } from './doorbell.ts';
-import { loadMachine, type MachineKind, type StateSummary, saveMachine } from './saved-machine.ts';
+import type { UnitState } from './io-messages.ts';
+import { type MachineKind, planLoad, type StateSummary, saveMachine } from './saved-machine.ts';
 import { SavedFrames } from './saved-storage.ts';
 import { scpInformation } from './scp-information.ts';
 import { StandbyMap, savedStandbyStorage, storageFacts } from './standby-storage.ts';
@@ -143,6 +144,8 @@ export class Machine implements MachineControl {
   readonly #compiler: Thread | undefined;
   /** The devices of the channel subsystem. */
   readonly devices: ChannelDevices;
+  /** What is to be saved of them, as they were when the machine was stopped. */
+  #deviceStates: readonly UnitState[] = [];
   readonly #firstDevices: MachineConfiguration['devices'];
   /** Takes what events tell. */
   readonly traced: (record: TraceRecord) => void;
@@ -304,13 +307,14 @@ export class Machine implements MachineControl {
     if (this.status === 'running') await this.#stopAs(state);
     // A reset or the end that a CPU has asked for when it was told to stop.
     await this.#handled;
+    this.#deviceStates = await this.devices.stop();
   }
 
   async #stopAs(state: RunState): Promise<void> {
     this.status = state;
     this.#watchdog.run(false);
     await this.#halt();
-    await this.devices.stop();
+    this.#deviceStates = await this.devices.stop();
     if (this.status === state) stopClock(this.storage.memory, this.storage.layout);
     this.#emit('stop', { state });
   }
@@ -373,7 +377,12 @@ export class Machine implements MachineControl {
     this.#watchdog.look();
     this.#answerServiceCall();
     const { instructions } = this;
-    yield* saveMachine(this.#kind, this.#units(), {
+    const devices = this.#deviceStates.map(({ name, version, fields }) => ({
+      name,
+      version,
+      save: () => fields,
+    }));
+    yield* saveMachine(this.#kind, [...this.#units(), ...devices], {
       date: Date.now(),
       running: this.#clock.running,
       instructions,
@@ -381,8 +390,12 @@ export class Machine implements MachineControl {
     });
   }
 
-  load(stream: Uint8Array): StateSummary {
-    const summary = loadMachine(this.#kind, this.#units(), stream);
+  async load(stream: Uint8Array): Promise<StateSummary> {
+    const here = await this.devices.stop();
+    const { summary, distant, apply } = planLoad(this.#kind, this.#units(), here, stream);
+    await this.devices.load(distant, false);
+    apply();
+    await this.devices.load(distant, true);
     this.#doorbell.reset();
     this.#vertical = this.#topology.vertical;
     for (const thread of this.#cpuThreads) thread.registersChanged();

@@ -3,7 +3,7 @@
  * before anything of it is put into place.
  */
 
-import { SavedFields, SaveError, type SaveState } from '../save/save-state.ts';
+import { SavedFields, SaveError, type SaveState, type Value } from '../save/save-state.ts';
 import { readStream, type Section, writeStream } from '../save/stream.ts';
 import type { RunState } from './control.ts';
 import type { CpuModel } from './cpu-model.ts';
@@ -38,7 +38,7 @@ export interface MachineKind {
 
 export function* saveMachine(
   { storage, cpus, model }: MachineKind,
-  units: readonly SaveState[],
+  units: readonly Pick<SaveState, 'name' | 'version' | 'save'>[],
   { date, running, instructions, status }: StateSummary,
 ): Generator<Uint8Array> {
   const header = {
@@ -86,32 +86,73 @@ function headerOf(sections: readonly Section[]): SavedFields {
   return fieldsOf(first, VERSION);
 }
 
+/** A unit of another thread, which looks at its fields itself. */
+export interface DistantUnit {
+  readonly name: string;
+  readonly version: number;
+}
+
+/** What is to be done with a saved state that fits. */
+export interface LoadPlan {
+  readonly summary: StateSummary;
+  /** Fields of units of other threads. */
+  readonly distant: readonly (DistantUnit & { readonly fields: Value })[];
+  /** Puts everything else into the state. */
+  apply(): void;
+}
+
 /**
- * Puts a machine that stands still into a state that was saved.
- * @throws SaveError when it cannot be; nothing has been changed then
+ * Plans how a machine that stands still gets into a state that was saved. Nothing is changed yet.
+ * @throws SaveError when it cannot be
  */
-export function loadMachine(kind: MachineKind, units: readonly SaveState[], stream: Uint8Array): StateSummary {
+export function planLoad(
+  kind: MachineKind,
+  units: readonly SaveState[],
+  others: readonly DistantUnit[],
+  stream: Uint8Array,
+): LoadPlan {
   const sections = readStream(stream);
   const header = headerOf(sections);
   compare(kind, header);
   const found = new Map<string, Section>();
   for (const section of sections.slice(1)) {
     if (isStorage(section)) continue;
-    if (found.has(section.name) || !units.some(({ name }) => name === section.name)) {
+    const known = [...units, ...others].some(({ name }) => name === section.name);
+    if (found.has(section.name) || !known) {
       throw new SaveError(
         `Unknown savevm section '${section.name}'. Make sure that your current VM setup matches your saved VM setup`,
       );
     }
     found.set(section.name, section);
   }
-  const work = units.map(unit => {
-    const section = found.get(unit.name);
-    if (!section) throw new SaveError(`the saved state has no section '${unit.name}'`);
-    return unit.load(fieldsOf(section, unit.version));
+  const sectionOf = (name: string): Section => {
+    const section = found.get(name);
+    if (!section) throw new SaveError(`the saved state has no section '${name}'`);
+    return section;
+  };
+  const work = units.map(unit => unit.load(fieldsOf(sectionOf(unit.name), unit.version)));
+  const distant = others.map(({ name, version }) => {
+    const section = sectionOf(name);
+    fieldsOf(section, version);
+    return { name, version, fields: section.fields };
   });
   work.push(loadStorage(kind.storage, sections.filter(isStorage), fieldsOf));
-  const result = summary(header);
-  for (const put of work) put();
+  return {
+    summary: summary(header),
+    distant,
+    apply: () => {
+      for (const put of work) put();
+    },
+  };
+}
+
+/**
+ * Puts a machine that stands still, all of it in this thread, into a state that was saved.
+ * @throws SaveError when it cannot be; nothing has been changed then
+ */
+export function loadMachine(kind: MachineKind, units: readonly SaveState[], stream: Uint8Array): StateSummary {
+  const { summary: result, apply } = planLoad(kind, units, [], stream);
+  apply();
   return result;
 }
 

@@ -177,7 +177,7 @@ export class Migration implements Closable {
         pieces.push(piece);
       }
       inlet.close();
-      const status = loadState(machine, concatenated(pieces));
+      const status = await loadState(machine, concatenated(pieces));
       this.#become('completed');
       machine.status = this.autostart && status !== 'running' ? status : 'paused';
       if (this.autostart && status === 'running') machine.cont();

@@ -54,9 +54,9 @@ export class Snapshots {
       throw new ConfigurationError(`Snapshot '${tag}' does not exist in one or more devices`);
     }
     const data = this.#host.readFile(path);
-    await this.#whileStopped('restore-vm', () => {
+    await this.#whileStopped('restore-vm', async () => {
       const { status } = this.#machine;
-      loadState(this.#machine, data);
+      await loadState(this.#machine, data);
       if (status === 'shutdown' || status === 'guest-panicked') this.#machine.status = 'paused';
     });
   }
@@ -100,12 +100,12 @@ export class Snapshots {
   }
 
   /** @param work is told what the machine did before */
-  async #whileStopped(state: RunState, work: (status: RunState) => void): Promise<void> {
+  async #whileStopped(state: RunState, work: (status: RunState) => void | Promise<void>): Promise<void> {
     const machine = this.#machine;
     const { status } = machine;
     await machine.stop(state);
     try {
-      work(status);
+      await work(status);
     } finally {
       // The guest may have ended when it was stopped.
       if (status === 'running' && (machine.status === state || machine.status === 'prelaunch')) machine.cont();
@@ -114,9 +114,9 @@ export class Snapshots {
 }
 
 /** @throws ConfigurationError */
-export function loadState(machine: MachineControl, data: Uint8Array): RunState {
+export async function loadState(machine: MachineControl, data: Uint8Array): Promise<RunState> {
   try {
-    return machine.load(data).status;
+    return (await machine.load(data)).status;
   } catch (error) {
     throw error instanceof SaveError ? new ConfigurationError(error.message) : error;
   }
