@@ -158,6 +158,7 @@ export class Compiler {
         const { record, page, version, read } = source;
         if (slots.barred || slots.version(page) !== version || this.#u16[record / 2]! < FIRST_ROW_HANDLER) {
           slots.revoke(slot, number);
+          slots.countAnew(record);
           continue;
         }
         for (const [offset, length] of read) slots.cover(page, offset, offset + length);

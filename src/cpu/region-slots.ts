@@ -84,6 +84,11 @@ export class RegionSlots {
     return (this.#layout.codeCounters + ((record - this.#layout.codePages) >>> 2)) >>> 1;
   }
 
+  /** Begins to count anew how often one place is branched to. */
+  countAnew(record: number): void {
+    this.#u16[this.#counterOf(record)] = this.#patience(this.pageOf(record));
+  }
+
   /** Tells the compiler that there is something to look at. */
   ring(): void {
     Atomics.add(this.#i32, this.#machine + state.COMPILER_BELL / 4, 1);
@@ -163,7 +168,7 @@ export class RegionSlots {
     this.#i32[at + RECORD] = 0;
     if (record && this.#u16[record / 2] === HANDLER_REGION && this.#i32[record / 4 + 1] === slot) {
       this.#u16[record / 2] = HANDLER_DECODE;
-      this.#u16[this.#counterOf(record)] = this.#patience(this.pageOf(record));
+      this.countAnew(record);
     }
     Atomics.add(this.#i32, this.#machine + state.REVOCATIONS / 4, 1);
   }

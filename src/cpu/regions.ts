@@ -41,7 +41,9 @@ export class Regions {
   /** From now on modules are taken from where `receive` gets them. */
   takeFrom(receive: () => unknown): void {
     this.#receive = receive;
-    this.#cpu.slots.setTaken(this.#cpu.number, 0);
+    const { slots, number } = this.#cpu;
+    slots.setTaken(number, 0);
+    slots.ring();
   }
 
   /** The place at this record has been branched to often. */
@@ -68,7 +70,11 @@ export class Regions {
     if (!this.#none) return;
     const { slots, number } = this.#cpu;
     if (this.#receive && slots.taken(number) !== slots.lastModule) {
-      for (let message = this.#receive(); message; message = this.#receive()) this.take(message as CompiledModule);
+      let message = this.#receive();
+      const some = message !== undefined;
+      for (; message; message = this.#receive()) this.take(message as CompiledModule);
+      // The compiler does not give many at a time to a CPU that may be asleep.
+      if (some && slots.taken(number) !== slots.lastModule) slots.ring();
     }
     const { revocations } = slots;
     if (revocations === this.#revocations) return;

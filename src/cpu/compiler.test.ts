@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { forgetDecoded } from './code-pages.ts';
+import { Compiler } from './compiler.ts';
+import { HANDLER_REGION } from './engine/protocol.ts';
+import type { CompiledModule } from './regions.ts';
+import * as state from './state.ts';
+import { machine, type TestMachine } from './testing.ts';
+
+const PAGE = 0x2000;
+/** Two loops of some instructions on a page of their own; the second is executed by nobody. */
+const program = `
+  j code
+  .org ${PAGE}
+code:
+  lghi %r2,0
+  lghi %r3,400
+loop: aghi %r2,1
+  xgr %r4,%r2
+  agr %r5,%r4
+  sgr %r6,%r5
+  brctg %r3,loop
+  j out
+other: aghi %r2,1
+  xgr %r4,%r2
+  agr %r5,%r4
+  sgr %r6,%r5
+  brctg %r3,other
+out:
+`;
+
+interface Compiled {
+  readonly m: TestMachine;
+  readonly compiler: Compiler;
+  /** Host address of the record of a label. */
+  readonly record: (label: string) => number;
+  readonly isRegion: (label: string) => boolean;
+}
+
+/** A machine whose host has a CPU to spare, and its compiler, which has not done anything yet. */
+function compiled(capacity = 1 << 20, meanwhile: (m: TestMachine) => void = () => {}): Compiled {
+  const m = machine(program).fast();
+  const { cpu, storage } = m;
+  cpu.i32[(cpu.layout.machine + state.HOST_CPUS) / 4] = 2;
+  storage.onWrite((address, length) => forgetDecoded(storage.memory, storage.layout, address, length));
+  const mail: CompiledModule[] = [];
+  cpu.regions.takeFrom(() => mail.shift());
+  const { decoder, handlers, regionOptions } = cpu;
+  const give = (_cpu: number, module: CompiledModule): void => {
+    mail.push(module);
+    meanwhile(m);
+  };
+  const compiler = new Compiler(storage, { ...regionOptions, decoder, handlers, capacity, give });
+  const record = (label: string): number => cpu.code.pageOf(PAGE) + (m.at(label) - PAGE) * 4;
+  return { m, compiler, record, isRegion: label => cpu.code.handlerAt(record(label)) === HANDLER_REGION };
+}
+
+/** Runs the program to its end once more. */
+function again({ m }: Compiled): bigint {
+  m.cpu.setPsw(m.cpu.pswMask, BigInt(m.at('code')));
+  // As the loop around the interpreter does when it has been told to look.
+  m.cpu.setField32(state.PENDING, 0);
+  m.cpu.regions.look();
+  return m.run().cpu.gr(2);
+}
+
+test('a loop is compiled when it has been gone round often, and what is run seldom is not', () => {
+  const c = compiled();
+  assert.equal(c.compiler.work(), false);
+  c.m.run();
+  assert.equal(c.compiler.work(), true);
+  assert.equal(c.compiler.work(), false);
+  assert.ok(c.isRegion('loop'));
+  assert.equal(c.isRegion('code'), false);
+  assert.equal(again(c), 400n);
+});
+
+test('a store by a device into a region gives it up; one beside it does not', () => {
+  const c = compiled();
+  c.m.run();
+  c.compiler.work();
+  c.m.storage.write8(c.m.at('other') + 3, 5);
+  assert.ok(c.isRegion('loop'));
+  c.m.storage.write8(c.m.at('loop') + 3, 2);
+  assert.equal(c.isRegion('loop'), false);
+  assert.equal(again(c), 800n);
+});
+
+test('what is stored to while it is compiled does not become a region', () => {
+  const c = compiled(undefined, m => m.storage.write8(m.at('loop') + 3, 3));
+  c.m.run();
+  c.compiler.work();
+  assert.equal(c.isRegion('loop'), false);
+  assert.equal(again(c), 1200n);
+});
+
+test('where there are breakpoints there are no regions', () => {
+  const c = compiled();
+  c.m.run();
+  c.m.cpu.code.breakpoints = new Set([1n]);
+  again(c);
+  c.m.cpu.slots.want(c.record('loop'));
+  c.compiler.work();
+  assert.equal(c.isRegion('loop'), false);
+  c.m.cpu.code.breakpoints = new Set();
+  again(c);
+  c.compiler.compile([c.record('loop')]);
+  assert.ok(c.isRegion('loop'));
+});
+
+test('the oldest regions go where there is no room, and come again', () => {
+  const c = compiled(1);
+  c.m.run();
+  c.compiler.work();
+  assert.equal(c.isRegion('loop'), false);
+  assert.equal(again(c), 400n);
+  assert.equal(c.compiler.work(), true);
+});
+
+test('a CPU executes what it has not taken yet', () => {
+  const c = compiled();
+  c.m.run();
+  c.m.cpu.regions.takeFrom(() => undefined);
+  c.compiler.work();
+  assert.ok(c.isRegion('loop'));
+  assert.equal(again(c), 400n);
+});
