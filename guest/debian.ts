@@ -31,6 +31,9 @@ export interface DebianOptions {
 /** No source could be found or reached; the message says what to do. */
 export class NoSource extends Error {}
 
+/** The source's own, current list names packages that cannot be had from it. */
+export class Unobtainable extends Error {}
+
 /** The files of the named packages, and of their dependencies as far as the options say, in the cache. */
 export async function debianPackages(names: readonly string[], options: DebianOptions = {}): Promise<string[]> {
   const home = join(options.cache ?? cacheFolder(), `debian-${suite}-${architecture}`);
@@ -103,7 +106,7 @@ async function fetchPackages(
       }
       others ??= [...(options.instead?.(list) ?? [])];
       const next = others.shift();
-      if (!next) throw error;
+      if (!next) throw new Unobtainable(`${names.join(', ')}: ${(error as Error).message}`);
       console.error(`lpar: ${names.join(', ')} cannot be had there: taking ${next.join(', ')}`);
       names = next;
     }

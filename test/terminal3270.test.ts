@@ -10,7 +10,7 @@ import { have, S3270 } from './support/s3270.ts';
 import { emulator, Terminal } from './support/terminal.ts';
 
 const skip = have('s3270') ? false : 's3270 is not there';
-const libraries = /^(libc6|libtinfo6|libreadline8t64|libmpfr6|libgmp10|libsigsegv2|libgcc-s1|zlib1g|libudev1|libcap2)$/;
+const libraries = /^(libc6|libtinfo6|libreadline8t64|libmpfr6|libgmp10|libsigsegv2|libgcc-s1|libudev1|libcap2)$/;
 
 const obtain = () =>
   debianGuest({ packages: ['s390-tools', 'bash', 'gawk'], withDependencies: name => libraries.test(name) });
