@@ -126,6 +126,8 @@ export class ChannelProgram {
   /** Of the CCW that comes next. */
   #next: number;
   #first = true;
+  /** Initial status is to be told, and has not been. */
+  #initial: boolean;
   #stopped = false;
   /** The device has ended with its part of the channel; the program goes on when it has ended altogether. */
   #awaitsDeviceEnd = false;
@@ -138,7 +140,8 @@ export class ChannelProgram {
     this.#orb = orb;
     this.#storage = new KeyedStorage(host.storage, orb.key);
     this.#next = from ?? orb.program;
-    if (from !== undefined) this.#first = false;
+    this.#first = from === undefined;
+    this.#initial = this.#first && orb.initialInterruption;
   }
 
   /** Address of the CCW that is or will be executed. */
@@ -208,7 +211,9 @@ export class ChannelProgram {
     } catch (error) {
       return this.#deviceFailed(error);
     }
-    if (this.#first && this.#orb.initialInterruption) {
+    // Where commands end at once, the end tells enough.
+    if (this.#initial && typeof answer !== 'number') {
+      this.#initial = false;
       this.#host.intermediate(
         { deviceStatus: 0, subchannelStatus: 0, count: transfer.left, address: ccw.at + 8 },
         true,

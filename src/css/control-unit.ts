@@ -47,7 +47,7 @@ export interface Identification {
   readonly controlUnitModel: number;
   readonly deviceType: number;
   readonly deviceModel: number;
-  /** Command-information words: type 0-15, command code, count. */
+  /** Command-information words, if the answer is to have room for them: type 0-15, command code, count. */
   readonly commandInformation?: readonly {
     readonly type: number;
     readonly command: number;
@@ -181,15 +181,15 @@ export abstract class ControlUnit {
 
 /** The bytes that answer SENSE ID (SA22-7204). */
 function senseId({ controlUnitType, controlUnitModel, deviceType, deviceModel, ...more }: Identification): Uint8Array {
-  const { commandInformation = [] } = more;
-  const data = new Uint8Array(commandInformation.length ? 8 + 4 * commandInformation.length : 7);
+  const { commandInformation } = more;
+  const data = new Uint8Array(commandInformation ? 8 + 4 * commandInformation.length : 7);
   const view = new DataView(data.buffer);
   view.setUint8(0, 0xff);
   view.setUint16(1, controlUnitType);
   view.setUint8(3, controlUnitModel);
   view.setUint16(4, deviceType);
   view.setUint8(6, deviceModel);
-  commandInformation.forEach(({ type, command, count }, n) => {
+  commandInformation?.forEach(({ type, command, count }, n) => {
     view.setUint32(8 + 4 * n, ((0x40 | type) << 24) | (command << 16) | count);
   });
   return data;

@@ -38,9 +38,9 @@ const operand = (): never => {
   throw new ProgramInterruption(OPERAND);
 };
 
-/** Of the path-management-control word, second word: what software sets, and what must be zero. */
+/** Of the path-management-control word, second word: what software sets, and what must be zero. Bit 5 is ignored. */
 const SET_FLAGS = 0x38f8_0000;
-const RESERVED_FLAGS = 0x0700_0000;
+const RESERVED_FLAGS = 0xc300_0000 | 0;
 /** Of its last word. */
 const RESERVED_LAST = 0xff1f_fff8 | 0;
 
@@ -81,6 +81,8 @@ export class ChannelInstructions implements ChannelSubsystem {
       if (control & FUNCTIONS) return 2;
       this.#table.setBytes(slot, ORB, orb);
       const view = new DataView(orb.buffer, orb.byteOffset);
+      // The interruption parameter becomes that of the path-management-control word.
+      this.#table.write32(slot, SCHIB, view.getUint32(0));
       // Key, suspend, format, prefetch, initial status, address limit, suppress suspended: as the block says.
       const word1 = view.getUint32(4);
       const kept = (word1 & 0xf800_0000) | (word1 & 0x00f8_0000);
@@ -154,7 +156,7 @@ export class ChannelInstructions implements ChannelSubsystem {
     const extended = (last & 4) !== 0;
     const monitors = (flags >>> 21) & 3;
     if (flags & RESERVED_FLAGS || monitors === 3 || last & RESERVED_LAST) operand();
-    if (last & 2 && extended && given.getUint32(44) & 0x3f) operand();
+    if (extended && given.getUint32(44) & 0x3f) operand();
     const slot = this.#find(word);
     if (slot < 0) return traced('msch', word, 3);
     const cc = this.#table.locked(slot, () => {

@@ -68,6 +68,7 @@ export class VirtioCcw extends ControlUnit {
       controlUnitModel: device.type,
       deviceType: 0,
       deviceModel: 0,
+      commandInformation: [],
     };
     this.#storage = storage;
     this.#newest = Math.min(newest, NEWEST_REVISION);
