@@ -91,7 +91,6 @@ export class EchoGuest {
       chainsData: false,
       anyLength: true,
       take: length => Uint8Array.from(data.slice(at, (at += length))),
-      peek: () => new Uint8Array(0),
       give: bytes => given.push(...bytes),
     };
     const status = await this.#unit.execute(code, transfer);
