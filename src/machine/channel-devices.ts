@@ -115,6 +115,9 @@ export class ChannelDevices {
       case 'output':
         this.#relays.get(message.chardev)?.output(message.data);
         break;
+      case 'disconnect':
+        this.#relays.get(message.chardev)?.disconnect(message.connection);
+        break;
       case 'taken':
         this.#relays.get(message.chardev)?.taken(message.bytes);
         break;

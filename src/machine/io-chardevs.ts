@@ -15,6 +15,8 @@ export class DistantChardev extends Backend {
   #received = 0;
   #outstanding = 0;
   #full = false;
+  /** Counts connections. */
+  #connection = 0;
 
   constructor(id: string, post: (message: FromIo) => void) {
     super(id);
@@ -35,13 +37,21 @@ export class DistantChardev extends Backend {
         this.#received += message.data.length;
         return this.input(message.data);
       case 'event':
-        return this.event(message.event);
+        if (message.event === 'open') this.#connection++;
+        this.event(message.event);
+        // What the connection has left behind is given up.
+        if (message.event === 'close') this.hold(0);
+        return;
       case 'taken':
         this.#outstanding -= message.bytes;
         if (!this.#full || this.#outstanding >= WINDOW) return;
         this.#full = false;
         this.drained();
     }
+  }
+
+  override disconnect(): void {
+    this.#post({ kind: 'disconnect', chardev: this.id, connection: this.#connection });
   }
 
   protected override hold(waiting: number): void {
@@ -63,6 +73,7 @@ export class ChardevRelay {
   #room = WINDOW;
   /** Output that the character device has been given when it had enough. */
   #held = 0;
+  #connection = 0;
 
   constructor(chardev: Chardev, post: (message: ToIo) => void) {
     this.#chardev = chardev;
@@ -74,13 +85,24 @@ export class ChardevRelay {
         this.#room -= data.length;
         post({ kind: 'input', chardev: id, data: data.slice() });
       },
-      event: event => post({ kind: 'event', chardev: id, event }),
-      drained: () => {
-        const bytes = this.#held;
-        this.#held = 0;
-        if (bytes) post({ kind: 'taken', chardev: id, bytes });
+      event: event => {
+        if (event === 'open') this.#connection++;
+        post({ kind: 'event', chardev: id, event });
+        if (event === 'close') this.#drained();
       },
+      drained: () => this.#drained(),
     });
+  }
+
+  #drained(): void {
+    const bytes = this.#held;
+    this.#held = 0;
+    if (bytes) this.#post({ kind: 'taken', chardev: this.#chardev.id, bytes });
+  }
+
+  /** The device wants no more of that connection. */
+  disconnect(connection: number): void {
+    if (connection === this.#connection) this.#chardev.disconnect();
   }
 
   /** The device has written. */

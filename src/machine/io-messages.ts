@@ -90,6 +90,8 @@ export type FromIo =
   | { readonly kind: 'refusal'; readonly number: number; readonly message: string }
   | { readonly kind: 'attach'; readonly chardev: string; readonly on: boolean }
   | { readonly kind: 'output'; readonly chardev: string; readonly data: Uint8Array }
+  /** The connection that was opened as the so-manieth is to end, if it is still there. */
+  | { readonly kind: 'disconnect'; readonly chardev: string; readonly connection: number }
   /** So many bytes of input have been taken. */
   | { readonly kind: 'taken'; readonly chardev: string; readonly bytes: number }
   | { readonly kind: 'log'; readonly item: LogItem; readonly text: string }

@@ -13,6 +13,8 @@ export interface Script {
   toClient?(data: Buffer, at: number): readonly number[] | 'break';
   /** Milliseconds between pieces. */
   readonly delay?: number;
+  /** What comes from the client is sent on so many times, in one piece. */
+  readonly repeat?: number;
 }
 
 export class BadConnection {
@@ -45,9 +47,8 @@ export class BadConnection {
       this.#sockets.add(socket);
       socket.setNoDelay(true).on('error', end).on('close', end);
     }
-    const { script } = this;
-    this.#carry(client, server, (data, at) => script.fromClient?.(data, at) ?? [], end);
-    this.#carry(server, client, (data, at) => script.toClient?.(data, at) ?? [], end);
+    this.#carry(client, server, (data, at) => this.script.fromClient?.(data, at) ?? [], end, true);
+    this.#carry(server, client, (data, at) => this.script.toClient?.(data, at) ?? [], end);
   }
 
   #carry(
@@ -55,10 +56,13 @@ export class BadConnection {
     to: Socket,
     plan: (data: Buffer, at: number) => readonly number[] | 'break',
     end: () => void,
+    repeats = false,
   ): void {
     let at = 0;
     let last: Promise<void> = Promise.resolve();
-    from.on('data', (data: Buffer) => {
+    from.on('data', (piece: Buffer) => {
+      const times = repeats ? (this.script.repeat ?? 1) : 1;
+      const data = Buffer.concat(Array<Buffer>(times).fill(piece));
       const cuts = plan(data, at);
       at += data.length;
       const delay = this.script.delay ?? 5;

@@ -101,8 +101,10 @@ export class S3270 {
   /** Waits until it is connected as a terminal, and tries again if it cannot. */
   async connect(host: string, seconds = 60): Promise<void> {
     const end = Date.now() + seconds * 1000;
-    while (!(await this.act(`Connect(${host})`)).ok) {
-      if (Date.now() > end) throw new Error(`${seconds} s have passed while connecting to ${host}: ${this.complaints}`);
+    for (;;) {
+      const { ok, data } = await this.act(`Connect(${host})`);
+      if (ok) return;
+      if (Date.now() > end) throw new Error(`${seconds} s have passed while connecting to ${host}: ${data.join()}`);
       await new Promise(resolve => setTimeout(resolve, 200));
     }
   }

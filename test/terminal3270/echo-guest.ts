@@ -78,8 +78,9 @@ export class EchoGuest {
     const address = (row: number) => [SBA, (row * this.columns) >> 8, (row * this.columns) & 0xff];
     const shown = this.lines.map((line, n) => `${n}=${line}`).slice(-(this.rows - 3));
     const text = shown.flatMap((line, row) => [...address(row + 1), ...toEbcdic(new TextEncoder().encode(line))]);
+    const title = toEbcdic(new TextEncoder().encode(`size ${this.rows}x${this.columns}`));
     const field = [...address(this.rows - 1), ...INPUT];
-    return this.#command(ERASE_WRITE_ALTERNATE, [0xc3, ...address(0), ...PROTECTED, ...text, ...field]);
+    return this.#command(ERASE_WRITE_ALTERNATE, [0xc3, ...address(0), ...PROTECTED, ...title, ...text, ...field]);
   }
 
   /** @returns the data of a read, or undefined if it failed */
@@ -91,6 +92,7 @@ export class EchoGuest {
       chainsData: false,
       anyLength: true,
       take: length => Uint8Array.from(data.slice(at, (at += length))),
+      peek: () => new Uint8Array(0),
       give: bytes => given.push(...bytes),
     };
     const status = await this.#unit.execute(code, transfer);
