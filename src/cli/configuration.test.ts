@@ -133,6 +133,30 @@ test('where console and monitor are', () => {
   refuses('-device foo', "-device foo: 'foo' is not a valid device model name");
 });
 
+test('devices of the channel subsystem', () => {
+  const [first, second] = from(
+    `-nodefaults -device virtio-rng,id=a,devno=fe.0.0042,max-bytes=0x10 -device {"driver":"virtio-rng-ccw","packed":true}`,
+  ).devices.map(({ configuration }) => configuration);
+  assert.equal(first!.driver, 'virtio-rng-ccw');
+  assert.deepEqual(first!.devno, { cssid: 0xfe, ssid: 0, number: 0x42 });
+  assert.equal(first!.properties['max-bytes'], 16);
+  assert.equal(second!.properties.packed, true);
+  const rng = '-device virtio-rng-ccw';
+  refuses(`${rng},foo=1`, `${rng},foo=1: Property 'virtio-rng-ccw.foo' not found`);
+  refuses(`${rng},devno=fe.0.3`, /: Property 'virtio-rng-ccw.devno' doesn't take value 'fe.0.3'$/);
+  refuses(`${rng},devno=fe.5.0000`, /: Invalid cssid or ssid: cssid fe, ssid 5$/);
+  refuses(`${rng},id=0a`, /: Parameter 'id' expects an identifier$/);
+  refuses(`${rng},id=a ${rng},id=a`, /: Duplicate device ID 'a'$/);
+  refuses(`${rng},packed=maybe`, /: Parameter 'packed' expects 'on' or 'off'$/);
+  refuses(`${rng},period=x`, /: Parameter 'period' expects integer$/);
+  refuses(`${rng},max_revision=99999999999`, /: Parameter 'max_revision' expects uint32_t$/);
+  refuses(`${rng},rng=foo`, /: Device 'foo' not found$/);
+  refuses('-device {"id":"a"}', /: Parameter 'driver' is missing$/);
+  refuses('-device {"driver":5}', /: Parameter 'driver' is missing$/);
+  refuses('-device {bad', /: JSON parse error, /);
+  refuses('-device x-terminal3270,chardev=x', /: Property 'x-terminal3270.chardev' can't find value 'x'$/);
+});
+
 test('character devices', () => {
   const device = (line: string) => from(`-nodefaults ${line}`).chardevs[0]!.backend;
   const socket = {

@@ -12,7 +12,7 @@ import { machineType } from '../machine/saved-machine.ts';
 import { incrementSize } from '../machine/standby-storage.ts';
 import type { Shape } from '../machine/topology.ts';
 import { type ChardevOptions, isTerminal, parseChardev, parseShortChardev } from './chardev-options.ts';
-import { deviceListHelp, deviceTypeHelp, parseDevice } from './devices.ts';
+import { deviceListHelp, deviceTypeHelp, deviceValues, parseDevice } from './devices.ts';
 import { type Drive, parseBlockdev, parseDrive, placeDrive } from './drive-options.ts';
 import { parseLogItems } from './log.ts';
 import { findAuthorization, findCredentials, type NamedObject, parseObject } from './objects.ts';
@@ -553,7 +553,7 @@ class Builder {
       this.#addConsole(n === 0 ? 'ascii' : 'line', chardev, given);
     }
     this.#each(['device'], (value, given) => {
-      const values = parseList(value, 'driver');
+      const values = deviceValues(value);
       const driver = values.get('driver')!;
       if (driver === 'diag288') {
         for (const key of values.keys()) {

@@ -12,7 +12,7 @@ import {
 import { deviceType, deviceTypes } from '../devices/registry.ts';
 import { ConfigurationError } from '../machine/control.ts';
 import type { DeviceConfiguration } from '../machine/io-messages.ts';
-import { parseSize } from './values.ts';
+import { parseList, parseSize } from './values.ts';
 
 /** What the names in properties can lead to. @throws ConfigurationError when there is none of that name */
 export interface Backends {
@@ -66,6 +66,9 @@ export function parseDevice(
     if (property.type === 'drive' || property.type === 'link') resources[name] = backends.resource(property, text);
   }
   const id = given.get('id');
+  if (id !== undefined && !/^[a-zA-Z][a-zA-Z0-9._-]*$/.test(id)) {
+    throw new ConfigurationError("Parameter 'id' expects an identifier");
+  }
   const bus = given.get('bus');
   return {
     driver: type.name,
@@ -80,7 +83,7 @@ export function parseDevice(
 /** cssid.ssid.device number, in hexadecimal digits. */
 function parseDeviceId(type: string, text: string): DeviceId {
   const invalid = () => new ConfigurationError(`Property '${type}.devno' doesn't take value '${text}'`);
-  const match = /^([0-9a-fA-F]{1,2})\.([0-9a-fA-F]{1,2})\.([0-9a-fA-F]{1,4})$/.exec(text);
+  const match = /^([0-9a-fA-F]{1,2})\.([0-9a-fA-F])\.([0-9a-fA-F]{4})$/.exec(text);
   if (!match) throw invalid();
   const [cssid, ssid, number] = match.slice(1).map(digits => Number.parseInt(digits, 16)) as [number, number, number];
   if (cssid > MOST_CSSID || ssid > MOST_SSID) {
@@ -102,7 +105,7 @@ function parseProperty(type: string, { name, type: kind, choices, range }: Prope
     case 'bool':
       if (['on', 'yes', 'true', 'y'].includes(text)) return true;
       if (['off', 'no', 'false', 'n'].includes(text)) return false;
-      throw new ConfigurationError(`Invalid parameter type for '${name}', expected: 'on' or 'off'`);
+      throw new ConfigurationError(`Parameter '${name}' expects 'on' or 'off'`);
     case 'str':
     case 'chr':
     case 'drive':
@@ -116,7 +119,10 @@ function parseProperty(type: string, { name, type: kind, choices, range }: Prope
     default: {
       const value = /^[+-]?(0[xX][0-9a-fA-F]+|[0-9]+)$/.test(text) ? parseInteger(text) : Number.NaN;
       const [lowest, highest] = range ?? LIMITS[kind]!;
-      if (Number.isNaN(value)) throw new ConfigurationError(`Parameter '${name}' expects ${kind}`);
+      if (Number.isNaN(value)) throw new ConfigurationError(`Parameter '${name}' expects integer`);
+      if (value < LIMITS[kind]![0] || value > LIMITS[kind]![1]) {
+        throw new ConfigurationError(`Parameter '${name}' expects ${kind}_t`);
+      }
       if (value >= lowest && value <= highest) return value;
       throw new ConfigurationError(
         `Property ${type}.${name} doesn't take value ${value} (minimum: ${lowest}, maximum: ${highest})`,
@@ -129,6 +135,31 @@ function parseInteger(text: string): number {
   const digits = text.replace(/^[+-]/, '');
   const value = /^0[0-7]+$/.test(digits) ? Number.parseInt(digits, 8) : Number(digits);
   return text[0] === '-' ? -value : value;
+}
+
+/**
+ * What is written after `-device`: a list, or the same as a JSON object.
+ * @throws ConfigurationError
+ */
+export function deviceValues(text: string): ReadonlyMap<string, string> {
+  const values = text.startsWith('{') ? jsonValues(text) : parseList(text, 'driver');
+  if (!values.get('driver')) throw new ConfigurationError("Parameter 'driver' is missing");
+  return values;
+}
+
+function jsonValues(text: string): Map<string, string> {
+  let object: object;
+  try {
+    object = JSON.parse(text);
+  } catch (error) {
+    throw new ConfigurationError(`JSON parse error, ${(error as Error).message}`);
+  }
+  const values = Object.entries(object).map(
+    ([name, value]) => [name, value === true ? 'on' : value === false ? 'off' : `${value}`] as const,
+  );
+  return new Map(
+    values.filter(([name]) => name !== 'driver' || typeof (object as { driver: unknown }).driver === 'string'),
+  );
 }
 
 /** Lines of `-device help`, by category. */

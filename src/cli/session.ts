@@ -13,7 +13,7 @@ import { type Closable, type Host, HostError } from '../platform/host.ts';
 import type { TlsCredentials, TlsSettings } from '../platform/tls.ts';
 import type { ChardevOptions } from './chardev-options.ts';
 import { type Configuration, debuggerDevice, findResource } from './configuration.ts';
-import { parseDevice } from './devices.ts';
+import { deviceValues, parseDevice } from './devices.ts';
 import { GdbStub } from './gdb/stub.ts';
 import { TextLog } from './log.ts';
 import { Migration } from './migration/migration.ts';
@@ -27,9 +27,9 @@ import { QmpEvents } from './qmp/events.ts';
 import { written } from './qmp/json.ts';
 import { QmpMonitor } from './qmp/monitor.ts';
 import { objectList, objectProperty, objectTree, peripheral } from './qmp/objects.ts';
+import { QmpError } from './qmp/schema.ts';
 import { CPU_DRIVER, cpuOf, firstCpus } from './smp.ts';
 import { statesOf, traceLine } from './trace-options.ts';
-import { parseList } from './values.ts';
 
 export type MachineMaker = (configuration: MachineConfiguration) => Promise<MachineControl>;
 
@@ -263,9 +263,8 @@ class Session {
   }
 
   async #addDevice(machine: MachineControl, description: string): Promise<void> {
-    const values = parseList(description, 'driver');
-    const driver = values.get('driver');
-    if (driver === undefined) throw new ConfigurationError("Parameter 'driver' is missing");
+    const values = deviceValues(description);
+    const driver = values.get('driver')!;
     if (driver.endsWith(CPU_DRIVER)) return this.#addCpu(machine, description);
     const device = parseDevice(driver, values, {
       chardev: id => {
@@ -294,7 +293,7 @@ class Session {
   /** By identifier, or by path in the tree of objects. */
   async #removeDevice(machine: MachineControl, name: string): Promise<void> {
     const device = machine.devices.list.find(({ id }) => id !== undefined && [id, peripheral(id)].includes(name));
-    if (!device) throw new ConfigurationError(`Device '${name}' not found`);
+    if (!device) throw new QmpError(`Device '${name}' not found`, 'DeviceNotFound');
     for (const { id } of await machine.devices.unplug(device)) {
       if (id !== undefined) this.#events!.tell('DEVICE_DELETED', { device: id, path: peripheral(id) });
     }

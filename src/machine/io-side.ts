@@ -105,12 +105,15 @@ export class IoSide {
     const about = { number, driver, ...(id !== undefined && { id }), properties, bus: type.bus };
     try {
       if (isChannelType(type)) {
+        if (device.bus !== undefined && device.bus !== 'virtual-css') {
+          throw new DeviceError(`Bus '${device.bus}' not found`);
+        }
         const unit = await type.make(properties, environment);
         const subchannel = this.#plugUnit(unit, device.devno, hot);
         const place = { device: subchannel.deviceId, subchannel: subchannel.id };
         this.#entries.set(number, { about: { ...about, place }, subchannel, chardevs });
       } else {
-        const parent = this.#withBus(type.bus, device.bus);
+        const parent = this.#withBus(type.bus, device.bus, driver);
         const part = type.attach(parent.subchannel!.device, properties, environment);
         this.#entries.set(number, { about: { ...about, parent: parent.about.number }, part, chardevs });
       }
@@ -131,14 +134,14 @@ export class IoSide {
   }
 
   /** The device that has a bus, by the bus's name (`ID.0`) or the first one. */
-  #withBus(bus: string, name: string | undefined): Entry {
+  #withBus(bus: string, name: string | undefined, driver: string): Entry {
     for (const entry of this.#entries.values()) {
       const type = deviceType(entry.about.driver)!;
       if (!isChannelType(type) || type.provides !== bus) continue;
       if (name === undefined || name === `${entry.about.id}.0` || name === entry.about.id) return entry;
     }
     if (name !== undefined) throw new DeviceError(`Bus '${name}' not found`);
-    throw new DeviceError(`No '${bus}' bus found for device`);
+    throw new DeviceError(`No '${bus}' bus found for device '${driver}'`);
   }
 
   #environment({ resources }: DeviceConfiguration, chardevs: DistantChardev[]): DeviceEnvironment {

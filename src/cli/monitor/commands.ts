@@ -107,11 +107,11 @@ const command = (
   run: (state: MonitorState, ...given: never[]) => void | Promise<void>,
 ): Command => ({ names: names.split('|'), arguments: types === '' ? [] : types.split(' '), shown, help, run });
 
-/** The events that a name or pattern means. @throws CommandError */
-function eventsOf(trace: TraceStates, pattern: string): readonly TraceEvent[] {
+/** The events that a name or pattern means. */
+function eventsOf({ environment: { trace }, print }: MonitorState, pattern: string): readonly TraceEvent[] {
   const found = trace.matching(pattern);
-  if (!found) throw new CommandError(`unknown event "${pattern}"`);
-  return found;
+  if (!found) print(`unknown event "${pattern}"\n`);
+  return found ?? [];
 }
 
 const infoCommands: readonly Command[] = [
@@ -208,9 +208,10 @@ const infoCommands: readonly Command[] = [
     's? n?',
     '[name] [vcpu]',
     'show trace events (all, or those of a name or pattern) and whether they are told of',
-    ({ environment: { trace }, print }, pattern?: string) => {
-      const found = eventsOf(trace, pattern ?? '*');
-      for (const event of found) print(`${event.name} : state ${trace.has(event) ? 1 : 0}\n`);
+    (state, pattern?: string) => {
+      const { environment, print } = state;
+      const { trace } = environment;
+      for (const event of eventsOf(state, pattern ?? '*')) print(`${event.name} : state ${trace.has(event) ? 1 : 0}\n`);
     },
   ),
   command('uuid', '', '', 'show the UUID of the machine', ({ environment, print }) => {
@@ -350,9 +351,9 @@ const commands: readonly Command[] = [
     's s n?',
     'name on|off [vcpu]',
     'tell of trace events of a name or pattern, or do not',
-    ({ environment: { trace }, print }, pattern: string, state: string) => {
-      if (state !== 'on' && state !== 'off') return print("Expected 'on' or 'off'\n");
-      for (const event of eventsOf(trace, pattern)) trace.set(event, state === 'on');
+    (state, pattern: string, on: string) => {
+      if (on !== 'on' && on !== 'off') return state.print("Expected 'on' or 'off'\n");
+      for (const event of eventsOf(state, pattern)) state.environment.trace.set(event, on === 'on');
     },
   ),
   command('qom-get', 's s', 'path property', 'show a property of an object', (state, path: string, property: string) =>

@@ -1,11 +1,12 @@
 /** What arguments of a command may be, and how what was given is held against it: QEMU's types and words. */
 
+import { ConfigurationError } from '../../machine/control.ts';
 import { isObject, type Json, type JsonObject } from './json.ts';
 
 export type ErrorClass = 'GenericError' | 'CommandNotFound' | 'DeviceNotActive' | 'DeviceNotFound';
 
 /** A command that cannot be carried out. */
-export class QmpError extends Error {
+export class QmpError extends ConfigurationError {
   readonly kind: ErrorClass;
   constructor(message: string, kind: ErrorClass = 'GenericError') {
     super(message);
