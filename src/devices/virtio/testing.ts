@@ -56,7 +56,7 @@ export class DriverQueue {
       device: Math.ceil((base + size * 18 + 6) / alignment) * alignment,
     };
     this.#tables = base + 0x8000;
-    storage.fill(base, 0x10000, 0);
+    storage.fill(base, this.place.device + 8 + 8 * size - base, 0);
     this.#free = Array.from({ length: size }, (_, n) => n);
   }
 
