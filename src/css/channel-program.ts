@@ -246,11 +246,11 @@ export class ChannelProgram {
     for (let transfers = 0; ; transfers++) {
       const at = this.#next;
       const format1 = this.#orb.format1;
+      // The address in the status is that of the CCW which failed plus 8.
+      this.#next = at + 8;
       if (at % 8 !== 0 || at >= (format1 ? MOST_FORMAT_1 : MOST_FORMAT_0)) {
         throw programCheck(`CCW address ${at.toString(16)}`);
       }
-      // The address in the status is that of the CCW which failed plus 8.
-      this.#next = at + 8;
       const ccw = decodeCcw(at, this.#storage.read(at, 8), format1);
       if (isTransferInChannel(ccw, format1)) {
         if ((this.#first && !chained) || transfers > 0) throw programCheck('transfer in channel out of place');

@@ -15,6 +15,7 @@ import {
   ChannelTable,
   CLEAR,
   DEFAULT_CSSID,
+  DISABLED,
   ECW,
   ESW,
   ESW_SIZE,
@@ -78,6 +79,8 @@ export interface Surroundings {
   readonly failed: (error: unknown) => void;
 }
 
+/** Status waits to be presented, be it 0: nothing but an alert. */
+const KEPT = 0x100;
 const PROGRAMS_KEPT = 16;
 const COMMANDS_KEPT = 64;
 const BYTES_KEPT = 64;
@@ -273,7 +276,7 @@ export class Subchannel implements Attachment, ProgramHost {
     if (this.#program?.present(status)) return;
     this.#locked(() => {
       if (!this.enabled) return;
-      this.#table.keepStatus(this.slot, this.#table.keptStatus(this.slot) | status);
+      this.#table.keepStatus(this.slot, this.#table.keptStatus(this.slot) | status | KEPT);
     });
     this.#presentKept();
   }
@@ -281,21 +284,23 @@ export class Subchannel implements Attachment, ProgramHost {
   /** Presents status that has been kept, if the subchannel can take it. */
   #presentKept(): void {
     const kept = this.#locked(() => {
-      const status = this.#table.keptStatus(this.slot);
+      const waiting = this.#table.keptStatus(this.slot);
+      const status = waiting & ~KEPT;
       const control = this.#table.control(this.slot);
-      if (!status || !this.enabled || control & StatusControl.pending) return 0;
+      if (!waiting || !this.enabled || control & StatusControl.pending) return undefined;
       const ends = control & Activity.deviceActive && status & DeviceStatus.deviceEnd;
       // A function that has only begun takes no status; what the device owes to one that is over, it does.
-      if (control & FUNCTIONS && !ends) return 0;
+      if (control & FUNCTIONS && !ends) return undefined;
       this.#table.keepStatus(this.slot, 0);
-      const told = ends ? StatusControl.secondary : StatusControl.alert;
+      const plain = ends && !(status & ~DeviceStatus.deviceEnd);
+      const told = (ends ? StatusControl.secondary : 0) | (plain ? 0 : StatusControl.alert);
       this.#table.setControl(this.slot, (control & ~(ACTIVITIES | STATUS_CONTROLS)) | told | StatusControl.pending);
       this.#table.write32(this.slot, SCSW + 8, status << 24);
       this.#setExtendedStatus(status);
       this.#interrupt();
       return status;
     });
-    if (kept && cssTrace.css_status.on) cssTrace.css_status.tell(...words(this.deviceId), kept);
+    if (kept !== undefined && cssTrace.css_status.on) cssTrace.css_status.tell(...words(this.deviceId), kept);
   }
 
   #interrupt(): void {
@@ -326,6 +331,7 @@ export class Subchannel implements Attachment, ProgramHost {
   work(requests: number): void {
     if (requests & RESET) this.#reset();
     if (requests & CLEAR) this.#clear();
+    if (requests & DISABLED) this.device.disabled();
     if (requests & HALT) this.#halt();
     if (requests & START) this.#start();
     if (requests & RESUME) this.#resume();

@@ -9,6 +9,7 @@ import {
   type ChannelTable,
   CLEAR,
   DEFAULT_CSSID,
+  DISABLED,
   ECW,
   ECW_SIZE,
   ESW,
@@ -21,6 +22,7 @@ import {
   MOST_QUEUES,
   ORB,
   PATH_NOT_OPERATIONAL,
+  PMCW_ENABLED,
   PMCW_VALID,
   RESUME,
   SCHIB,
@@ -79,6 +81,9 @@ export class ChannelInstructions implements ChannelSubsystem {
     return this.#operate('ssch', word, (slot, control) => {
       if (control & StatusControl.pending) return 1;
       if (control & FUNCTIONS) return 2;
+      // The paths that are available (byte 15 of the block), of those that the program allows.
+      if (!(orb[6]! & this.#table.bytes(slot, SCHIB + 15, 1)[0]!)) return 3;
+      this.#table.setBytes(slot, SCHIB + 8, orb.subarray(6, 7));
       this.#table.setBytes(slot, ORB, orb);
       const view = new DataView(orb.buffer, orb.byteOffset);
       // The interruption parameter becomes that of the path-management-control word.
@@ -173,9 +178,12 @@ export class ChannelInstructions implements ChannelSubsystem {
       paths[5] = schib[13]!;
       paths[6] = schib[14]!;
       this.#table.setBytes(slot, SCHIB + 8, paths);
-      this.#table.write32(slot, SCHIB + 24, last & 7);
+      this.#table.write32(slot, SCHIB + 24, last & 5);
       if (last & 4) this.#table.setBytes(slot, SCHIB + 40, schib.subarray(40, 48));
-      if (!(flags & 0x0080_0000)) this.#table.keepStatus(slot, 0);
+      if (!(flags & PMCW_ENABLED)) {
+        this.#table.keepStatus(slot, 0);
+        if (present & PMCW_ENABLED) this.#table.request(slot, DISABLED);
+      }
       return 0;
     });
     return traced('msch', word, cc);

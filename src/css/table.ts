@@ -93,6 +93,8 @@ export const RESUME = 0x10;
 export const NOTIFY = 0x20;
 /** The status that was kept may be presented now. */
 export const LOOK = 0x40;
+/** Software has disabled the subchannel. */
+export const DISABLED = 0x80;
 
 // Path-management-control word: bits of its second word
 export const PMCW_ENABLED = 0x0080_0000;

@@ -32,8 +32,8 @@ export function startSubchannel(cpu: Cpu, operands: Operands): number {
   const address = alignedAddress(cpu, operands, 4);
   const orb = cpu.access.readBytes(address, 32, operands.b2!);
   const word = subchannel(cpu);
-  // Reserved bits of the operation-request block.
-  if (orb[5]! & 0x0d || orb[7]! & 0x1e || orb[8]! & 0x80) throw new ProgramInterruption(OPERAND);
+  // Transport mode, which is not there, and reserved bits of the operation-request block.
+  if (orb[5]! & 0x04 || orb[7]! & 0x3e || orb[8]! & 0x80) throw new ProgramInterruption(OPERAND);
   cpu.cc = cpu.environment.channels.start(word, orb);
   cpu.advance();
   return LEAVE;
