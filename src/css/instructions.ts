@@ -143,6 +143,7 @@ export class ChannelInstructions implements ChannelSubsystem {
       const begun = activity & (Activity.subchannelActive | Activity.deviceActive);
       if ((control & FUNCTIONS) !== IoFunction.start || !waits || begun) return 2;
       this.#table.setControl(slot, control & ~(FUNCTIONS | ACTIVITIES));
+      if (this.#table.keptStatus(slot)) this.#table.request(slot, LOOK);
       return 0;
     });
   }

@@ -1,7 +1,8 @@
 /** Everything that is fuzzed, by its name. */
 
+import { css } from './css.ts';
 import type { Target } from './target.ts';
 import { tn3270 } from './tn3270.ts';
 import { virtio } from './virtio.ts';
 
-export const targets: readonly Target[] = [tn3270, virtio];
+export const targets: readonly Target[] = [css, tn3270, virtio];
