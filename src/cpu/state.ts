@@ -198,7 +198,7 @@ export const CLOCK_ORIGIN = 0x20;
 /** While the machine is stopped: -1 less the time when that was, in milliseconds of the machine's clock; otherwise 0. A double. */
 export const CLOCK_STOPPED = 0x88;
 /** What of the TOD clock's epoch its user has specified (PTFF-STOU), a 64-bit number. */
-export const USER_EPOCH = 0x98;
+export const USER_EPOCH = 0x40;
 /** Epoch index that goes with TOD_EPOCH: how often the TOD clock has passed 2^64. */
 export const EPOCH_INDEX = 0x90;
 /** Counted mode: nanoseconds of the machine's clock, and instructions executed by all CPUs; doubles. */
