@@ -10,6 +10,9 @@ import * as state from './state.ts';
 /** Branches to a place after which it is compiled, while the host has a CPU to spare for that; and otherwise. */
 const SOON = 150;
 const LATE = 3000;
+/** With so many places waiting for the compiler, others have to be branched to many times more. */
+const BACKLOG = 28;
+const AGAIN = 2000;
 /** As often as can be counted. */
 const NEVER = 0xffff;
 /** Each loss of a page's regions makes them wait so many times as long, as a power of two. */
@@ -71,8 +74,8 @@ export class RegionSlots {
   want(record: number): void {
     const i32 = this.#i32;
     const waiting = this.#machine + state.WANTED_IN / 4;
-    if (((Atomics.load(i32, waiting) - Atomics.load(i32, waiting + 1)) | 0) >= state.WANTED) {
-      this.#u16[this.#counterOf(record)] = SOON;
+    if (((Atomics.load(i32, waiting) - Atomics.load(i32, waiting + 1)) | 0) >= BACKLOG) {
+      this.#u16[this.#counterOf(record)] = AGAIN;
       return;
     }
     const at = Atomics.add(i32, waiting, 1) & (state.WANTED - 1);

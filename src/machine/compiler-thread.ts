@@ -48,7 +48,12 @@ export function compilerThread(port: ThreadPort, start: CompilerStart): void {
   const never = (layout.machine + state.NEVER) >>> 2;
   for (;;) {
     const rung = Atomics.load(words, bell);
-    if (compiler.work()) continue;
+    // At most half of the time, so that the CPUs and the engine's own compiler threads are not kept from the host's CPUs.
+    const begun = performance.now();
+    if (compiler.work()) {
+      Atomics.wait(words, never, 0, performance.now() - begun);
+      continue;
+    }
     Atomics.wait(words, bell, rung);
     Atomics.wait(words, never, 0, GATHERING);
   }
