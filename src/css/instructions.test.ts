@@ -4,7 +4,7 @@ import { ProgramInterruption } from '../cpu/program.ts';
 import { planLayout } from '../cpu/state.ts';
 import { ChannelInstructions } from './instructions.ts';
 import { TablePaths } from './paths.ts';
-import { ChannelTable } from './table.ts';
+import { ChannelTable, freshSchib } from './table.ts';
 
 const WORD = 0x1_0000;
 const [ENABLED, VALID] = [0x0080_0000, 0x0001_0000];
@@ -14,9 +14,8 @@ function subchannel(): ChannelInstructions {
   const layout = planLayout(1, 1 << 20);
   const memory = new WebAssembly.Memory({ initial: layout.wasmPages, maximum: layout.wasmPages, shared: true });
   const table = new ChannelTable(ChannelTable.newShared(), memory, layout);
-  const schib = new Uint8Array(52);
-  new DataView(schib.buffer).setUint32(4, VALID);
-  assert.notEqual(table.add({ cssid: 0xfe, ssid: 0, number: 0 }, schib, 0x32, false), undefined);
+  const id = { cssid: 0xfe, ssid: 0, number: 0 };
+  assert.notEqual(table.add(id, freshSchib(0, 0), 0x32, false), undefined);
   return new ChannelInstructions(table, new TablePaths(table), () => {});
 }
 
@@ -34,6 +33,8 @@ test('START SUBCHANNEL replaces the interruption parameter', () => {
   assert.equal(instructions.modify(WORD, block({ 0: 0x11, 4: ENABLED })), 0);
   const orb = new Uint8Array(32);
   new DataView(orb.buffer).setUint32(0, 0x1234_5678);
+  // By the only path.
+  orb[6] = 0x80;
   assert.equal(instructions.start(WORD, orb), 0);
   assert.equal(word(instructions.store(WORD)!, 0), 0x1234_5678);
 });
