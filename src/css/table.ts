@@ -40,9 +40,6 @@ const REPORT_FIRST = 7;
 const REPORTS_LOST = 8;
 /** Adapter interruptions: subclasses with one pending (bit 0x80 >> ISC). */
 const ADAPTERS = 9;
-/** Subclasses in whose single-interruption mode adapter interruptions are, and those of them that have had one. */
-const SINGLE_MODE = 10;
-const NO_MORE = 11;
 /** Measurement (SET CHANNEL MONITOR): 1, blocks are updated; 2, connect times are kept; the key above bit 4. */
 const MONITOR = 12;
 /** Origin of the measurement blocks, an absolute address, as a double. */
@@ -392,24 +389,12 @@ export class ChannelTable {
     return (image | (ssid << 17) | 0x1_0000 | number) >>> 0;
   }
 
-  /** An adapter interruption, unless the subclass is in single-interruption mode and has had its one. */
+  /** An adapter interruption. */
   interruptByAdapter(isc: number): void {
     const subclass = 0x80 >> isc;
     this.#holding(INTERRUPTION_LOCK, () => {
-      if (this.#words[NO_MORE]! & subclass) return;
-      if (this.#words[SINGLE_MODE]! & subclass) this.#words[NO_MORE]! |= subclass;
       this.#words[ADAPTERS]! |= subclass;
       setIoPending(this.#memory, this.#layout, subclass, true);
-    });
-  }
-
-  /** Mode of adapter interruptions of a subclass: all of them, or a single one until the mode is set again. */
-  setAdapterMode(isc: number, single: boolean): void {
-    const subclass = 0x80 >> isc;
-    this.#holding(INTERRUPTION_LOCK, () => {
-      this.#words[NO_MORE]! &= ~subclass;
-      if (single) this.#words[SINGLE_MODE]! |= subclass;
-      else this.#words[SINGLE_MODE]! &= ~subclass;
     });
   }
 
@@ -491,11 +476,6 @@ export class ChannelTable {
     if (waiting.async) await waiting.value;
   }
 
-  /** As long as the bell shows this count, waits for so many milliseconds at most. False: it has not rung. */
-  waitForBell(count: number, milliseconds: number): boolean {
-    return Atomics.wait(this.#words, BELL, count, milliseconds) !== 'timed-out';
-  }
-
   /** Subchannels that something is asked for: they are not told of twice. */
   *takeWork(): Generator<number> {
     for (let n = 0; n <= this.used >>> 5; n++) {
@@ -546,7 +526,7 @@ export class ChannelTable {
   /** A system reset: nothing is pending, and one image with one set is seen. Devices are asked to reset themselves. */
   reset(): void {
     this.#words.fill(0, INTERRUPTIONS_AT, INTERRUPTIONS_AT + 8 * MAP_WORDS);
-    for (const word of [HIGHEST_SSID, HIGHEST_CSSID, ADAPTERS, SINGLE_MODE, NO_MORE, MONITOR]) this.#words[word] = 0;
+    for (const word of [HIGHEST_SSID, HIGHEST_CSSID, ADAPTERS, MONITOR]) this.#words[word] = 0;
     for (const word of [REPORT_COUNT, REPORT_FIRST, REPORTS_LOST]) this.#words[word] = 0;
     this.#view.setFloat64(4 * MONITOR_ORIGIN, 0);
     for (const slot of this.slots()) {

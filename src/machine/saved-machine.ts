@@ -146,16 +146,6 @@ export function planLoad(
   };
 }
 
-/**
- * Puts a machine that stands still, all of it in this thread, into a state that was saved.
- * @throws SaveError when it cannot be; nothing has been changed then
- */
-export function loadMachine(kind: MachineKind, units: readonly SaveState[], stream: Uint8Array): StateSummary {
-  const { summary: result, apply } = planLoad(kind, units, [], stream);
-  apply();
-  return result;
-}
-
 /** @throws SaveError */
 function compare({ storage, cpus, model }: MachineKind, header: SavedFields): void {
   const differ = (what: string, received: string | number, local: string | number): void => {

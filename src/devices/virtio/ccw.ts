@@ -9,6 +9,7 @@ import {
   Sense,
   type Transfer,
 } from '../../css/control-unit.ts';
+import { MOST_QUEUES } from '../../css/table.ts';
 import type { Storage } from '../../machine/storage.ts';
 import type { Fields, SavedFields } from '../../save/save-state.ts';
 import type { VirtioDevice } from './device.ts';
@@ -17,8 +18,6 @@ import { virtioTrace } from './trace.ts';
 
 export const CONTROL_UNIT_TYPE = 0x3832;
 const CHANNEL_PATH_TYPE = 0x32;
-/** Queues that a device can have. */
-export const MOST_QUEUES = 1024;
 /** Queues that classic indicators have bits for. */
 const CLASSIC_QUEUES = 64;
 /** The newest revision of the transport. */
