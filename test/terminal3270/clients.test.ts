@@ -34,6 +34,8 @@ for (const [dialect, prefix] of [
     const { guest: echo, port } = await guest(t);
     const s3270 = client(t, '-model', '3279-4');
     await s3270.connect(`${prefix}127.0.0.1:${port}`);
+    // The screen is formatted anew once the guest has the answer to its query: what is entered before that may be lost.
+    await s3270.waitFor(/^ size 43x80\n/);
     await s3270.enter('hello');
     await s3270.waitFor(/^0=hello\n/m);
     assert.deepEqual([echo.rows, echo.columns], [43, 80]);
