@@ -64,9 +64,9 @@ test('the folder of a machine, and its keys', t => {
   );
   assert.deepEqual(machineMirrors(folder), ['http://a.example/debian', 'http://b.example/debian']);
 
-  assert.deepEqual(archiveKeys([folder]), []);
+  assert.deepEqual(archiveKeys('trixie', [folder]), []);
   writeFileSync(join(folder, 'debian-archive-keyring.gpg'), '');
-  assert.deepEqual(archiveKeys([folder]), [join(folder, 'debian-archive-keyring.gpg')]);
+  assert.deepEqual(archiveKeys('trixie', [folder]), [join(folder, 'debian-archive-keyring.gpg')]);
   writeFileSync(join(folder, 'debian-archive-trixie-stable.asc'), '');
-  assert.deepEqual(archiveKeys([folder]), [join(folder, 'debian-archive-trixie-stable.asc')]);
+  assert.deepEqual(archiveKeys('trixie', [folder]), [join(folder, 'debian-archive-trixie-stable.asc')]);
 });

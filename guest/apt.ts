@@ -9,10 +9,11 @@ import { link, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/pr
 import { join } from 'node:path';
 import { sha256 } from './cache.ts';
 import { fileName, parseFields } from './packages.ts';
-import { architecture, component, type Source, suite } from './source.ts';
+import { architecture, component, debian13, type Source } from './source.ts';
 
 /** Debian's archive keys on this machine, or none. */
 export function archiveKeys(
+  suite = debian13,
   folders: readonly string[] = ['/usr/share/keyrings', '/etc/apt/trusted.gpg.d'],
 ): readonly string[] {
   for (const pattern of [
@@ -95,7 +96,7 @@ const listName = `_${component}_binary-${architecture}_Packages`;
 const withoutSlash = (uri: string) => uri.replace(/\/+$/, '');
 
 /** apt as a source: `home` is a folder of ours for its state. */
-export function aptSource(home: string, mirrors: readonly string[], keys: readonly string[]): Source {
+export function aptSource(home: string, mirrors: readonly string[], keys: readonly string[], suite = debian13): Source {
   const listed = async () =>
     (await readdir(join(home, 'lists')).catch(() => [])).filter(name => name.endsWith(listName));
 

@@ -8,10 +8,12 @@ import { aptSource, archiveKeys, hasApt, machineMirrors } from './apt.ts';
 import { cacheFolder, exists, locked, place } from './cache.ts';
 import { debEntries } from './deb.ts';
 import { type Follow, fileName, type Package, PackageList } from './packages.ts';
-import { architecture, type Source, suite } from './source.ts';
+import { architecture, debian13, type Source } from './source.ts';
 import { Tree } from './tree.ts';
 
 export interface DebianOptions {
+  /** The codename of the suite: Debian 13 by default. Without apt there are keys for that one only. */
+  suite?: string;
   /** The dependencies to fetch too: all, none (the default), or those whose name passes. */
   withDependencies?: Follow;
   /** Ask the source for its current list first; without it the list in the cache serves as long as it can. */
@@ -36,7 +38,7 @@ export class Unobtainable extends Error {}
 
 /** The files of the named packages, and of their dependencies as far as the options say, in the cache. */
 export async function debianPackages(names: readonly string[], options: DebianOptions = {}): Promise<string[]> {
-  const home = join(options.cache ?? cacheFolder(), `debian-${suite}-${architecture}`);
+  const home = join(options.cache ?? cacheFolder(), `debian-${options.suite ?? debian13}-${architecture}`);
   const request = join(home, 'requests', `${requestKey(names, options.withDependencies)}.json`);
   if (!options.update) {
     const known = await answered(request, home);
@@ -67,7 +69,9 @@ async function fetchPackages(
   let fresh = false;
   const refresh = async () => {
     const from = chosen();
-    console.error(`lpar: fetching the list of Debian ${suite} packages for ${architecture} with ${from.name}`);
+    console.error(
+      `lpar: fetching the list of Debian ${options.suite ?? debian13} packages for ${architecture} with ${from.name}`,
+    );
     await place(listFile, part => from.list(part));
     await rm(join(home, 'requests'), { recursive: true, force: true });
     fresh = true;
@@ -131,20 +135,20 @@ async function answered(request: string, home: string): Promise<string[] | undef
 /** apt where the machine has it with Debian's keys and a mirror is known; else the mirror that the user names. */
 function chooseSource(aptHome: string, options: DebianOptions): Source {
   const named = options.mirror ?? process.env.LPAR_DEBIAN_MIRROR;
-  const keys = archiveKeys();
+  const keys = archiveKeys(options.suite);
   if ((options.apt ?? process.env.LPAR_GUEST_APT !== '0') && keys.length > 0 && hasApt()) {
     const mirrors = named ? [named] : machineMirrors();
-    if (mirrors.length > 0) return aptSource(aptHome, mirrors, keys);
+    if (mirrors.length > 0) return aptSource(aptHome, mirrors, keys, options.suite);
   }
-  if (named) return lazyMirror(named.replace(/\/+$/, ''));
+  if (named) return lazyMirror(named.replace(/\/+$/, ''), options.suite);
   throw new NoSource(
     'no Debian mirror is known: name one, as in LPAR_DEBIAN_MIRROR=https://mirror.example.org/debian npm start',
   );
 }
 
 /** The mirror's code, and OpenPGP with it, is loaded only when it is needed. */
-function lazyMirror(url: string): Source {
-  const source = import('./mirror.ts').then(({ mirrorSource }) => mirrorSource(url));
+function lazyMirror(url: string, suite?: string): Source {
+  const source = import('./mirror.ts').then(({ mirrorSource }) => mirrorSource(url, undefined, undefined, suite));
   return {
     name: url,
     list: async file => (await source).list(file),

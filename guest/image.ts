@@ -7,8 +7,8 @@ import { basename, join } from 'node:path';
 import { cacheFolder, exists, place } from './cache.ts';
 import { initramfs } from './cpio.ts';
 import { debEntries } from './deb.ts';
-import { type DebianOptions, debianPackages, packageTree } from './debian.ts';
-import { suite } from './source.ts';
+import { type DebianOptions, debianPackages, packageTree, Unobtainable } from './debian.ts';
+import { debian13 } from './source.ts';
 import { file, type TreeEntry } from './tree.ts';
 import { unxz } from './xz.ts';
 
@@ -16,6 +16,8 @@ export interface GuestOptions extends Omit<DebianOptions, 'withDependencies' | '
   /** More Debian packages for the initramfs; `withDependencies` says which of their dependencies (default: all). */
   packages?: readonly string[];
   withDependencies?: DebianOptions['withDependencies'];
+  /** The suite that the packages are taken from when their own suite's mirror is without one that it lists. */
+  otherwise?: string;
   /** More files for the initramfs. */
   files?: readonly TreeEntry[];
   /** Which files of the packages are wanted; by default all but documentation. */
@@ -69,17 +71,23 @@ async function* once(data: Uint8Array): AsyncGenerator<Uint8Array> {
 
 /** Obtains the guest, from the cache if it is there. */
 export async function debianGuest(options: GuestOptions = {}): Promise<Guest> {
-  const { packages = [], files = [], wanted, gzip = true, ...debian } = options;
+  const { packages = [], files = [], otherwise, wanted, gzip = true, ...debian } = options;
   const kernelPackage = await debianKernel(debian);
   // One answer about the current packages is enough.
   const later = { ...debian, update: false };
   const contents = await debianPackages(['busybox-static'], { ...later, withDependencies: false });
   if (packages.length > 0) {
-    contents.push(...(await debianPackages(packages, { ...later, withDependencies: debian.withDependencies ?? true })));
+    const wholly = { ...later, withDependencies: debian.withDependencies ?? true };
+    const found = debianPackages(packages, wholly).catch(error => {
+      if (!otherwise || !(error instanceof Unobtainable)) throw error;
+      console.error(`lpar: taking packages of Debian ${otherwise}: ${error.message}`);
+      return debianPackages(packages, { ...wholly, suite: otherwise });
+    });
+    contents.push(...(await found));
   }
   const init = await readFile(new URL('./init', import.meta.url));
 
-  const home = join(options.cache ?? cacheFolder(), `guest-${suite}`);
+  const home = join(options.cache ?? cacheFolder(), `guest-${options.suite ?? debian13}`);
   const kernel = join(home, basename(kernelPackage, '.deb'), 'vmlinuz');
   if (!(await exists(kernel))) {
     console.error(`lpar: unpacking the kernel`);

@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { createGunzip } from 'node:zlib';
 import * as openpgp from 'openpgp';
 import { parseFields } from './packages.ts';
-import { architecture, component, type Source, suite } from './source.ts';
+import { architecture, component, debian13, type Source } from './source.ts';
 import { unxz } from './xz.ts';
 
 /** How the Packages file may be packed, the best way first. */
@@ -43,6 +43,7 @@ export function mirrorSource(
   mirror: string,
   keys: () => Promise<openpgp.PublicKey[]> = archiveKeys,
   progress: Progress = terminalProgress,
+  suite = debian13,
 ): Source {
   const base = mirror.replace(/\/+$/, '');
   const dists = `${base}/dists/${suite}`;
@@ -50,7 +51,7 @@ export function mirrorSource(
     name: base,
 
     async list(file) {
-      const release = await signedRelease(dists, await keys());
+      const release = await signedRelease(dists, suite, await keys());
       if (release.codename !== suite) throw new Error(`${dists}: the Release file is for ${release.codename}`);
       const until = release['valid-until'];
       if (until && Date.parse(until) < Date.now()) throw new Error(`${dists}: the Release file expired on ${until}`);
@@ -94,6 +95,7 @@ export function mirrorSource(
 /** The fields of the Release file, from InRelease or from Release and Release.gpg, after its signature was found good. */
 async function signedRelease(
   dists: string,
+  suite: string,
   verificationKeys: openpgp.PublicKey[],
 ): Promise<Record<string, string | undefined>> {
   const inRelease = await fetchText(`${dists}/InRelease`);

@@ -10,7 +10,9 @@ export interface Source {
   download(packages: readonly Package[], file: (wanted: Package) => string): Promise<void>;
 }
 
-/** The suite and architecture that everything here is about. */
-export const suite = 'trixie';
+/** The suite that guests are made of, unless they say another: Debian 13. */
+export const debian13 = 'trixie';
+/** The suite before it. */
+export const debian12 = 'bookworm';
 export const component = 'main';
 export const architecture = 's390x';

@@ -12,12 +12,13 @@ const seconds = 2;
 const stressors = ['cpu', 'matrix', 'qsort', 'fork', 'pipe', 'mmap', 'signal', 'sigsegv', 'fp', 'memcpy', 'context'];
 
 test('stress-ng finds its results right', { timeout: 15 * minute * 1000 }, async t => {
-  const command = `stress-ng --seq 1 --with ${stressors.join()} --verify --timeout ${seconds} --log-brief --stdout`;
+  const stress = `stress-ng --$stressor 1 --verify --timeout ${seconds} --log-brief --stdout`;
+  const script = `for stressor in ${stressors.join(' ')}; do\n${stress}\necho "$stressor ended with $?"\ndone\necho that is all\n`;
   const obtained = await guestOrReason({
     packages: ['stress-ng'],
     // What it needs for graphics cards, which are not there.
     withDependencies: name => !/^(libllvm|mesa-)/.test(name),
-    files: [file('usr/bin/check', `#!/bin/sh\n${command}\necho "stress-ng ended with $?"\n`, 0o755)],
+    files: [file('usr/bin/check', `#!/bin/sh\n${script}`, 0o755)],
   });
   if (typeof obtained === 'string') return t.skip(obtained);
   const { kernel, initrd } = obtained;
@@ -25,9 +26,8 @@ test('stress-ng finds its results right', { timeout: 15 * minute * 1000 }, async
   const machine = ['-nographic', '-m', '1G', '-kernel', kernel, '-initrd', initrd, '-append', append];
   const guest = new Terminal([...emulator(), ...machine]);
   t.after(() => guest.kill());
-  const [report] = await guest.waitFor(/[\s\S]*stress-ng ended with \d+/, 12 * minute);
-  assert.match(report, /stress-ng ended with 0/);
-  for (const stressor of stressors) assert.match(report, new RegExp(`passed: \\d+:.*\\b${stressor} \\(1\\)`));
-  assert.match(report, /failed: 0/);
+  const [report] = await guest.waitFor(/[\s\S]*that is all/, 12 * minute);
+  for (const stressor of stressors) assert.match(report, new RegExp(`\\b${stressor} ended with 0\\b`));
+  assert.doesNotMatch(report, /\bfailed: +[1-9]/);
   assert.deepEqual(await guest.ended, { status: 0, signal: null }, guest.lastLines());
 });

@@ -7,6 +7,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { commandLine, debianGuest } from '../../guest/image.ts';
+import { debian12 } from '../../guest/source.ts';
 import { file } from '../../guest/tree.ts';
 import { endTrial, finish, newTrial, SavedGuest } from './guest.ts';
 
@@ -44,6 +45,7 @@ const guest = await debianGuest(
   values.stress
     ? {
         packages: ['stress-ng'],
+        otherwise: debian12,
         withDependencies: name => !/^(libllvm|mesa-)/.test(name),
         files: [file('usr/bin/check', `#!/bin/sh\necho begin\n${stress}\necho "stress-ng ended with $?"\n`, 0o755)],
       }
