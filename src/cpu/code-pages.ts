@@ -135,6 +135,35 @@ export class CodePages {
     });
   }
 
+  /** How often what has been decoded of the frame at an absolute address has changed; -1: it has no code page. */
+  versionOf(frame: number): number {
+    const page = this.#u16[this.#layout.codePageOf / 2 + frame / 4096]! - 1;
+    return page < 0 ? -1 : Atomics.load(this.#u32, this.#versions + page);
+  }
+
+  /**
+   * Keeps CROSSING_RECORD, that of the instruction which begins at an offset in one frame and ends in another.
+   * @param version of the frame, as `versionOf` gave it before the instruction was read
+   */
+  keepCrossing(frame: number, version: number, offset: number, end: number, endVersion: number): void {
+    if (version < 0 || endVersion < 0 || this.#breakpoints.size) return;
+    const [page, endPage] = [frame, end].map(at => this.#u16[this.#layout.codePageOf / 2 + at / 4096]! - 1);
+    if (page! < 0 || endPage! < 0) return;
+    const { base } = this.#cpu;
+    const record = this.#address(page!) + (offset >> 1) * RECORD_SIZE;
+    const n = (record >>> state.CROSSING_SHIFT) & (state.CROSSING_ENTRIES - 1);
+    const at = base + state.CROSSINGS + n * state.CROSSING_ENTRY_SIZE;
+    const words = this.#u32.subarray(at / 4, (at + state.CROSSING_ENTRY_SIZE) / 4);
+    words[0] = record;
+    words[1] = this.#address(endPage!);
+    words[2] = 4 * (this.#versions + page!);
+    words[3] = version;
+    words[4] = 4 * (this.#versions + endPage!);
+    words[5] = endVersion;
+    const kept = (base + state.CROSSING_RECORD) / 4;
+    words.set(this.#u32.subarray(kept, kept + 8), state.CROSSING_RECORD_AT / 4);
+  }
+
   #fillPage(page: number, handler: number): void {
     const at = this.#address(page);
     this.#u16.fill(handler, at / 2, (at + state.CODE_PAGE_SIZE) / 2);
@@ -217,7 +246,7 @@ export class CodePages {
       this.#cpu.exclusion.alone(() => forgetInPage(this.#u16, this.#layout, page, offset, length));
       return;
     }
-    // One that begins on the page before is looked up anew each time.
+    // One that begins on the page before is found by the version.
   }
 
   /** As `changed`, by an instruction that has not ended yet: `settle` is to be called when it has. */
@@ -352,6 +381,9 @@ export class CodePages {
     if (!addresses.size && !this.#breakpoints.size) return;
     this.#breakpoints = addresses;
     this.#cpu.slots.barred = addresses.size > 0;
+    for (let n = 0; n < state.CROSSING_ENTRIES; n++) {
+      this.#u32[(this.#cpu.base + state.CROSSINGS + n * state.CROSSING_ENTRY_SIZE) / 4] = 0;
+    }
     for (let page = 0; page < state.VOLATILE_PAGE; page++) {
       if (!this.#u32[this.#frames + page]) continue;
       this.#cpu.slots.revokePage(page);

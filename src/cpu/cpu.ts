@@ -341,9 +341,11 @@ export class Cpu extends Registers {
       return 1;
     }
     if (breaks) code.crossAt(frame, offset);
-    if (breaks || this.dat.overridden || code.decodeAt(frame, offset) === HANDLER_CROSSING) {
-      return this.#writeCrossing(low, high, absolute);
-    }
+    if (breaks || this.dat.overridden) return this.#writeCrossing(low, high, absolute);
+    if (code.decodeAt(frame, offset) !== HANDLER_CROSSING) return 1;
+    const version = code.versionOf(frame);
+    if (!this.#writeCrossing(low, high, absolute)) return 0;
+    if (this.#end >= 0) code.keepCrossing(frame, version, offset, this.#end, this.#endVersion);
     return 1;
   }
 
@@ -354,6 +356,9 @@ export class Cpu extends Registers {
   /** The instruction that `gather` has put together, left-aligned in 48 bits. */
   #upper = 0;
   #lower = 0;
+  /** Absolute address of the frame where it ends, if that is another one than where it begins, else -1; its code page's version. */
+  #end = -1;
+  #endVersion = 0;
 
   /** Puts together the text of an instruction that may continue on the next page; 0 after an exception. */
   #gather(low: number, high: number, absolute: number): number {
@@ -362,11 +367,14 @@ export class Cpu extends Registers {
     const length = instructionLength(upper >>> 8);
     const here = 4096 - (low & 0xfff);
     let rest = absolute + here;
+    this.#end = -1;
     if (here < length) {
       const next = (low >>> 0) + here;
       const { nextLow, nextHigh } = this.#wrap(next | 0, (next > 0xffff_ffff ? high + 1 : high) | 0);
       rest = this.dat.fillCode(nextLow, nextHigh);
       if (rest < 0) return this.#faulted();
+      this.#end = rest;
+      this.#endVersion = this.code.versionOf(rest);
     }
     const second = length > 2 ? storage.read16(here > 2 ? absolute + 2 : rest) : 0;
     const third = length > 4 ? storage.read16(here > 4 ? absolute + 4 : here > 2 ? rest : rest + 2) : 0;

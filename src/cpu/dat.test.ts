@@ -55,6 +55,47 @@ each('an operand across two pages that are apart', mode => {
   assert.equal(m.hex(0x9000, 2), '7788');
 });
 
+/** A program that calls an instruction which begins at the end of frame 3 and ends in frame 9 five times, doing something after the third. */
+function callingAcross(change: string): TestMachine {
+  const m = translated(`
+      lghi %r2,0
+      lghi %r3,5
+loop: basr %r14,%r1
+      cghi %r3,3
+      jne next
+      ${change}
+next: brctg %r3,loop`);
+  m.gr(1, 0x20ffe)
+    .gr(4, 0x9000)
+    .gr(5, 0x3000)
+    .gr(6, PAGES)
+    .gr(7, 0x21000)
+    .gr(8, 0xa000)
+    .gr(9, PAGES + 8 * 0x21);
+  m.storage.write64(PAGES + 8 * 0x20, 0x3000n);
+  m.storage.write64(PAGES + 8 * 0x21, 0x9000n);
+  // AGFI 2,1 and BR 14; in frame 10 what adds 32.
+  m.store(0x3ffe, 'c228').store(0x9000, '0000000107fe').store(0xa000, '0000002007fe');
+  return m;
+}
+
+each('an instruction across two pages that are apart, time and again', mode => {
+  assert.equal(mode(callingAcross('nopr')).run().cpu.gr(2), 5n);
+});
+
+each('a store to its end counts at once', mode => {
+  assert.equal(mode(callingAcross('mvi 3(%r4),16')).run().cpu.gr(2), 3n + 2n * 16n);
+});
+
+each('a store to its beginning counts at once', mode => {
+  // LGFI in place of AGFI.
+  assert.equal(mode(callingAcross('mvhhi 0xffe(%r5),-0x3fdf')).run().cpu.gr(2), 1n);
+});
+
+each('it ends where the second page is now', mode => {
+  assert.equal(mode(callingAcross('ipte %r6,%r7\nsturg %r8,%r9')).run().cpu.gr(2), 3n + 2n * 32n);
+});
+
 each('page translation nullifies and tells page, kind of access and space', mode => {
   const m = translated('stg %r2,0x123(%r1)').gr(1, 0x20000);
   m.storage.write64(PAGES + 8 * 0x20, 0x400n);

@@ -127,8 +127,20 @@ export const TICKS = 0x30e4;
 export const TICKS_IN_REGIONS = 0x30e8;
 /** How often regions have been left: a word for each of REGION_* (engine/protocol.ts), the last for all others. */
 export const REGION_EXITS = 0x30ec;
+/**
+ * Records of instructions that continue on the next page, as they were put together: which depends on two code pages and
+ * on how the second is mapped. An entry has the host addresses of the record on the page where the instruction begins and
+ * of the code page where it ends, and for both pages the host address of codePageVersion and what was found there; behind
+ * them the instruction's record, followed by three that end the page. Where an entry is follows from its first word.
+ */
+export const CROSSINGS = 0x4000;
+export const CROSSING_ENTRIES = 256;
+export const CROSSING_ENTRY_SIZE = 0x40;
+/** Almost the size of a code page, as a power of two: of neighbouring ones the entries are neighbours. */
+export const CROSSING_SHIFT = 14;
+export const CROSSING_RECORD_AT = 0x20;
 /** First TLB context. */
-export const TLB = 0x4000;
+export const TLB = 0x8000;
 
 export const CONDITION_EXTERNAL_CALL = 0x01;
 export const CONDITION_EMERGENCY_SIGNAL = 0x02;

@@ -209,10 +209,13 @@ export class RunFunction extends Run {
     bodies[HANDLER_PAGE_END] = () => {
       const pc = this.pc();
       this.enter(f.evaluate(this.full ? i64.and(pc, this.load64(state.ADDRESS_MASK)) : pc));
+      // What follows an instruction that was carried out elsewhere is not at the beginning of a page.
+      f.if(i32.leU(i32.and(i32.wrap(this.pc()), 0xfff), 4), () => this.countArrival());
       f.br(this.dispatch);
     };
-    // The instruction continues on the next page: decode puts it together.
+    // The instruction continues on the next page: decode puts it together, unless that has been done.
     bodies[HANDLER_CROSSING] = () => {
+      this.crossing();
       decode();
       this.divert(state.CROSSING_RECORD, this.pc());
       f.br(this.dispatch);
@@ -237,6 +240,31 @@ export class RunFunction extends Run {
       f.releaseTemporaries();
       body();
     }
+  }
+
+  /** Goes to the record of an instruction that continues on the next page, if it is known and still the same. */
+  private crossing(): void {
+    const { f, cpu } = this;
+    const n = i32.and(i32.shrU(this.record, state.CROSSING_SHIFT), state.CROSSING_ENTRIES - 1);
+    const at = i32.mul(n, state.CROSSING_ENTRY_SIZE);
+    const base = f.evaluate(i32.add(i32.add(at, cpu), state.CROSSINGS));
+    const word = (offset: number): I32 => x.load('i32', loadOp.i32, base, offset);
+    f.if(i32.eq(word(0), this.record), () => {
+      const pc = f.evaluate(this.pc());
+      const end = i64.add(i64.and(pc, -4096), 4096);
+      const page = f.evaluate(this.full ? i64.and(end, this.load64(state.ADDRESS_MASK)) : end);
+      const entry = f.evaluate(i32.add(this.load32(state.FETCH_CONTEXT), tlbOffset(page)));
+      const isMapped = i32.and(
+        i64.eq(x.load('i64', loadOp.i64, entry, state.TLB_CODE_TAG), page),
+        i32.eq(x.load('i32', loadOp.i32, entry, state.TLB_CODE_PAGE), word(4)),
+      );
+      const isUnchanged = (version: number): I32 =>
+        i32.eq(x.load('i32', loadOp.i32, word(version), 0), word(version + 4));
+      f.if(i32.and(isMapped, i32.and(isUnchanged(8), isUnchanged(16))), () => {
+        this.divertTo(f.evaluate(i32.add(base, state.CROSSING_RECORD_AT)), pc);
+        f.br(this.dispatch);
+      });
+    });
   }
 
   /** Runs a region, and goes on where that says. */
@@ -285,11 +313,13 @@ export class RunFunction extends Run {
 
   /** Goes to a record in the CPU's block, as if it were that of the instruction at `address`. */
   divert(to: number, address: I64): void {
-    const { f, cpu } = this;
-    const record = i32.add(cpu, to);
+    this.divertTo(i32.add(this.cpu, to), address);
+  }
+
+  private divertTo(record: I32, address: I64): void {
     this.store64(state.PC_DISTANCE, i64.sub(address, i64.fromU(i32.shrU(record, 2))));
     this.store64(state.CODE_PAGE_ADDRESS, k64(NO_PAGE));
-    f.set(this.record, record);
+    this.f.set(this.record, record);
   }
 
   private countInstruction(): void {
