@@ -10,14 +10,11 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { commandLine, debianGuest } from '../guest/image.ts';
+import { commandLine } from '../guest/image.ts';
 import { Assembler } from '../src/cpu/isa/assemble.ts';
 import { instructions } from '../src/cpu/isa/index.ts';
-import { guestOrReason } from './support/guest.ts';
+import { guestWithTools } from './support/guest.ts';
 import { emulator, Terminal } from './support/terminal.ts';
-
-const libraries =
-  /^(libc6|libtinfo6|libreadline8t64|libmpfr6|libgmp10|libsigsegv2|libgcc-s1|libudev1|libcap2|libjson-c5)$/;
 
 /** The devices of the examples, in their order. */
 const devices = ['', ',devno=fe.0.0042,id=second', ',devno=fe.2.1111', ',devno=2.0.2222', ',devno=0.0.1234'];
@@ -75,12 +72,8 @@ async function talk(path: string): Promise<Qmp> {
 }
 
 before(async () => {
-  const withTools = await guestOrReason({
-    packages: ['s390-tools', 'bash', 'gawk'],
-    withDependencies: name => libraries.test(name),
-  });
-  if (typeof withTools === 'string') withoutTools = withTools;
-  const { kernel, initrd } = typeof withTools === 'string' ? await debianGuest() : withTools;
+  const { kernel, initrd, without } = await guestWithTools();
+  withoutTools = without;
   const path = join(folder, 'qmp');
   const machine = ['-nodefaults', '-nographic', '-serial', 'stdio', '-m', '512M', '-smp', '2'];
   const boot = ['-kernel', kernel, '-initrd', initrd, '-append', `${commandLine} quiet`];

@@ -13,11 +13,15 @@ interface Answer {
   readonly state: string[];
 }
 
+/** Seconds for one action. */
+const PATIENCE = 120;
+
 export class S3270 {
   readonly #child: ChildProcessWithoutNullStreams;
   readonly #waiting: ((answer: Answer) => void)[] = [];
   #lines: string[] = [];
   #rest = '';
+  #ended = false;
   complaints = '';
 
   /** @param args options, and the host if it is to connect at once */
@@ -29,6 +33,7 @@ export class S3270 {
     });
     this.#child.stdin.on('error', () => {});
     this.#child.on('close', () => {
+      this.#ended = true;
       for (const tell of this.#waiting.splice(0)) tell({ ok: false, data: ['s3270 has ended'], state: [] });
     });
   }
@@ -48,10 +53,18 @@ export class S3270 {
     }
   }
 
-  /** An action of s3270's, such as `Enter()`. */
+  /** An action of s3270's, such as `Enter()`. One that does not end ends s3270. */
   act(action: string): Promise<Answer> {
+    if (this.#ended) return Promise.resolve({ ok: false, data: ['s3270 has ended'], state: [] });
     return new Promise(resolve => {
-      this.#waiting.push(resolve);
+      const late = setTimeout(() => {
+        resolve({ ok: false, data: [`s3270 has not done it in ${PATIENCE} s`], state: [] });
+        this.end();
+      }, PATIENCE * 1000);
+      this.#waiting.push(answer => {
+        clearTimeout(late);
+        resolve(answer);
+      });
       this.#child.stdin.write(`${action}\n`);
     });
   }
@@ -92,13 +105,15 @@ export class S3270 {
     }
   }
 
-  /** Rows and columns of the largest screen that it has. */
   async connected(): Promise<boolean> {
     const { state } = await this.act('');
     return state[3]?.startsWith('C(') ?? false;
   }
 
-  /** Waits until it is connected as a terminal, and tries again if it cannot. */
+  /**
+   * Waits until it is connected, and tries again if it cannot. s3270 says that it is connected when it has been sent something to
+   * show: a guest that has not enabled the device yet sends nothing.
+   */
   async connect(host: string, seconds = 60): Promise<void> {
     const end = Date.now() + seconds * 1000;
     for (;;) {

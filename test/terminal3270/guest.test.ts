@@ -1,0 +1,191 @@
+/**
+ * 3270 devices, sentence by sentence of QEMU's document about them (docs/system/s390x/3270.rst): Debian's kernel, s390-tools
+ * and s3270. What the document says is not supported is tested too.
+ */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, type TestContext, test } from 'node:test';
+import { debEntries } from '../../guest/deb.ts';
+import { commandLine, debianKernel } from '../../guest/image.ts';
+import { makeCertificates } from '../support/certificates.ts';
+import { guestWithTools } from '../support/guest.ts';
+import { have, S3270 } from '../support/s3270.ts';
+import { emulator, Terminal } from '../support/terminal.ts';
+
+const skip = have('s3270') ? false : 's3270 is not there';
+
+/** A port that nobody listens on. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise(resolve => server.close(resolve));
+  return port;
+}
+
+/** The options of the document, for one of several terminals. */
+const terminal = (number: number, port: number, more = '') => [
+  ...['-chardev', `socket,id=ch${number},host=0.0.0.0,port=${port},wait=off,server=on,tn3270=on${more}`],
+  ...['-device', `x-terminal3270,chardev=ch${number},devno=fe.0.000${number.toString(16)},id=terminal${number}`],
+];
+
+async function start(append: string, ...more: string[]): Promise<Terminal> {
+  const { kernel, initrd } = await guestWithTools();
+  const machine = ['-nodefaults', '-nographic', '-serial', 'stdio', '-m', '512M'];
+  return new Terminal([...emulator(), ...machine, '-kernel', kernel, '-initrd', initrd, '-append', append, ...more]);
+}
+
+function client(t: TestContext, ...options: string[]): S3270 {
+  const one = new S3270(...options);
+  t.after(() => one.end());
+  return one;
+}
+
+/**
+ * Connects and presses ENTER until the line is there: what is written while Linux asks for the size of the screen does not get
+ * on it, and what is typed then does not count.
+ */
+async function attach(s3270: S3270, host: string, line: string): Promise<void> {
+  await s3270.connect(host);
+  for (let n = 0; n < 60; n++) {
+    await s3270.act('Wait(1,InputField)');
+    if ((await s3270.screen()).includes(line)) return;
+    await s3270.act('Enter()');
+    await s3270.act('Wait(1,Output)');
+  }
+  throw new Error(`there is no ${line} on\n${(await s3270.screen()).join('\n')}`);
+}
+
+test("3270 support is enabled in the guest's kernel: CONFIG_TN3270, which nowadays has the ttys, and CONFIG_TN3270_CONSOLE", async () => {
+  for await (const { type, data } of debEntries(await debianKernel(), path => /^boot\/config-/.test(path))) {
+    if (type !== 'file' || !data) continue;
+    const lines = new TextDecoder().decode(data).split('\n');
+    const wanted = ['CONFIG_TN3270=y', 'CONFIG_TN3270_CONSOLE=y', 'CONFIG_TN3270_FS=m'];
+    assert.deepEqual(
+      wanted.filter(line => !lines.includes(line)),
+      [],
+    );
+    return;
+  }
+  assert.fail('the package has no configuration');
+});
+
+describe('additional terminals', { skip }, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'lpar-3270-'));
+  let guest: Terminal;
+  const ports: number[] = [];
+  /** The first attaches when the device is enabled already, the others wait for it. */
+  const models = ['3279-2', '3279-4', '3279-5'];
+
+  before(async () => {
+    makeCertificates(folder);
+    for (const _ of models) ports.push(await freePort());
+    guest = await start(
+      `${commandLine} quiet`,
+      ...['-object', `tls-creds-x509,id=tls0,dir=${folder},endpoint=server,verify-peer=off`],
+      ...ports.flatMap((port, n) => terminal(10 + n, port, n === 2 ? ',tls-creds=tls0' : '')),
+    );
+    await guest.waitFor(/is up/, 300);
+    await guest.waitFor(guest.prompt, 60);
+  });
+
+  after(async () => {
+    await guest?.kill();
+    rmSync(folder, { recursive: true });
+  });
+
+  /** Shells on terminals, again and again. */
+  const shells = async (...numbers: number[]) => {
+    for (const n of numbers) {
+      await guest.shell(`(while true; do setsid getty -n -l /bin/sh 0 3270/tty${n}; done) & true`);
+    }
+  };
+
+  test('the guest sees 3270 channel devices, as many as there are x-terminal3270', async () => {
+    const { output } = await guest.shell('cd /sys/bus/ccw/devices; for d in *; do echo $d $(cat $d/cutype); done; cd');
+    assert.equal(output, '0.0.000a 3270/00\n0.0.000b 3270/00\n0.0.000c 3270/00\n');
+  });
+
+  test('chccwdev -e enables the device, and there are device nodes under /dev/3270', async t => {
+    assert.notEqual((await guest.shell('test -e /dev/3270')).status, 0);
+    for (const device of ['0.0.000a', '0.0.000b', '0.0.000c']) {
+      const { output, status } = await guest.shell(
+        `if type chccwdev >/dev/null; then chccwdev -e ${device}; else echo 1 > /sys/bus/ccw/devices/${device}/online; fi`,
+      );
+      assert.equal(status, 0, output);
+    }
+    assert.match((await guest.shell('ls /dev/3270')).output, /^tty1 +tty2 +tty3\n$/);
+    t.diagnostic((await guest.shell('type chccwdev')).output);
+  });
+
+  test('a getty on the terminal lets somebody log in', async t => {
+    const s3270 = client(t, '-model', models[0]!);
+    await guest.shell('echo "root::0:0:root:/root:/bin/sh" > /etc/passwd; echo "root:x:0:" > /etc/group');
+    await guest.shell('(while true; do setsid getty 0 3270/tty1; done) & true');
+    await attach(s3270, `127.0.0.1:${ports[0]}`, 'lpar login:');
+    await s3270.enter('root');
+    await s3270.waitFor(/^~ #\n/m);
+    await s3270.enter('echo $((6 * 7)) on $(tty): $(stty size)');
+    await s3270.waitFor(/^42 on \/dev\/3270\/tty1: 22 80\n/m);
+  });
+
+  test('several terminals, several clients at once, one of them by TLS', async t => {
+    const clients = [
+      client(t, '-model', models[1]!),
+      client(t, '-model', models[2]!, '-cafile', join(folder, 'ca-cert.pem')),
+    ];
+    await shells(2, 3);
+    await attach(clients[0]!, `127.0.0.1:${ports[1]}`, 'lpar:~#');
+    await attach(clients[1]!, `L:localhost:${ports[2]}`, 'lpar:~#');
+    assert.match((await clients[1]!.do('Query(Tls)')).join(), /^secure host-verified/);
+    await Promise.all(
+      clients.map(async (s3270, n) => {
+        for (let line = 0; line < 5; line++) {
+          await s3270.enter(`echo $((${line} * 7)) on $(tty)`);
+          await s3270.waitFor(new RegExp(`^${line * 7} on /dev/3270/tty${n + 2}\n`, 'm'));
+        }
+      }),
+    );
+    const sizes = await guest.shell('for n in 2 3; do stty size < /dev/3270/tty$n; done');
+    assert.equal(sizes.output, '41 80\n25 132\n');
+  });
+
+  test('what the guest shows is on the screen of whoever attaches, in its size', async t => {
+    for (const [model, size] of [
+      ['3279-4', '41 80'],
+      ['3279-5', '25 132'],
+      ['3279-2', '22 80'],
+    ] as const) {
+      const s3270 = client(t, '-model', model);
+      await attach(s3270, `127.0.0.1:${ports[1]}`, 'lpar:~#');
+      await s3270.enter('stty size');
+      await s3270.waitFor(new RegExp(`^${size}\n`, 'm'));
+      await s3270.disconnect();
+    }
+  });
+
+  test('the kernel has nothing to complain about', async () => {
+    assert.equal((await guest.shell("dmesg | grep -E 'WARNING|BUG|Oops'")).output, '');
+  });
+});
+
+// The document has condev=000a, which Linux takes for an octal number: zero. QEMU's guest has no console then either.
+test('the kernel uses the 3270 as console with conmode=3270 condev=0x000a', { skip }, async t => {
+  const port = await freePort();
+  const guest = await start('conmode=3270 condev=0x000a', ...terminal(10, port));
+  t.after(() => guest.kill());
+  // The kernel waits for a client before it goes on. Linux has its brackets where code page 37 has them.
+  const s3270 = client(t, '-model', '3279-4', '-codepage', 'cp037');
+  await s3270.connect(`127.0.0.1:${port}`);
+  await s3270.waitFor(/^\[ +\d+\.\d+\] Run \/init as init process\n/m, 300);
+  await s3270.waitFor(/^lpar: Debian kernel \S+ is up\n/m);
+  await s3270.waitFor(/^lpar:~#\n/m);
+  await s3270.enter('echo $((6 * 7)) on the green screen');
+  await s3270.waitFor(/^42 on the green screen\n/m);
+  await s3270.enter('clear; cat /proc/consoles');
+  await s3270.waitFor(/^tty3270\S* +-W- \(EC/m);
+  assert.doesNotMatch(guest.output, /Debian kernel/);
+});
