@@ -38,6 +38,11 @@ export class BadConnection {
   #accept(client: Socket): void {
     const server = createConnection(this.#target, '127.0.0.1');
     const both = [client, server];
+    // The client is told by the end of the stream, not by an error: s3270 4.1 waits for ever if it meets one while it sends.
+    const breaks = (): void => {
+      server.destroy();
+      client.end();
+    };
     const end = (): void => {
       for (const socket of both) socket.destroy();
       for (const socket of both) this.#sockets.delete(socket);
@@ -45,17 +50,19 @@ export class BadConnection {
     };
     for (const socket of both) {
       this.#sockets.add(socket);
-      socket.setNoDelay(true).on('error', end).on('close', end);
+      socket.setNoDelay(true).on('error', end);
     }
-    this.#carry(client, server, (data, at) => this.script.fromClient?.(data, at) ?? [], end, true);
-    this.#carry(server, client, (data, at) => this.script.toClient?.(data, at) ?? [], end);
+    server.on('close', breaks);
+    client.on('close', end);
+    this.#carry(client, server, (data, at) => this.script.fromClient?.(data, at) ?? [], breaks, true);
+    this.#carry(server, client, (data, at) => this.script.toClient?.(data, at) ?? [], breaks);
   }
 
   #carry(
     from: Socket,
     to: Socket,
     plan: (data: Buffer, at: number) => readonly number[] | 'break',
-    end: () => void,
+    breaks: () => void,
     repeats = false,
   ): void {
     let at = 0;
@@ -74,7 +81,7 @@ export class BadConnection {
           await new Promise(resolve => setTimeout(resolve, delay));
         }
         to.write(data.subarray(start), () => {
-          if (cuts === 'break') end();
+          if (cuts === 'break') breaks();
         });
       });
     });

@@ -144,3 +144,50 @@ test('a negotiation that is cut at each of its bytes', { skip }, async t => {
   await s3270.waitFor(/^0=still there\n/m);
   assert.deepEqual(echo.lines, ['still there']);
 });
+
+test('a connection that breaks at each record loses nothing that was acknowledged', { skip }, async t => {
+  const { guest: echo, port } = await guest(t);
+  const connection = new BadConnection(port);
+  t.after(() => connection.close());
+  const entry = await connection.listen();
+  const s3270 = client(t);
+  const acknowledged: string[] = [];
+  for (const [direction, prefix] of [
+    ['fromClient', ''],
+    ['toClient', ''],
+    ['fromClient', 'N:'],
+    ['toClient', 'N:'],
+  ] as const) {
+    for (let last = 1; last <= 10; last++) {
+      let pieces = 0;
+      const broken = new Promise<void>(resolve => {
+        connection.broken = resolve;
+      });
+      // Pieces are records here, or commands of the negotiation.
+      connection.script = { [direction]: () => (++pieces > last ? 'break' : []) };
+      await s3270.act(`Connect(${prefix}127.0.0.1:${entry})`);
+      for (let n = 0; n < 8 && (await s3270.act('Wait(1,InputField)')).ok; n++) {
+        const line = `${prefix}${direction} ${last} ${n}`;
+        await s3270.act(`String("${line}")`);
+        await s3270.act('Enter()');
+        const shown = (await s3270.screen()).some(text => text.endsWith(`=${line}`));
+        if (shown) acknowledged.push(line);
+        if (!(await s3270.connected())) break;
+      }
+      await s3270.act('Disconnect()');
+      await broken;
+    }
+  }
+  connection.script = {};
+  await s3270.connect(`127.0.0.1:${entry}`);
+  await s3270.do('Wait(10,InputField)');
+  await s3270.enter('the end');
+  await s3270.waitFor(/=the end\n/);
+  // What was not acknowledged may have come or not, but nothing comes twice or in another order.
+  assert.ok(acknowledged.length > 4, `${acknowledged.length} lines were acknowledged`);
+  assert.deepEqual([...new Set(echo.lines)], echo.lines);
+  assert.deepEqual(
+    echo.lines.filter(line => acknowledged.includes(line)),
+    acknowledged,
+  );
+});
