@@ -17,7 +17,7 @@ code:
   lghi %r3,400
 loop: aghi %r2,1
   xgr %r4,%r2
-  agr %r5,%r4
+middle: agr %r5,%r4
   sgr %r6,%r5
   brctg %r3,loop
   j out
@@ -72,6 +72,30 @@ test('a loop is compiled when it has been gone round often, and what is run seld
   assert.equal(c.compiler.work(), false);
   assert.ok(c.isRegion('loop'));
   assert.equal(c.isRegion('code'), false);
+  assert.equal(again(c), 400n);
+});
+
+test('what leads to the same instructions is one region with several entries', () => {
+  const c = compiled();
+  c.m.run();
+  assert.equal(c.compiler.compile(['middle', 'code', 'loop'].map(c.record)), 1);
+  assert.ok(['middle', 'code', 'loop'].every(c.isRegion));
+  assert.equal(again(c), 400n);
+  c.m.cpu.setPsw(c.m.cpu.pswMask, BigInt(c.m.at('middle')));
+  c.m.gr(2, 0).gr(3, 400).run();
+  assert.equal(c.m.cpu.gr(2), 399n);
+});
+
+test('a place in the middle of a region becomes an entry of it when it is wanted once more', () => {
+  const c = compiled();
+  c.m.run();
+  c.compiler.work();
+  c.m.cpu.slots.want(c.record('middle'));
+  assert.equal(c.compiler.work(), false);
+  assert.equal(c.isRegion('middle'), false);
+  c.m.cpu.slots.want(c.record('middle'));
+  assert.equal(c.compiler.work(), true);
+  assert.ok(['middle', 'loop'].every(c.isRegion));
   assert.equal(again(c), 400n);
 });
 

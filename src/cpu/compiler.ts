@@ -7,9 +7,9 @@
 import type { Storage } from '../machine/storage.ts';
 import type { Cpu } from './cpu.ts';
 import { type Handler, Pairs } from './engine/handlers.ts';
-import { FIRST_ROW_HANDLER, HANDLER_DECODE } from './engine/protocol.ts';
+import { FIRST_ROW_HANDLER, HANDLER_DECODE, HANDLER_REGION } from './engine/protocol.ts';
 import { RECORD_SIZE } from './engine/records.ts';
-import { buildModule, type Placed, place, type RegionSource } from './engine/region.ts';
+import { buildModule, divide, type Placed, place, type RegionSource } from './engine/region.ts';
 import type { RegionOptions } from './engine/run.ts';
 import { Exclusion } from './exclusion.ts';
 import type { Decoder } from './isa/decode.ts';
@@ -21,6 +21,11 @@ import * as state from './state.ts';
 
 /** Regions in a module. The engine optimises 32 functions at once (docs/compiler.md, "Optimised at once"), some of which help. */
 export const MOST_REGIONS = 28;
+/** Places that are looked at together: many of them belong to the same region. */
+const MOST_PLACES = 96;
+/** Branches after which a place that was put off is compiled. */
+const PUT_OFF = 2000;
+const MOST_PUT_OFF = 10_000;
 /** Fewer instructions are not worth the way in and out. */
 const FEWEST = 4;
 /** Bytes of machine code and the like for a byte of WebAssembly. */
@@ -37,13 +42,26 @@ export interface CompilerOptions extends RegionOptions {
   readonly give: (cpu: number, module: CompiledModule) => void;
 }
 
-/** A region that is to be made. */
-interface Wanted extends RegionSource {
-  readonly record: number;
+/** A page of which something is to be compiled. */
+interface Page {
   readonly page: number;
   readonly version: number;
-  /** What has been read of the page: offsets and lengths of instructions. */
+  readonly at: (offset: number) => Placed | undefined;
+  /** What has been read of it: offsets and lengths of instructions. */
   readonly read: Map<number, number>;
+}
+
+/** A region that is to be made. */
+interface Wanted extends RegionSource {
+  readonly from: Page;
+}
+
+/** A region that has been made. */
+interface Made {
+  readonly module: number;
+  readonly members: ReadonlySet<number>;
+  /** The slot of each entry, by offset. */
+  readonly slots: ReadonlyMap<number, number>;
 }
 
 interface Module extends CompiledModule {
@@ -61,6 +79,10 @@ export class Compiler {
   readonly #u32: Uint32Array;
   /** Modules of which something is in use, by number. */
   readonly #modules = new Map<number, Module>();
+  /** Regions by page: those in use, and some that were. */
+  readonly #made = new Map<number, readonly Made[]>();
+  /** Places that were put off, and the regions because of which. */
+  readonly #putOff = new Map<number, Made>();
   /** What has been given to each CPU: the number of the last module. */
   readonly #given: number[] = [];
   #bytes = 0;
@@ -81,8 +103,8 @@ export class Compiler {
     this.#giveToAll();
     const records = new Set<number>();
     for (let record = this.slots.takeWanted(); record; record = this.slots.takeWanted()) {
-      records.add(record);
-      if (records.size === MOST_REGIONS) break;
+      if (!this.#isPutOff(record)) records.add(record);
+      if (records.size === MOST_PLACES) break;
     }
     if (!records.size) return false;
     this.compile([...records]);
@@ -91,21 +113,29 @@ export class Compiler {
 
   /** Compiles what begins at some records, unless it has fewer instructions. Gives the number of regions. */
   compile(records: readonly number[], fewest = FEWEST): number {
+    const sources = this.#sources(records, fewest);
+    let entered = 0;
+    for (let n = 0; n < sources.length; n += MOST_REGIONS) {
+      entered += this.#compile(sources.slice(n, n + MOST_REGIONS));
+    }
+    return entered;
+  }
+
+  #compile(sources: readonly Wanted[]): number {
     const started = performance.now();
-    const sources = records.map(record => this.#source(record)).filter(source => source !== undefined);
-    if (!sources.length) return 0;
     const { bytes, sizes } = buildModule(this.#options, sources);
     const built = performance.now();
     const { slots } = this;
     const counts = this.#counts;
     counts.add('building', built - started);
     const number = slots.lastModule + 1;
-    counts.add('small', sizes.filter(size => size < fewest).length);
-    const numbers = sizes.map(size => (size < fewest ? 0 : this.#allocate(number)));
+    const entries = sources.flatMap((source, region) => source.entries.map(entry => ({ source, region, entry })));
+    const numbers = entries.map(() => this.#allocate(number));
     if (!numbers.some(slot => slot)) return 0;
     const module = new WebAssembly.Module(bytes);
     counts.add('compiling', performance.now() - built);
-    const made = { number, module, slots: numbers, bytes: bytes.length * EXPANSION };
+    const regions = entries.map(({ region }) => region);
+    const made = { number, module, slots: numbers, regions, bytes: bytes.length * EXPANSION };
     this.#modules.set(number, made);
     this.#bytes += made.bytes;
     slots.lastModule = number;
@@ -113,7 +143,7 @@ export class Compiler {
     const entered = this.#enter(made, sources);
     counts.add('modules', 1);
     counts.add('regions', entered);
-    counts.add('dropped', numbers.filter(slot => slot).length - entered);
+    counts.add('dropped', sources.length - entered);
     counts.add(
       'instructions',
       sizes.reduce((sum, size) => sum + size, 0),
@@ -123,20 +153,76 @@ export class Compiler {
     return entered;
   }
 
-  #source(record: number): Wanted | undefined {
-    const { layout } = this.#storage;
+  /** The region of a page that has an instruction, while it is in use. */
+  #regionWith(page: number, offset: number): Made | undefined {
+    return this.#made.get(page)?.find(made => made.members.has(offset) && this.#isInUse(made));
+  }
+
+  #isInUse({ module, slots }: Made): boolean {
+    for (const slot of slots.values()) if (this.slots.owner(slot) === module) return true;
+    return false;
+  }
+
+  /**
+   * A place in the middle of a region is made one more of its entries only when it has been branched to often enough once
+   * more: what calls it may still be interpreted, and soon be compiled.
+   */
+  #isPutOff(record: number): boolean {
     const page = this.slots.pageOf(record);
+    const offset = this.#offsetOf(record, page);
+    const region = this.#regionWith(page, offset);
+    if (!region || this.#putOff.get(record) === region) return false;
+    if (this.#putOff.size >= MOST_PUT_OFF) this.#putOff.clear();
+    this.#putOff.set(record, region);
+    this.slots.countAnew(record, PUT_OFF);
+    return true;
+  }
+
+  #offsetOf(record: number, page: number): number {
+    return ((record - this.#storage.layout.codePages - page * state.CODE_PAGE_SIZE) / RECORD_SIZE) * 2;
+  }
+
+  /** What is to be made of some records. */
+  #sources(records: readonly number[], fewest: number): Wanted[] {
+    const { slots } = this;
+    const places = new Map<number, Set<number>>();
+    for (const record of records) {
+      const page = slots.pageOf(record);
+      const offsets = places.get(page) ?? new Set();
+      places.set(page, offsets);
+      const offset = this.#offsetOf(record, page);
+      // Entries of a region that is made anew stay entries.
+      const region = this.#regionWith(page, offset);
+      for (const [entry, slot] of region?.slots ?? []) if (slots.owner(slot) === region!.module) offsets.add(entry);
+      if (region || this.#u16[record / 2]! >= FIRST_ROW_HANDLER) offsets.add(offset);
+    }
+    const sources: Wanted[] = [];
+    for (const [page, offsets] of places) {
+      const from = this.#page(page);
+      if (!from) continue;
+      for (const group of divide([...offsets], from.at)) {
+        if (group.members.size < fewest) this.#counts.add('small', 1);
+        else sources.push({ ...group, at: from.at, from });
+      }
+    }
+    return sources;
+  }
+
+  #page(page: number): Page | undefined {
+    const { layout } = this.#storage;
     const version = this.slots.version(page);
     const frame = this.#u32[layout.codePageFrame / 4 + page]! - 1;
-    if (frame < 0 || this.#u16[record / 2]! < FIRST_ROW_HANDLER) return undefined;
-    const codePage = layout.codePages + page * state.CODE_PAGE_SIZE;
+    if (frame < 0) return undefined;
     const read = new Map<number, number>();
+    const known = new Map<number, Placed | undefined>();
     const at = (offset: number): Placed | undefined => {
+      if (known.has(offset)) return known.get(offset);
       const placed = place(this.#options.decoder, from => this.#storage.read16(frame * 4096 + from), offset);
+      known.set(offset, placed);
       if (placed) read.set(offset, placed.row.format.length);
       return placed;
     };
-    return { record, page, version, codePage, entry: ((record - codePage) / RECORD_SIZE) * 2, at, read };
+    return { page, version, at, read };
   }
 
   /** A slot for a module; where there is none the oldest regions are given up. */
@@ -150,23 +236,37 @@ export class Compiler {
   /** Makes the records of a module's regions theirs, where the instructions are still the same. */
   #enter({ number, slots: numbers }: Module, sources: readonly Wanted[]): number {
     const { slots } = this;
+    const { codePages } = this.#storage.layout;
+    let slot = 0;
+    const placed = sources.map(source => {
+      return { ...source, slots: new Map(source.entries.map(entry => [entry, numbers[slot++]!])) };
+    });
     return this.#exclusion.alone(() => {
       let entered = 0;
-      for (const [n, source] of sources.entries()) {
-        const slot = numbers[n]!;
-        if (!slot) continue;
-        const { record, page, version, read } = source;
-        if (slots.barred || slots.version(page) !== version || this.#u16[record / 2]! < FIRST_ROW_HANDLER) {
-          slots.revoke(slot, number);
-          slots.countAnew(record);
-          continue;
+      for (const { members, slots: slotOf, from } of placed) {
+        const { page, version, read } = from;
+        const isSame = !slots.barred && slots.version(page) === version;
+        if (isSame) for (const [offset, length] of read) slots.cover(page, offset, offset + length);
+        const before = this.#made.get(page)?.filter(made => this.#isInUse(made)) ?? [];
+        for (const [offset, slot] of slotOf) {
+          if (!slot) continue;
+          const record = codePages + page * state.CODE_PAGE_SIZE + (offset / 2) * RECORD_SIZE;
+          const handler = this.#u16[record / 2]!;
+          if (!isSame || (handler < FIRST_ROW_HANDLER && handler !== HANDLER_REGION)) {
+            slots.revoke(slot, number);
+            slots.countAnew(record);
+            continue;
+          }
+          const replaced = handler === HANDLER_REGION ? this.#u32[record / 4 + 1]! : 0;
+          this.#separate(record);
+          slots.enter(slot, { record, pages: [page] });
+          if (replaced) slots.revoke(replaced, slots.owner(replaced));
         }
-        for (const [offset, length] of read) slots.cover(page, offset, offset + length);
-        this.#separate(record);
-        slots.enter(slot, { record, pages: [page] });
         // A device may have stored to the frame meanwhile, and not seen that.
-        if (slots.version(page) === version) entered++;
-        else slots.revoke(slot, number);
+        if (isSame && slots.version(page) === version) {
+          entered++;
+          this.#made.set(page, [...before, { module: number, members, slots: slotOf }]);
+        } else for (const slot of slotOf.values()) if (slot) slots.revoke(slot, number);
       }
       return entered;
     });
@@ -193,7 +293,8 @@ export class Compiler {
         if (module.number > taken && module.number <= given) waiting++;
         if (module.number <= given || waiting >= MOST_GIVEN) continue;
         waiting++;
-        this.#options.give(cpu, { number: module.number, module: module.module, slots: module.slots });
+        const { number, module: compiled, slots: numbers, regions } = module;
+        this.#options.give(cpu, { number, module: compiled, slots: numbers, regions });
         this.#given[cpu] = module.number;
       }
     }

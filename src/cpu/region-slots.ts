@@ -11,7 +11,7 @@ import * as state from './state.ts';
 const SOON = 150;
 const LATE = 3000;
 /** With so many places waiting for the compiler, others have to be branched to many times more. */
-const BACKLOG = 28;
+const BACKLOG = 64;
 const AGAIN = 2000;
 /** As often as can be counted. */
 const NEVER = 0xffff;
@@ -87,9 +87,9 @@ export class RegionSlots {
     return (this.#layout.codeCounters + ((record - this.#layout.codePages) >>> 2)) >>> 1;
   }
 
-  /** Begins to count anew how often one place is branched to. */
-  countAnew(record: number): void {
-    this.#u16[this.#counterOf(record)] = this.#patience(this.pageOf(record));
+  /** Begins to count anew how often one place is branched to, at least to `least`. */
+  countAnew(record: number, least = 0): void {
+    this.#u16[this.#counterOf(record)] = Math.max(this.#patience(this.pageOf(record)), least);
   }
 
   /** Tells the compiler that there is something to look at. */

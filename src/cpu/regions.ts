@@ -7,12 +7,14 @@ import type { Cpu } from './cpu.ts';
 import { REGION_PENDING } from './engine/protocol.ts';
 import * as state from './state.ts';
 
-/** What the compiler gives to each CPU: a module whose export n is the region of slot `slots[n]`. */
+/** What the compiler gives to each CPU: a module whose exports 0, 1, ... are regions, which may have several entries each. */
 export interface CompiledModule {
   readonly number: number;
   readonly module: WebAssembly.Module;
-  /** 0: not in use. */
+  /** The slot of each entry; 0: not in use. */
   readonly slots: readonly number[];
+  /** The region of each entry. */
+  readonly regions: readonly number[];
 }
 
 export class Regions {
@@ -87,14 +89,14 @@ export class Regions {
     }
   }
 
-  take({ number, module, slots: numbers }: CompiledModule): void {
+  take({ number, module, slots: numbers, regions }: CompiledModule): void {
     const { slots, regionImports } = this.#cpu;
     const wanted = numbers.map(slot => slot > 0 && slots.owner(slot) === number);
     if (wanted.includes(true)) {
       const { exports } = new WebAssembly.Instance(module, { env: regionImports });
       for (const [n, slot] of numbers.entries()) {
         if (!wanted[n]) continue;
-        this.table.set(slot, exports[n]);
+        this.table.set(slot, exports[regions[n]!]);
         this.#owners[slot] = number;
         this.#highest = Math.max(this.#highest, slot);
       }

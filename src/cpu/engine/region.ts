@@ -1,5 +1,5 @@
 /**
- * A region: instructions of one page that can be reached from an entry by falling through and by branches within the
+ * A region: instructions of one page that can be reached from its entries by falling through and by branches within the
  * page, as one WebAssembly function made from the same rows as the interpreter. It is entered from the interpreter's
  * loop, and gives back where that is to go on.
  */
@@ -44,7 +44,9 @@ export interface Placed {
   readonly calls: boolean;
 }
 
+/** What is reached from one entry, and what regions are joined to. */
 const MOST_INSTRUCTIONS = 400;
+const MOST_JOINED = 700;
 
 export interface Step extends Placed {
   readonly facts: Facts;
@@ -89,6 +91,8 @@ interface Block {
   /** Numbers of the blocks that follow; -1: the region is left. */
   next: number;
   target: number;
+  /** Of the one that chooses: blocks that may follow. */
+  ways: number[];
   /** Blocks from which the region comes here. */
   readonly from: number[];
   /** Registers of which bits 0-31 are needed before they are set again. */
@@ -103,44 +107,103 @@ interface Block {
   codeNeeded: boolean;
 }
 
-/** Divides what can be reached into basic blocks. */
-function blocksFrom(entry: number, at: (offset: number) => Placed | undefined): Block[] {
-  const found = new Map<number, Step>();
-  const leaders = new Set([entry]);
+/** Calls `visit` for what can be reached from an entry, until it says that it goes no further. */
+function explore(
+  entry: number,
+  at: (offset: number) => Placed | undefined,
+  visit: (step: Step) => 'on' | 'known' | 'stop',
+): void {
   const work = [entry];
-  while (work.length && found.size < MOST_INSTRUCTIONS) {
-    let offset = work.pop()!;
-    while (!found.has(offset) && found.size < MOST_INSTRUCTIONS) {
+  for (let from = work.pop(); from !== undefined; from = work.pop()) {
+    for (let offset = from; ; ) {
       const placed = at(offset);
-      if (!placed) break;
-      const step = stepOf(placed, at);
-      if (!step) break;
-      found.set(offset, step);
-      if (placed.target !== undefined) {
-        leaders.add(placed.target);
-        work.push(placed.target);
-      }
-      if (!placed.fallsThrough) break;
+      const step = placed && stepOf(placed, at);
+      if (!step || visit(step) !== 'on') break;
+      if (step.target !== undefined) work.push(step.target);
+      if (!step.fallsThrough) break;
       offset += step.length;
-      if (placed.target !== undefined) leaders.add(offset);
     }
-    if (found.has(offset)) leaders.add(offset);
   }
-  const starts = [entry, ...[...leaders].filter(offset => offset !== entry && found.has(offset))];
+}
+
+/** Instructions of a page that make one region: offsets. */
+export interface Group {
+  readonly entries: number[];
+  readonly members: ReadonlySet<number>;
+}
+
+/**
+ * Divides what can be reached from several places of a page into regions that have nothing in common: what leads to the
+ * same instructions becomes one, up to a size.
+ */
+export function divide(entries: readonly number[], at: (offset: number) => Placed | undefined): Group[] {
+  const groups = new Set<{ entries: number[]; members: Set<number> }>();
+  const groupOf = new Map<number, { entries: number[]; members: Set<number> }>();
+  for (const entry of entries) {
+    const known = groupOf.get(entry);
+    if (known) {
+      if (!known.entries.includes(entry)) known.entries.push(entry);
+      continue;
+    }
+    const members = new Set<number>();
+    const met = new Set<{ entries: number[]; members: Set<number> }>();
+    explore(entry, at, ({ offset }) => {
+      const other = groupOf.get(offset);
+      if (other) met.add(other);
+      if (other || members.has(offset)) return 'known';
+      if (members.size >= MOST_INSTRUCTIONS) return 'stop';
+      members.add(offset);
+      return 'on';
+    });
+    if (!members.size) continue;
+    const group = { entries: [entry], members };
+    for (const other of met) {
+      if (group.members.size + other.members.size > MOST_JOINED) continue;
+      group.entries.push(...other.entries);
+      for (const offset of other.members) group.members.add(offset);
+      groups.delete(other);
+    }
+    for (const offset of group.members) groupOf.set(offset, group);
+    groups.add(group);
+  }
+  return [...groups];
+}
+
+const emptyBlock = (): Block => ({
+  steps: [],
+  next: -1,
+  target: -1,
+  ways: [],
+  from: [],
+  wholeNeeded: 0,
+  low: 0,
+  dirtyWhole: 0,
+  dirtyLow: 0,
+  code: undefined,
+  codeNeeded: false,
+});
+
+/** Divides instructions that can be reached into basic blocks, first those of the entries. */
+function blocksFrom({ entries, members, at }: RegionSource): Block[] {
+  const found = new Map<number, Step>();
+  const leaders = new Set(entries);
+  for (const entry of entries) {
+    explore(entry, at, step => {
+      const { offset, target } = step;
+      if (!members.has(offset)) return 'stop';
+      if (found.has(offset)) {
+        leaders.add(offset);
+        return 'known';
+      }
+      found.set(offset, step);
+      if (target !== undefined) leaders.add(target).add(offset + step.length);
+      return 'on';
+    });
+  }
+  const starts = [...leaders].filter(offset => found.has(offset));
   const numbers = new Map(starts.map((offset, n) => [offset, n]));
   return starts.map(start => {
-    const block: Block = {
-      steps: [],
-      next: -1,
-      target: -1,
-      from: [],
-      wholeNeeded: 0,
-      low: 0,
-      dirtyWhole: 0,
-      dirtyLow: 0,
-      code: undefined,
-      codeNeeded: false,
-    };
+    const block = emptyBlock();
     for (let offset = start; ; ) {
       const step = found.get(offset);
       if (!step) return block;
@@ -151,6 +214,53 @@ function blocksFrom(entry: number, at: (offset: number) => Placed | undefined): 
       if (step.target !== undefined || block.next >= 0 || !step.fallsThrough) return block;
     }
   });
+}
+
+interface Flow {
+  readonly blocks: readonly Block[];
+  readonly flow: ControlFlow;
+  /** For each block those that it goes to by way of block 0. */
+  readonly rerouted: readonly ReadonlySet<number>[];
+}
+
+/**
+ * Blocks and how control flows among them. Where there are several entries, or jumps into the middle of a loop, block 0 is
+ * one without instructions that chooses where to go on.
+ */
+function flowOf(source: RegionSource): Flow {
+  const blocks = blocksFrom(source);
+  if (!blocks.length) blocks.push(emptyBlock());
+  const count = source.entries.filter(entry => blocks.some(({ steps }) => steps[0]?.offset === entry)).length;
+  let ways = count > 1 ? blocks.slice(0, count) : [];
+  for (;;) {
+    const all = ways.length ? [{ ...emptyBlock(), ways: ways.map(way => blocks.indexOf(way) + 1) }, ...blocks] : blocks;
+    // Behind block 0 the numbers are higher by one.
+    const shift = ways.length ? 1 : 0;
+    const isWay = new Set(all[0]?.ways);
+    const successors = all.map(({ next, target, ways }, n) => {
+      if (shift && n === 0) return ways;
+      return [target, next].filter(to => to >= 0).map(to => to + shift);
+    });
+    let flow = new ControlFlow({ successors });
+    const irreducible = (from: number, to: number): boolean => !flow.isReducible(from, to);
+    const rerouted = successors.map((to, from) => new Set(to.filter(each => irreducible(from, each))));
+    const strangers = [...new Set(rerouted.flatMap(each => [...each]))].filter(to => !isWay.has(to));
+    if (strangers.length) {
+      if (!ways.length) ways = [blocks[0]!];
+      ways = [...ways, ...strangers.map(to => blocks[to - shift]!).filter(block => !ways.includes(block))];
+      continue;
+    }
+    if (!shift) return { blocks, flow, rerouted };
+    flow = new ControlFlow({
+      successors: successors.map((to, from) => [...new Set(to.map(each => (rerouted[from]!.has(each) ? 0 : each)))]),
+    });
+    for (const [n, block] of all.entries()) {
+      if (n === 0) continue;
+      if (block.next >= 0) block.next++;
+      if (block.target >= 0) block.target++;
+    }
+    return { blocks: all, flow, rerouted };
+  }
 }
 
 /** What is in the locals at a point of the code. */
@@ -187,6 +297,7 @@ export class RegionRun extends Run {
   helpers!: Helpers;
   readonly #blocks: readonly Block[];
   readonly #flow: ControlFlow;
+  readonly #rerouted: readonly ReadonlySet<number>[];
   readonly #insn: CompiledInsn;
   #block = 0;
   #current!: Step;
@@ -212,16 +323,18 @@ export class RegionRun extends Run {
   readonly #breaking = this.f.newLocal('i32');
   readonly #codeKind = this.f.newLocal('i32');
   readonly #revocations = this.f.newLocal('i32');
+  /** Offset of the instruction to which block 0 goes on. */
+  readonly #way = this.f.newLocal('i32');
   readonly #operands = new Map<string, Local<'i32' | 'i64'>>();
   readonly dataContext = this.f.newLocal('i32');
   #fetchContext: I32 | undefined;
 
-  constructor(parts: Parts, { entry, at }: RegionSource) {
+  constructor(parts: Parts, source: RegionSource) {
     super(parts, new FunctionCode(1));
-    this.#blocks = blocksFrom(entry, at);
-    this.#flow = new ControlFlow({
-      successors: this.#blocks.map(({ next, target }) => [target, next].filter(to => to >= 0)),
-    });
+    const { blocks, flow, rerouted } = flowOf(source);
+    this.#blocks = blocks;
+    this.#flow = flow;
+    this.#rerouted = rerouted;
     this.#insn = new CompiledInsn(this);
     const all = this.#blocks.flatMap(({ steps }) => steps.map(({ facts }) => facts));
     const union = (of: (facts: Facts) => number): number => all.reduce((set, facts) => set | of(facts), 0);
@@ -249,19 +362,25 @@ export class RegionRun extends Run {
 
   // What is known at the beginning of each block
 
-  /** Edges within the region: not those into the middle of a loop. */
-  #successors(n: number): number[] {
-    const { next, target } = this.#blocks[n]!;
-    return [next, target].filter(to => to >= 0 && this.#flow.isReducible(n, to));
+  /** Edges within the region. */
+  #successors(n: number): readonly number[] {
+    const { next, target, ways } = this.#blocks[n]!;
+    if (ways.length) return ways;
+    return [next, target].filter(to => to >= 0).map(to => this.#via(n, to));
+  }
+
+  /** The block by way of which one goes to another. */
+  #via(from: number, to: number): number {
+    return this.#rerouted[from]!.has(to) ? 0 : to;
   }
 
   /** Whether the region may be left from the end of a block. */
   #leaves(n: number): boolean {
     const { next, target, steps } = this.#blocks[n]!;
-    const last = steps.at(-1)!;
-    const inside = (to: number): boolean => to >= 0 && this.#flow.isReducible(n, to);
+    const last = steps.at(-1);
+    if (!last) return false;
     if (last.row.branches && last.target === undefined && !last.calls) return true;
-    return (last.fallsThrough && !inside(next)) || (last.target !== undefined && !inside(target));
+    return (last.fallsThrough && next < 0) || (last.target !== undefined && target < 0);
   }
 
   #analyse(always: number): void {
@@ -581,9 +700,8 @@ export class RegionRun extends Run {
       return f;
     }
     if (cpu.kind === 'local') f.set(cpu, parts.cpu);
-    const { offset } = this.#blocks[0]!.steps[0]!;
-    this.#record = k32(offset);
     this.#guard();
+    if (this.#blocks[0]!.ways.length) f.set(this.#way, i32.and(this.load32(state.PSW_ADDRESS), 0xfff));
     f.set(this.dataContext, this.load32(state.DATA_CONTEXT));
     f.set(this.#breaking, k32(NO_BRANCH));
     for (let n = 0; n < 16; n++) {
@@ -633,6 +751,7 @@ export class RegionRun extends Run {
       const { low, dirtyWhole, dirtyLow } = block;
       this.#now = { low, dirtyWhole, dirtyLow, code: block.codeNeeded ? block.code : undefined, constant: undefined };
     }
+    if (block.ways.length) return this.#choose(block.ways);
     const wanted = this.#wanted(n);
     block.steps.forEach((step, k) => {
       const { offset, facts } = step;
@@ -657,6 +776,21 @@ export class RegionRun extends Run {
     else this.f.unreachable();
   }
 
+  /** Goes to the block that `#way` says. */
+  #choose(ways: readonly number[]): void {
+    const { f } = this;
+    const offsetOf = (way: number): number => this.#blocks[way]!.steps[0]!.offset;
+    const among = (some: readonly number[]): void => {
+      const middle = some.length >> 1;
+      if (!middle) return this.#to(some[0]!, offsetOf(some[0]!));
+      const [before, behind] = [some.slice(0, middle), some.slice(middle)];
+      const choose = (part: readonly number[]) => (): void => this.#branch(() => among(part));
+      f.if(i32.ltU(this.#way, offsetOf(behind[0]!)), choose(before), choose(behind));
+    };
+    among([...ways].sort((a, b) => offsetOf(a) - offsetOf(b)));
+    f.unreachable();
+  }
+
   /** For each instruction of a block whether the condition code that it sets is asked for. */
   #wanted(n: number): boolean[] {
     const { steps } = this.#blocks[n]!;
@@ -675,11 +809,13 @@ export class RegionRun extends Run {
   /** Goes to a block, or leaves the region for the instruction at an offset. */
   #to(block: number, offset: number): void {
     const from = this.#block;
-    if (block < 0 || !this.#flow.isReducible(from, block)) return this.goTo(this.pcAt(offset));
-    if (this.#flow.isBackward(from, block))
+    if (block < 0) return this.goTo(this.pcAt(offset));
+    const via = this.#via(from, block);
+    if (this.#flow.isBackward(from, via))
       this.f.ifUnlikely(this.load32(state.PENDING), () => this.leaveAt(offset, k32(REGION_PENDING)));
-    if (this.#flow.isJoined(block)) this.#adapt(this.#blocks[block]!);
-    this.#flow.jump(this.f, from, block, to => this.#emitBlock(to));
+    if (via !== block) this.f.set(this.#way, k32(offset));
+    if (this.#flow.isJoined(via)) this.#adapt(this.#blocks[via]!);
+    this.#flow.jump(this.f, from, via, to => this.#emitBlock(to));
   }
 
   /** Brings the locals into the form that a block expects. */
@@ -911,10 +1047,10 @@ export class Helpers {
 
 /** What a region is made from. */
 export interface RegionSource {
-  /** Host address of the code page in which it begins. */
-  readonly codePage: number;
-  /** Offset in its page of the first instruction. */
-  readonly entry: number;
+  /** Offsets in its page of the instructions with which it may begin; the PSW has the address of the one that it is. */
+  readonly entries: readonly number[];
+  /** Offsets of all its instructions. */
+  readonly members: ReadonlySet<number>;
   /** The instruction at an offset; undefined: there is none, or it is not to be compiled. */
   at(offset: number): Placed | undefined;
 }
