@@ -25,6 +25,8 @@ const v8Flags = [
   // of the baseline compiler is slower than the interpreter (docs/compiler.md, "Optimised at once").
   '--experimental-wasm-compilation-hints',
   '--wasm-tier-mask-for-testing=-1',
+  // Regions are compiled beside the guest's CPUs, which would have to share the host's with several such threads.
+  '--wasm-num-compilation-tasks=1',
 ];
 
 /** Flags that Node takes only on its command line; any flag here costs a second start of Node. */

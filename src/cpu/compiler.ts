@@ -22,7 +22,7 @@ import * as state from './state.ts';
 /** Regions in a module. The engine optimises 32 functions at once (docs/compiler.md, "Optimised at once"), some of which help. */
 export const MOST_REGIONS = 28;
 /** Places that are looked at together: many of them belong to the same region. */
-const MOST_PLACES = 96;
+const MOST_PLACES = 32;
 /** Branches after which a place that was put off is compiled. */
 const PUT_OFF = 2000;
 const MOST_PUT_OFF = 10_000;

@@ -59,13 +59,15 @@ export class RegionSlots {
     this.#u16.fill(this.#patience(page), at, at + state.CODE_PAGE_SIZE / 8);
   }
 
+  /** As many CPUs execute as the host has for this process. */
+  get isHostBusy(): boolean {
+    return this.#i32[this.#machine + state.EXECUTING_CPUS / 4]! >= this.#i32[this.#machine + state.HOST_CPUS / 4]!;
+  }
+
   #patience(page: number): number {
-    const i32 = this.#i32;
-    const host = i32[this.#machine + state.HOST_CPUS / 4]!;
-    if (!host) return NEVER;
-    const busy = i32[this.#machine + state.EXECUTING_CPUS / 4]! >= host;
+    if (!this.#i32[this.#machine + state.HOST_CPUS / 4]) return NEVER;
     return Math.min(
-      (busy ? LATE : SOON) << (LOSS_SHIFT * Math.min(this.#u8[this.#layout.codeLosses + page]!, 8)),
+      (this.isHostBusy ? LATE : SOON) << (LOSS_SHIFT * Math.min(this.#u8[this.#layout.codeLosses + page]!, 8)),
       NEVER,
     );
   }

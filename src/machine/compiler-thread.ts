@@ -43,15 +43,16 @@ export function compilerThread(port: ThreadPort, start: CompilerStart): void {
       boxes[cpu].post(module);
     },
   });
+  const { slots } = compiler;
   const words = new Int32Array(memory.buffer);
   const bell = (layout.machine + state.COMPILER_BELL) >>> 2;
   const never = (layout.machine + state.NEVER) >>> 2;
   for (;;) {
     const rung = Atomics.load(words, bell);
-    // At most half of the time, so that the CPUs and the engine's own compiler threads are not kept from the host's CPUs.
+    // Where the CPUs need all of the host's, at most half of the time.
     const begun = performance.now();
     if (compiler.work()) {
-      Atomics.wait(words, never, 0, performance.now() - begun);
+      if (slots.isHostBusy) Atomics.wait(words, never, 0, performance.now() - begun);
       continue;
     }
     Atomics.wait(words, bell, rung);
