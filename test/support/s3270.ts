@@ -1,4 +1,4 @@
-/** Debian's s3270: a 3270 terminal that is driven by a script. */
+/** Debian's s3270 and x3270: 3270 terminals that are driven by a script. */
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
 
 /** Whether the programs are there. */
@@ -24,9 +24,9 @@ export class S3270 {
   #ended = false;
   complaints = '';
 
-  /** @param args options, and the host if it is to connect at once */
+  /** @param args options */
   constructor(...args: string[]) {
-    this.#child = spawn('s3270', ['-utf8', ...args], { stdio: 'pipe' });
+    this.#child = this.start(args);
     this.#child.stdout.setEncoding('utf8').on('data', text => this.#hear(text));
     this.#child.stderr.setEncoding('utf8').on('data', text => {
       this.complaints += text;
@@ -36,6 +36,10 @@ export class S3270 {
       this.#ended = true;
       for (const tell of this.#waiting.splice(0)) tell({ ok: false, data: ['s3270 has ended'], state: [] });
     });
+  }
+
+  protected start(args: readonly string[]): ChildProcessWithoutNullStreams {
+    return spawn('s3270', ['-utf8', ...args], { stdio: 'pipe' });
   }
 
   #hear(text: string): void {
@@ -130,5 +134,13 @@ export class S3270 {
 
   end(): void {
     this.#child.kill('SIGKILL');
+  }
+}
+
+/** x3270 on a display that nobody sees. */
+export class X3270 extends S3270 {
+  /** The display is the first option: `-display :N`. */
+  protected override start(args: readonly string[]): ChildProcessWithoutNullStreams {
+    return spawn('x3270', [...args, '-script'], { stdio: 'pipe' });
   }
 }

@@ -1,5 +1,7 @@
 /** Real clients on real sockets, with a guest that echoes what is entered. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +10,8 @@ import { loadCredentials } from '../../src/chardev/tls-credentials.ts';
 import { nodeHost } from '../../src/platform/node/host.ts';
 import { BadConnection } from '../support/bad-connection.ts';
 import { makeCertificates } from '../support/certificates.ts';
-import { have, S3270 } from '../support/s3270.ts';
+import { have, S3270, X3270 } from '../support/s3270.ts';
+import { Terminal } from '../support/terminal.ts';
 import { EchoGuest } from './echo-guest.ts';
 
 const skip = have('s3270') ? false : 's3270 is not there';
@@ -49,6 +52,34 @@ for (const [dialect, prefix] of [
     assert.deepEqual(echo.checks, []);
   });
 }
+
+test('x3270, in a window', { skip: have('x3270', 'Xvfb') ? false : 'x3270 or Xvfb is not there' }, async t => {
+  const { guest: echo, port } = await guest(t);
+  // It says which display it has become.
+  const server = spawn('Xvfb', ['-displayfd', '1', '-nolisten', 'tcp'], { stdio: ['ignore', 'pipe', 'ignore'] });
+  t.after(() => server.kill());
+  const [display] = (await once(server.stdout.setEncoding('utf8'), 'data')) as [string];
+  const x3270 = new X3270('-display', `:${display.trim()}`, '-model', '3279-3');
+  t.after(() => x3270.end());
+  await x3270.connect(`127.0.0.1:${port}`);
+  await x3270.waitFor(/^ size 32x80\n/);
+  await x3270.enter('from a window');
+  await x3270.waitFor(/^0=from a window\n/m);
+  assert.deepEqual(echo.lines, ['from a window']);
+});
+
+test('c3270, on a terminal', { skip: have('c3270', 'script') ? false : 'c3270 or script is not there' }, async t => {
+  const { guest: echo, port } = await guest(t);
+  const command = `stty rows 60 cols 90; exec c3270 -model 3279-4 127.0.0.1:${port}`;
+  const c3270 = new Terminal(['script', '-qfec', command, '/dev/null'], { ...process.env, TERM: 'xterm' });
+  t.after(() => c3270.kill());
+  // What changes is written.
+  await c3270.waitFor(/size 24x80/, 60);
+  await c3270.waitFor(/43/, 60);
+  c3270.type('from a terminal\r');
+  await c3270.waitFor(/0=from a terminal/, 60);
+  assert.deepEqual(echo.lines, ['from a terminal']);
+});
 
 test('another client has another size, which the guest is told', { skip }, async t => {
   const { guest: echo, port } = await guest(t);

@@ -14,6 +14,7 @@ const WRITE_STRUCTURED = 0x11;
 const ERASE_WRITE_ALTERNATE = 0x0d;
 const ENTER = 0x7d;
 const QUERY_REPLY = 0x88;
+const USABLE_AREA = 0x81;
 const QUERY = [0, 7, 1, 0xff, 3, 0, 0x81];
 const SBA = 0x11;
 /** Start field; for input also the cursor. */
@@ -65,7 +66,9 @@ export class EchoGuest {
     const input = await this.#command(READ_MODIFIED, []);
     if (!input) return;
     if (input[0] === QUERY_REPLY) {
-      [this.columns, this.rows] = [(input[7]! << 8) | input[8]!, (input[9]! << 8) | input[10]!];
+      // Clients may tell of more than what was asked for; without the usable area first it is the smallest screen.
+      if (input[4] !== USABLE_AREA) [this.columns, this.rows] = [80, 24];
+      else [this.columns, this.rows] = [(input[7]! << 8) | input[8]!, (input[9]! << 8) | input[10]!];
     } else if (input[0] === ENTER) {
       const text = new TextDecoder().decode(fromEbcdic(input.slice(6)));
       this.lines.push(text.trim());
