@@ -114,8 +114,9 @@ external: stmg %r0,%r15,0x1080
 
 exception: stmg %r0,%r15,0x1000
         llgh %r5,0x8e; nill %r5,0xff; llgc %r6,0x8d; lg %r7,0x158; llgc %r8,0x152; nill %r8,0x30
-        # QEMU 7.2 tells the length of EXECUTE's target instead of EXECUTE's.
-        sllg %r1,%r8,16; ogr %r1,%r5; stg %r1,${at('code')}; stg %r7,${at('address')}
+        # QEMU 7.2 tells the length of EXECUTE's target instead of EXECUTE's, and adds that: hence the instruction's own address.
+        chi %r5,0x11; je 1f; sgr %r7,%r6
+1:      sllg %r1,%r8,16; ogr %r1,%r5; stg %r1,${at('code')}; stg %r7,${at('address')}
         lghi %r2,0x1000; lghi %r3,9; brasl %r14,mix
         llilf %r2,${at('code')}; lghi %r3,2; brasl %r14,mix
         chi %r5,4; je protected
@@ -123,7 +124,7 @@ exception: stmg %r0,%r15,0x1000
         # The PSW designates the next instruction.
         lg %r1,${at('skipped')}; aghi %r1,1; stg %r1,${at('skipped')}
         j back
-protected: sgr %r7,%r6; stg %r7,0x158
+protected: stg %r7,0x158
 absent: lg %r1,0xa8; nill %r1,0xf000; stg %r1,${at('saved')}
         lgr %r3,%r1; slgfi %r3,${DATA}; clgfi %r3,${DATA_PAGES * 4096}; jhe lost
         srlg %r3,%r3,9; llilf %r4,${DATA_ENTRIES}

@@ -13,7 +13,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { emulators, runImage } from './emulators.ts';
-import { longProgram } from './generate.ts';
+import { longProgram, mnemonics } from './generate.ts';
 import { imageOf } from './kernel.ts';
 
 const { values } = parseArgs({
@@ -42,11 +42,17 @@ const { stores } = values;
 if (stores !== 'none' && stores !== 'own' && stores !== 'neighbour') throw new Error(`--stores ${stores}?`);
 const neighbour = stores === 'neighbour';
 const names = values.only.split(',');
+/**
+ * QEMU 7.2 does not have CVDG, loses the condition code at an exception of STORE ON CONDITION or COMPARE LOGICAL, and recognizes,
+ * as it may, access exceptions of operands that LOAD ON CONDITION does not load.
+ */
+const apart = ['cvdg', 'stocg', 'clc', 'loc', 'locg'];
+const comparable = names.includes('qemu') ? { only: mnemonics.filter(name => !apart.includes(name)) } : {};
 
 let wrong = 0;
 const sums = { ticks: 0, faults: 0, skipped: 0 };
 for (let seed = first; seed < first + count; seed++) {
-  const texts = Array.from({ length: programs }, (_, n) => longProgram(seed, n, { budget, stores }));
+  const texts = Array.from({ length: programs }, (_, n) => longProgram(seed, n, { budget, stores, ...comparable }));
   const image = imageOf(texts, { seed, rounds, neighbour, timer: !values.still });
   let expected: readonly (readonly bigint[])[] | undefined;
   const problems: string[] = [];
