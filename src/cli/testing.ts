@@ -23,7 +23,6 @@ import { SaveError } from '../save/save-state.ts';
 
 const MEBIBYTE = 0x100000;
 
-/** Storage is 1 MiB, and virtual addresses are absolute ones. A step adds 2 to the instruction address. */
 /** Remembers what is plugged. */
 export class FakeDevices implements DeviceControl {
   readonly list: PluggedDevice[] = [];
@@ -46,6 +45,7 @@ export class FakeDevices implements DeviceControl {
   }
 }
 
+/** Storage is 1 MiB, and virtual addresses are absolute ones. A step adds 2 to the instruction address. */
 export class FakeMachine implements MachineControl {
   readonly devices = new FakeDevices();
   status: RunState = 'prelaunch';
@@ -67,9 +67,9 @@ export class FakeMachine implements MachineControl {
   onStep: () => void = () => {};
   readonly #listeners: { event: string; listener: (detail: never) => void }[] = [];
 
-  constructor() {
+  /** @param memory of another machine whose storage it takes over */
+  constructor(memory = FakeMachine.memory()) {
     const layout = planLayout(1, MEBIBYTE);
-    const memory = new WebAssembly.Memory({ initial: layout.wasmPages, maximum: layout.wasmPages, shared: true });
     this.storage = new Storage(memory, layout);
     const registers = new Registers(memory, layout, 0);
     registers.setPsw(0x1_8000_0000n, 0x10000n);
@@ -91,6 +91,11 @@ export class FakeMachine implements MachineControl {
         },
       },
     ];
+  }
+
+  static memory(): WebAssembly.Memory {
+    const { wasmPages } = planLayout(1, MEBIBYTE);
+    return new WebAssembly.Memory({ initial: wasmPages, maximum: wasmPages, shared: true });
   }
 
   on<E extends keyof MachineEvents>(event: E, listener: (detail: MachineEvents[E]) => void): void {

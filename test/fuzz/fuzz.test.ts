@@ -7,10 +7,10 @@ import { targets } from './targets.ts';
 const CASES = 3000;
 
 for (const { name, run } of targets) {
-  test(`${name} withstands ${CASES} cases`, () => {
+  test(`${name} withstands ${CASES} cases`, async () => {
     for (let n = 0; n < CASES; n++) {
       try {
-        run(new Random(1, n));
+        await run(new Random(1, n));
       } catch (error) {
         assert.fail(`npm run fuzz -- --target ${name} --seed 1 --from ${n} --count 1: ${(error as Error).message}`);
       }

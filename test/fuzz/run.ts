@@ -35,7 +35,7 @@ for (const { name, run } of chosen) {
   let done = 0;
   for (let n = from; n < from + count && failed < limit; n++, done++) {
     try {
-      run(new Random(seed, n));
+      await run(new Random(seed, n));
     } catch (error) {
       failed++;
       console.log(`--- ${name} seed ${seed} case ${n}\n${(error as Error).stack}`);

@@ -249,6 +249,7 @@ const all: readonly Command[] = [
     },
     async ({ addDevice }, given) => {
       const properties = Object.entries(given).map(([key, value]) => {
+        if (typeof value === 'object') throw new QmpError(`Invalid parameter type for '${key}', expected: string`);
         const text = typeof value === 'boolean' ? (value ? 'on' : 'off') : `${value}`.replaceAll(',', ',,');
         return key === 'driver' ? text : `${key}=${text}`;
       });
