@@ -3,7 +3,7 @@
 import type { BackendOptions } from '../chardev/backends.ts';
 import type { SocketOptions } from '../chardev/socket.ts';
 import { ConfigurationError } from '../machine/control.ts';
-import { allowOnly, parseList, parseNumber, parseSwitch } from './values.ts';
+import { allowOnly, checkIdentifier, parseList, parseNumber, parseSwitch } from './values.ts';
 
 export interface ChardevOptions {
   readonly id: string;
@@ -45,6 +45,7 @@ export function parseChardev(value: string): Omit<ChardevOptions, 'text'> {
   const values = parseList(value, 'backend');
   const id = values.get('id');
   if (!id) throw new ConfigurationError('chardev: no id specified');
+  checkIdentifier(id);
   const kind = values.get('backend')!;
   if (!backends.includes(kind)) throw new ConfigurationError(`'${kind}' is not a valid char driver name`);
   allowOnly(values, ['backend', ...common, ...known[kind]!]);

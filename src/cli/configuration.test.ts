@@ -60,6 +60,7 @@ test('machine, accelerator, CPU', () => {
   assert.equal(from('-smp 1,sockets=1,cores=1').cpus, 1);
   refuses('-smp 249', "-smp 249: Invalid SMP CPUs 249. The max CPUs supported by machine 's390-ccw-virtio' is 248");
   refuses('-smp 0', /greater than zero/);
+  refuses('-smp 2,maxcpus=1', /maxcpus must be equal to or greater than smp: .* == maxcpus \(1\) < smp_cpus \(2\)$/);
   refuses('-uuid foo', /^-uuid foo: not a UUID/);
   assert.equal(from('-name guest=a,debug-threads=on').name, 'a');
 });
@@ -146,7 +147,7 @@ test('devices of the channel subsystem', () => {
   refuses(`${rng},devno=fe.0.3`, /: Property 'virtio-rng-ccw.devno' doesn't take value 'fe.0.3'$/);
   refuses(`${rng},devno=fe.5.0000`, /: Invalid cssid or ssid: cssid fe, ssid 5$/);
   refuses(`${rng},id=0a`, /: Parameter 'id' expects an identifier$/);
-  refuses(`${rng},id=a ${rng},id=a`, /: Duplicate device ID 'a'$/);
+  refuses(`${rng},id=a ${rng},id=a`, /: Duplicate ID 'a' for device$/);
   refuses(`${rng},packed=maybe`, /: Parameter 'packed' expects 'on' or 'off'$/);
   refuses(`${rng},period=x`, /: Parameter 'period' expects integer$/);
   refuses(`${rng},max_revision=99999999999`, /: Parameter 'max_revision' expects uint32_t$/);
@@ -155,6 +156,30 @@ test('devices of the channel subsystem', () => {
   refuses('-device {"driver":5}', /: Parameter 'driver' is missing$/);
   refuses('-device {bad', /: JSON parse error, /);
   refuses('-device x-terminal3270,chardev=x', /: Property 'x-terminal3270.chardev' can't find value 'x'$/);
+  for (const other of ['-device x-terminal3270,chardev=c', '-device sclpconsole,chardev=c', '-mon chardev=c']) {
+    refuses(
+      `-nodefaults -chardev null,id=c ${other} -device x-terminal3270,chardev=c`,
+      /: Property 'x-terminal3270.chardev' can't take value 'c': Device 'c' is in use$/,
+    );
+  }
+});
+
+test('defaults that -global gives', () => {
+  const device = (line: string) => from(`-nodefaults ${line}`).devices[0]!.configuration.properties;
+  const all = '-global virtio-rng-ccw.max-bytes=16 -global driver=virtio-rng-device,property=packed,value=on';
+  assert.deepEqual(
+    [device(`${all} -device virtio-rng`)['max-bytes'], device(`${all} -device virtio-rng`).packed],
+    [16, true],
+  );
+  assert.equal(device(`${all} -device virtio-rng-ccw,max-bytes=7`)['max-bytes'], 7);
+  assert.equal(device('-global virtio-rng-ccw.max-bytes=1 -device virtio-serial-ccw')['max-bytes'], undefined);
+  assert.deepEqual(from('-global foo.bar=1').warnings, ['warning: global foo.bar has invalid class name']);
+  refuses('-global foo', "-global foo: Invalid parameter 'foo'");
+  refuses('-global driver=a,value=b', /: options must have a driver, a property and a value$/);
+  refuses(
+    '-global virtio-rng-ccw.foo=1 -device virtio-rng-ccw',
+    "-device virtio-rng-ccw: can't apply global virtio-rng-ccw.foo=1: Property 'virtio-rng-ccw.foo' not found",
+  );
 });
 
 test('character devices', () => {
@@ -186,6 +211,7 @@ test('character devices', () => {
   assert.deepEqual(device('-serial mon:stdio'), { kind: 'stdio', signals: false });
   assert.deepEqual(device('-serial stdio'), { kind: 'stdio', signals: true });
   refuses('-chardev null', '-chardev null: chardev: no id specified');
+  refuses('-chardev null,id=1', "-chardev null,id=1: Parameter 'id' expects an identifier");
   refuses('-chardev foo,id=a', "-chardev foo,id=a: 'foo' is not a valid char driver name");
   refuses('-chardev file,id=a', '-chardev file,id=a: chardev: file: no filename given');
   refuses('-chardev null,id=a -chardev null,id=a', "-chardev null,id=a: Duplicate ID 'a' for chardev");

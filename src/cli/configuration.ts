@@ -3,7 +3,8 @@
 import type { DriveOptions } from '../block/drives.ts';
 import type { BackendOptions } from '../chardev/backends.ts';
 import { largestStorage } from '../cpu/state.ts';
-import type { Property } from '../devices/device-type.ts';
+import { isChannelType, type Property } from '../devices/device-type.ts';
+import { deviceTypes } from '../devices/registry.ts';
 import { type Actions, ConfigurationError, type Counting, type LogItem, watchdogActions } from '../machine/control.ts';
 import type { CpuDevice } from '../machine/cpu-table.ts';
 import type { View } from '../machine/identity.ts';
@@ -12,7 +13,15 @@ import { machineType } from '../machine/saved-machine.ts';
 import { incrementSize } from '../machine/standby-storage.ts';
 import type { Shape } from '../machine/topology.ts';
 import { type ChardevOptions, isTerminal, parseChardev, parseShortChardev } from './chardev-options.ts';
-import { deviceListHelp, deviceTypeHelp, deviceValues, parseDevice } from './devices.ts';
+import {
+  type Backends,
+  deviceListHelp,
+  deviceTypeHelp,
+  deviceValues,
+  type Global,
+  parseDevice,
+  parseGlobal,
+} from './devices.ts';
 import { type Drive, parseBlockdev, parseDrive, placeDrive } from './drive-options.ts';
 import { parseLogItems } from './log.ts';
 import { findAuthorization, findCredentials, type NamedObject, parseObject } from './objects.ts';
@@ -75,6 +84,7 @@ export interface Configuration {
   escapeCode: number;
   objects: NamedObject[];
   drives: DriveOptions[];
+  globals: Global[];
   /** What the user should know. */
   warnings: string[];
   chardevs: ChardevOptions[];
@@ -173,6 +183,7 @@ class Builder {
     escapeCode: 1,
     objects: [],
     drives: [],
+    globals: [],
     warnings: [],
     chardevs: [],
     consoles: [],
@@ -183,6 +194,7 @@ class Builder {
 
   constructor(options: readonly Given[]) {
     this.#options = options;
+    this.#each(['global'], value => this.#global(value));
     this.#each(['object'], (value, { text }) => {
       const object = { ...parseObject(value), text };
       const { objects } = this.configuration;
@@ -209,6 +221,14 @@ class Builder {
     for (const given of this.#options) {
       if (names.includes(given.name)) located(given, () => work(given.value, given));
     }
+  }
+
+  #global(text: string): void {
+    const { globals, warnings } = this.configuration;
+    const { driver, property, value } = parseGlobal(text);
+    globals.push({ driver, property, value });
+    const known = deviceTypes.some(type => type.name === driver || (isChannelType(type) && type.backend === driver));
+    if (!known) warnings.push(`warning: global ${driver}.${property} has invalid class name`);
   }
 
   // Machine
@@ -296,6 +316,16 @@ class Builder {
       if (most > CPUS) {
         throw new ConfigurationError(
           `Invalid SMP CPUs ${most}. The max CPUs supported by machine '${machineName}' is ${CPUS}`,
+        );
+      }
+      const maximum = numbers.get('maxcpus');
+      if (maximum !== undefined && maximum < cpus) {
+        const levels = ['drawers', 'books', 'sockets', 'cores', 'threads'].map(
+          name => `${name} (${numbers.get(name) ?? 1})`,
+        );
+        throw new ConfigurationError(
+          'Invalid CPU topology: maxcpus must be equal to or greater than smp: ' +
+            `${levels.join(' * ')} == maxcpus (${maximum}) < smp_cpus (${cpus})`,
         );
       }
       configuration.cpus = cpus;
@@ -463,7 +493,8 @@ class Builder {
       const taken = configuration.devices.some(({ configuration: device }) => device.properties.drive === options.id);
       if (taken) continue;
       const values = new Map([['drive', options.id]]);
-      const device = parseDevice('virtio-blk-ccw', values, { chardev: () => {}, resource: () => options })!;
+      const backends: Backends = { chardev: () => 'missing', resource: () => options };
+      const device = parseDevice('virtio-blk-ccw', values, backends, configuration.globals)!;
       configuration.devices.push({ configuration: device, text: options.text });
     }
   }
@@ -508,6 +539,16 @@ class Builder {
       throw new ConfigurationError(`chardev "${id}" not found`);
     }
     return id;
+  }
+
+  /** Whether there is a character device, and nothing on it. */
+  #stateOf(id: string): 'free' | 'in use' | 'missing' {
+    const { chardevs, consoles, monitors, devices } = this.configuration;
+    const chardev = chardevs.find(one => one.id === id);
+    if (!chardev) return 'missing';
+    const onDevices = devices.some(({ configuration: { properties } }) => properties.chardev === id);
+    const used = [...consoles, ...monitors].some(front => front.chardev === id) || onDevices;
+    return used && !chardev.mux ? 'in use' : 'free';
   }
 
   #consoles(): void {
@@ -563,17 +604,18 @@ class Builder {
         return;
       }
       if (driver.endsWith(CPU_DRIVER)) return this.#addCpu(value);
-      const device = parseDevice(driver, values, {
-        chardev: id => void this.#find(id),
+      const backends: Backends = {
+        chardev: id => this.#stateOf(id),
         resource: (property, id) => {
           this.#unused(driver, property, id);
           return findResource(configuration, driver, property, id);
         },
-      });
+      };
+      const device = parseDevice(driver, values, backends, configuration.globals);
       if (device) {
         const { id } = device;
         const taken = configuration.devices.some(other => other.configuration.id === id);
-        if (id !== undefined && taken) throw new ConfigurationError(`Duplicate device ID '${id}'`);
+        if (id !== undefined && taken) throw new ConfigurationError(`Duplicate ID '${id}' for device`);
         configuration.devices.push({ configuration: device, text: given.text });
         return;
       }

@@ -12,13 +12,35 @@ import {
 import { deviceType, deviceTypes } from '../devices/registry.ts';
 import { ConfigurationError } from '../machine/control.ts';
 import type { DeviceConfiguration } from '../machine/io-messages.ts';
-import { parseList, parseSize } from './values.ts';
+import { located } from './options.ts';
+import { allowOnly, checkIdentifier, parseList, parseSize } from './values.ts';
 
-/** What the names in properties can lead to. @throws ConfigurationError when there is none of that name */
+/** What the names in properties can lead to. */
 export interface Backends {
-  chardev(id: string): void;
-  /** Describes what a property of type `drive` or `link` names. */
+  /** Whether there is a character device of that name, and nothing on it. */
+  chardev(id: string): 'free' | 'in use' | 'missing';
+  /** Describes what a property of type `drive` or `link` names. @throws ConfigurationError when there is none of that name */
   resource(property: Property, id: string): unknown;
+}
+
+/** A default that `-global` has given to a property of all devices of a type. */
+export interface Global {
+  readonly driver: string;
+  readonly property: string;
+  readonly value: string;
+}
+
+/** The value of `-global`: `DRIVER.PROPERTY=VALUE`, or with names before each of the three. @throws ConfigurationError */
+export function parseGlobal(text: string): Global {
+  const short = /^([^=,.]+)\.([^=,]+)=(.*)$/s.exec(text);
+  if (short) return { driver: short[1]!, property: short[2]!, value: short[3]! };
+  const values = parseList(text);
+  allowOnly(values, ['driver', 'property', 'value']);
+  const [driver, property, value] = ['driver', 'property', 'value'].map(name => values.get(name));
+  if (driver === undefined || property === undefined || value === undefined) {
+    throw new ConfigurationError('options must have a driver, a property and a value');
+  }
+  return { driver, property, value };
 }
 
 /** Properties of everything on the channel subsystem's bus. */
@@ -38,6 +60,7 @@ export function parseDevice(
   driver: string,
   given: ReadonlyMap<string, string>,
   backends: Backends,
+  globals: readonly Global[] = [],
 ): DeviceConfiguration | undefined {
   const type = deviceType(driver);
   if (!type) return undefined;
@@ -46,29 +69,30 @@ export function parseDevice(
   const resources: Record<string, unknown> = {};
   for (const { name, default: value } of type.properties) if (value !== undefined) properties[name] = value;
   let devno: DeviceId | undefined;
-  for (const [name, text] of given) {
-    if (['driver', 'id', 'bus'].includes(name)) continue;
+  const set = (name: string, text: string): void => {
     const property = known.get(name);
     if (!property) throw new ConfigurationError(`Property '${type.name}.${name}' not found`);
     if (name === 'devno') {
       devno = parseDeviceId(type.name, text);
       properties[name] = text;
-      continue;
+      return;
     }
     properties[name] = parseProperty(type.name, property, text);
     if (property.type === 'chr') {
-      try {
-        backends.chardev(text);
-      } catch {
-        throw new ConfigurationError(`Property '${type.name}.${name}' can't find value '${text}'`);
-      }
+      const state = backends.chardev(text);
+      const about = `Property '${type.name}.${name}' can't`;
+      if (state === 'missing') throw new ConfigurationError(`${about} find value '${text}'`);
+      if (state === 'in use') throw new ConfigurationError(`${about} take value '${text}': Device '${text}' is in use`);
     }
     if (property.type === 'drive' || property.type === 'link') resources[name] = backends.resource(property, text);
+  };
+  for (const { driver, property, value } of globals) {
+    if (![type.name, isChannelType(type) && type.backend].includes(driver) || given.has(property)) continue;
+    located({ text: `can't apply global ${driver}.${property}=${value}` }, () => set(property, value));
   }
+  for (const [name, text] of given) if (!['driver', 'id', 'bus'].includes(name)) set(name, text);
   const id = given.get('id');
-  if (id !== undefined && !/^[a-zA-Z][a-zA-Z0-9._-]*$/.test(id)) {
-    throw new ConfigurationError("Parameter 'id' expects an identifier");
-  }
+  if (id !== undefined) checkIdentifier(id);
   const bus = given.get('bus');
   return {
     driver: type.name,

@@ -8,7 +8,7 @@ import { type CredentialsOptions, loadCredentials } from '../chardev/tls-credent
 import { ConfigurationError } from '../machine/control.ts';
 import { type Host, HostError } from '../platform/host.ts';
 import type { TlsCredentials } from '../platform/tls.ts';
-import { allowOnly, parseList, parseSwitch, parseWord } from './values.ts';
+import { allowOnly, checkIdentifier, parseList, parseSwitch, parseWord } from './values.ts';
 
 type Values = ReadonlyMap<string, string>;
 
@@ -128,7 +128,7 @@ export function parseObject(value: string): Omit<NamedObject, 'text'> {
   const { properties, make } = kindOf(type);
   const id = values.get('id');
   if (!id) throw new ConfigurationError("Parameter 'id' is missing");
-  if (!/^[a-z][a-z0-9._-]*$/i.test(id)) throw new ConfigurationError("Parameter 'id' expects an identifier");
+  checkIdentifier(id);
   const indexed = [...values.keys()].filter(key => /^rules\.\d+\.(match|policy|format)$/.test(key));
   allowOnly(values, ['qom-type', 'id', ...Object.keys(properties), ...('rules' in properties ? indexed : [])]);
   return { id, object: make(values) };

@@ -53,6 +53,11 @@ const sections: readonly Section[] = [
         help: 'a drive, which a device names or which gets a virtio-blk device of its own',
       },
       { name: 'blockdev', value: '[driver=]DRIVER,node-name=NAME[,PROPERTY=VALUE]...', help: 'a block node' },
+      {
+        name: 'global',
+        value: 'DRIVER.PROPERTY=VALUE',
+        help: 'what a property of all devices of a type is unless -device says otherwise',
+      },
       { name: 'hda', value: 'FILE', help: 'an image for the first disk; -hdb, -hdc and -hdd likewise' },
       { name: 'hdb', value: 'FILE', help: 'an image for the second disk' },
       { name: 'hdc', value: 'FILE', help: 'an image for the third disk' },
@@ -198,7 +203,7 @@ export function parseOptions(args: readonly string[]): Given[] {
 }
 
 /** Does something with an option; what goes wrong is told with the option before it. */
-export function located<T>(given: Given, work: () => T): T {
+export function located<T>(given: Pick<Given, 'text'>, work: () => T): T {
   try {
     return work();
   } catch (error) {

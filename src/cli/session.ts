@@ -13,7 +13,7 @@ import { type Closable, type Host, HostError } from '../platform/host.ts';
 import type { TlsCredentials, TlsSettings } from '../platform/tls.ts';
 import type { ChardevOptions } from './chardev-options.ts';
 import { type Configuration, debuggerDevice, findResource } from './configuration.ts';
-import { deviceValues, parseDevice } from './devices.ts';
+import { type Backends, deviceValues, parseDevice } from './devices.ts';
 import { GdbStub } from './gdb/stub.ts';
 import { TextLog } from './log.ts';
 import { Migration } from './migration/migration.ts';
@@ -266,10 +266,11 @@ class Session {
     const values = deviceValues(description);
     const driver = values.get('driver')!;
     if (driver.endsWith(CPU_DRIVER)) return this.#addCpu(machine, description);
-    const device = parseDevice(driver, values, {
+    const backends: Backends = {
       chardev: id => {
-        if (!this.#chardevs.has(id)) throw new ConfigurationError(`chardev "${id}" not found`);
-        if (this.#chardevs.get(id)!.backend.inUse) throw new ConfigurationError(`Chardev '${id}' is in use`);
+        const chardev = this.#chardevs.get(id);
+        if (!chardev) return 'missing';
+        return chardev.backend.inUse && !chardev.mux ? 'in use' : 'free';
       },
       resource: (property, id) => {
         if (property.type === 'drive' && machine.devices.list.some(({ properties }) => properties.drive === id)) {
@@ -277,7 +278,8 @@ class Session {
         }
         return findResource(this.#configuration, driver, property, id);
       },
-    });
+    };
+    const device = parseDevice(driver, values, backends, this.#configuration.globals);
     if (!device) throw new ConfigurationError(`'${driver}' is not a valid device model name`);
     const { id } = device;
     if (id !== undefined && machine.devices.list.some(other => other.id === id)) {

@@ -40,6 +40,11 @@ export function allowOnly(values: ReadonlyMap<string, string>, known: readonly s
   }
 }
 
+/** @throws ConfigurationError */
+export function checkIdentifier(id: string): void {
+  if (!/^[a-z][a-z0-9._-]*$/i.test(id)) throw new ConfigurationError("Parameter 'id' expects an identifier");
+}
+
 const SUFFIXES = 'bkmgtpe';
 
 /** A number of bytes: `4096`, `0x1000`, `512M`, `1.5G`. `unit` multiplies a number without suffix. */
