@@ -73,9 +73,9 @@ export const accessTo = (space: number): number => (space + 1) << ACCESS_SPACE_S
 const ACCESS_REGISTER_SHIFT = 24;
 
 // Controls that a TLB context is tagged with: the PSW key in bits 0-3, and bits of CR0 where they stand there.
-const KEY = 0xf;
+export const KEY = 0xf;
 /** Stores are forbidden by the access-list entry. */
-const FETCH_ONLY = 0x10;
+export const FETCH_ONLY = 0x10;
 /** Program-event recording must be told of stores to pages that it watches, or of all accesses. */
 const RECORDED_STORES = 0x20;
 const RECORDED_ALL = 0x40;
@@ -84,26 +84,26 @@ export const RECORDED = RECORDED_STORES | RECORDED_ALL;
 /** PSW bit 5. */
 export const PSW_DAT_HIGH = 0x0400_0000;
 
-const LOW_ADDRESS_PROTECTION = 0x1000_0000;
+export const LOW_ADDRESS_PROTECTION = 0x1000_0000;
 const FETCH_PROTECTION_OVERRIDE = 0x0200_0000;
 const STORAGE_PROTECTION_OVERRIDE = 0x0100_0000;
-const ENHANCED_DAT = 0x0080_0000;
+export const ENHANCED_DAT = 0x0080_0000;
 const EXECUTION_PROTECTION = 0x0010_0000;
 export const REAL_CONTROLS = LOW_ADDRESS_PROTECTION | FETCH_PROTECTION_OVERRIDE | STORAGE_PROTECTION_OVERRIDE;
 export const CONTROLS = REAL_CONTROLS | ENHANCED_DAT | EXECUTION_PROTECTION;
 
 // ASCE and table entries, low halves.
-const PRIVATE_SPACE = 0x100;
-const REAL_SPACE = 0x20;
+export const PRIVATE_SPACE = 0x100;
+export const REAL_SPACE = 0x20;
 const ALTERATION_EVENT = 0x80;
-const TABLE_INVALID = 0x20;
-const COMMON = 0x10;
-const PROTECTED = 0x200;
-const FORMAT_CONTROL = 0x400;
+export const TABLE_INVALID = 0x20;
+export const COMMON = 0x10;
+export const PROTECTED = 0x200;
+export const FORMAT_CONTROL = 0x400;
 const NO_EXECUTION = 0x100;
-const PAGE_INVALID = 0x400;
-const PAGE_RESERVED = 0x800;
-const ACCESS_VALIDITY = 0x10000;
+export const PAGE_INVALID = 0x400;
+export const PAGE_RESERVED = 0x800;
+export const ACCESS_VALIDITY = 0x10000;
 
 // Storage key.
 export const KEY_PROTECTION = 0xf8;

@@ -119,6 +119,9 @@ export const FAILING_STORAGE = 0x31e0;
 export const STORAGE_ERROR = 0x31e8;
 /** Tags of the TLB contexts, 16 bytes each: ASCE, controls, last use. */
 export const TLB_TAGS = 0x3200;
+/** What a walk along the tables in compiled code has found: the real address, absolute for a large frame; the page-table entry. */
+export const WALKED_REAL = 0x3180;
+export const WALKED_ENTRY = 0x3188;
 /** What this CPU has taken of compiled modules: the number of the last one plus one; 0: it does not take any yet. */
 export const MODULES_TAKEN = 0x31ec;
 /** Counts for those who want to know (region-counts.ts): TLB misses, ticks, and those met in regions. */

@@ -42,8 +42,10 @@ export interface Facts {
 }
 
 /** Routines that leave the general registers alone; those that store nothing. */
-const WITHOUT_REGISTERS = new Set('MVC MVN MVZ NC OC XC CLC TR AP SP ZAP CP MP DP SRP PACK UNPK'.split(' '));
-const WITHOUT_STORES = new Set('CLC CP CLCL CLCLE SRST CLST TRT TRTR CKSM CVB CVBG'.split(' '));
+const WITHOUT_REGISTERS = new Set(
+  'LRA STURG ESSA MVC MVN MVZ NC OC XC CLC TR AP SP ZAP CP MP DP SRP PACK UNPK'.split(' '),
+);
+const WITHOUT_STORES = new Set('LRA STURG ESSA CLC CP CLCL CLCLE SRST CLST TRT TRTR CKSM CVB CVBG'.split(' '));
 
 /**
  * How a storage-to-storage instruction is written out in a region: as a copy, as a comparison of numbers, as storing

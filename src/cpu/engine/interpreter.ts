@@ -73,7 +73,6 @@ export function buildInterpreter(options: InterpreterOptions): InterpreterProgra
   const cpuGlobal = options.cpuBase === undefined ? module.importGlobal('env', 'cpu', 'i32') : undefined;
   const cpu: I32 = cpuGlobal === undefined ? k32(options.cpuBase!) : x.global('i32', cpuGlobal);
 
-  const miss = defineMiss(module, cpu, imports.miss);
   const multiplyAdd = fusesMultiplyAdd() ? undefined : defineMultiplyAdd(module);
   const enter = defineEnter(module, cpu, imports.fetchPage);
   const routines = defineRoutines(module, {
@@ -82,6 +81,7 @@ export function buildInterpreter(options: InterpreterOptions): InterpreterProgra
     full: options.full,
     layout: options.layout,
   });
+  const miss = defineMiss(module, cpu, imports.miss, routines.index('fill'));
   const { handlers } = options;
   const run = module.declareFunction([], ['i32']);
   const millicode: MillicodeCall[] = [];
@@ -111,13 +111,18 @@ export function buildInterpreter(options: InterpreterOptions): InterpreterProgra
   return { bytes: module.encode(), millicode };
 }
 
-/** miss(va, access, record, cc): saves what an exception needs, then asks for the host address; 0 when it cannot be had. */
-function defineMiss(module: ModuleBuilder, cpu: I32, imported: number): number {
+/**
+ * miss(va, access, record, cc): the host address, if it is found without more ado; else saves what an exception needs and
+ * asks; 0 when it cannot be had.
+ */
+function defineMiss(module: ModuleBuilder, cpu: I32, imported: number, fill: number): number {
   const index = module.declareFunction(['i64', 'i32', 'i32', 'i32'], ['i32']);
   const f = new FunctionCode(4);
   const va = x.local('i64', 0);
   const access = x.local('i32', 1);
   partlyProtected(f, cpu, va, access);
+  const filled = f.evaluate(x.call('i32', fill, va, access));
+  f.if(filled, () => f.return(filled));
   storeAt(f, storeOp.i64, cpu, state.PSW_ADDRESS, instructionAddress(cpu, x.local('i32', 2)));
   storeAt(f, storeOp.i32, cpu, state.CC, x.local('i32', 3));
   f.push(x.call('i32', imported, i32.wrap(va), i32.wrap(i64.shrU(va, 32)), x.local('i32', 1)));

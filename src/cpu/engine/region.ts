@@ -1018,6 +1018,8 @@ export class Helpers {
     const va = x.local('i64', 0);
     const access = x.local('i32', 1);
     partlyProtected(f, this.#parts.cpu, va, access);
+    const filled = f.evaluate(x.call('i32', this.routine('fill'), va, access));
+    f.if(filled, () => f.return(filled));
     f.push(x.call('i32', imported, i32.wrap(va), i32.wrap(i64.shrU(va, 32)), access));
     return f;
   }
@@ -1097,7 +1099,7 @@ export function buildModule(options: RegionOptions, sources: readonly RegionSour
   };
   const runs = sources.map(source => new RegionRun(parts, source));
   const routines = new Map<string, number>();
-  for (const name of runs.flatMap(run => run.routines)) {
+  for (const name of ['fill', ...runs.flatMap(run => run.routines)]) {
     if (routines.has(name)) continue;
     routines.set(name, module.importFunction('env', routineExport(name), routineParameters(name), ['i32']));
   }

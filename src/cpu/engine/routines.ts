@@ -19,6 +19,7 @@ import { decimal } from './routines/decimal.ts';
 import { longOperands } from './routines/long.ts';
 import { storageToStorage } from './routines/storage.ts';
 import { strings } from './routines/strings.ts';
+import { translation } from './routines/translation.ts';
 
 /** A program interruption has been recognised. */
 export const FAULT = k32(-1);
@@ -177,6 +178,8 @@ export class RoutineCode {
   returnMissed(va: I64, kind: I32): void {
     const { f } = this;
     partlyProtected(f, this.cpu, va, kind);
+    const filled = f.evaluate(this.call('fill', va, kind));
+    f.if(filled, () => f.return(filled));
     f.return(x.call('i32', this.#context.miss, i32.wrap(va), i32.wrap(i64.shrU(va, 32)), kind));
   }
 
@@ -304,7 +307,15 @@ const translate: Routine = {
   },
 };
 
-const all: readonly Routine[] = [translate, ...controls, ...storageToStorage, ...longOperands, ...strings, ...decimal];
+const all: readonly Routine[] = [
+  translate,
+  ...translation,
+  ...controls,
+  ...storageToStorage,
+  ...longOperands,
+  ...strings,
+  ...decimal,
+];
 
 /** Parameters of the routine of an instruction. */
 export function routineParameters(name: string): readonly ('i32' | 'i64')[] {

@@ -70,6 +70,21 @@ function systemMask(
   );
 }
 
+/** The real address of the second operand. */
+const realAddress =
+  (work: Millicode): Semantics =>
+  i => {
+    const result = i.routine('LRA', i.address());
+    i.if(
+      i32.eq(result, BY_MILLICODE),
+      () => i.millicode(work),
+      () => {
+        i.setGr('r1', i.state64(state.WALKED_REAL));
+        i.setCc(k32(0));
+      },
+    );
+  };
+
 /** A doubleword on an integral boundary that millicode uses, from OPERAND. */
 const consumes =
   (work: Millicode): Semantics =>
@@ -269,7 +284,21 @@ export const controlInstructions: readonly Instruction[] = [
   insn('RRBM', 0xb9ae, RRE, 66, by(key.resetReferenceBits), privileged),
   insn('IRBM', 0xb9ac, RRE, 145, by(key.insertReferenceBits), privileged),
   insn('PFMF', 0xb9af, RRE, 8, by(key.performFrameManagement), privileged),
-  insn('ESSA', 0xb9ab, RRF_c, 'cmm', by(key.setStorageAttributes), privileged),
+  insn(
+    'ESSA',
+    0xb9ab,
+    RRF_c,
+    'cmm',
+    i => {
+      const result = i.routine('ESSA', i.gr('r2'), i.field('m3'));
+      i.if(
+        i32.eq(result, BY_MILLICODE),
+        () => i.millicode(key.setStorageAttributes),
+        () => i.setGr('r1', i64.fromU(result)),
+      );
+    },
+    privileged,
+  ),
   insn('TPROT', 0xe501, SSE, 'z', by(space.testProtection), privileged),
   insn('TB', 0xb22c, RRE, 'z', by(key.testBlock), privileged),
 
@@ -283,15 +312,25 @@ export const controlInstructions: readonly Instruction[] = [
   insn('EPAIR', 0xb99a, RRE_1, 6, by(space.extractPrimaryAsnAndInstance)),
   insn('ESAR', 0xb227, RRE_1, 'z', by(space.extractSecondaryAsn)),
   insn('ESAIR', 0xb99b, RRE_1, 6, by(space.extractSecondaryAsnAndInstance)),
-  insn('LRA', 0xb1, RX_a, 'z', by(space.loadRealAddress), privileged),
-  insn('LRAY', 0xe313, RXY_a, 18, by(space.loadRealAddress), privileged),
-  insn('LRAG', 0xe303, RXY_a, 'z', by(space.loadRealAddress64), privileged),
+  insn('LRA', 0xb1, RX_a, 'z', realAddress(space.loadRealAddress), privileged),
+  insn('LRAY', 0xe313, RXY_a, 18, realAddress(space.loadRealAddress), privileged),
+  insn('LRAG', 0xe303, RXY_a, 'z', realAddress(space.loadRealAddress64), privileged),
   insn('STRAG', 0xe502, SSE, 'z', by(space.storeRealAddress), privileged),
   insn('LPTEA', 0xb9aa, RRF_b, 78, by(space.loadPageTableEntryAddress), privileged),
   insn('LURA', 0xb24b, RRE, 'z', by(space.loadUsingRealAddress), privileged),
   insn('LURAG', 0xb905, RRE, 'z', by(space.loadUsingRealAddress64), privileged),
   insn('STURA', 0xb246, RRE, 'z', by(space.storeUsingRealAddress), privileged),
-  insn('STURG', 0xb925, RRE, 'z', by(space.storeUsingRealAddress64), privileged),
+  insn(
+    'STURG',
+    0xb925,
+    RRE,
+    'z',
+    i => {
+      const result = i.routine('STURG', i.toAddress(i.gr('r2')), i.gr('r1'));
+      i.ifUnlikely(result, () => i.millicode(space.storeUsingRealAddress64));
+    },
+    privileged,
+  ),
 
   // Moves between spaces
   insn('MVCP', 0xda, SS_d, 'z', by(space.moveToPrimary)),
