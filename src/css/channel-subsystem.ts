@@ -442,6 +442,8 @@ export class Subchannel implements Attachment, ProgramHost {
 
   ended({ deviceStatus, subchannelStatus, count, address }: Progress, deviceEnds: boolean): void {
     this.#program = undefined;
+    // Before the status is there to be seen: whoever takes it may look at the block.
+    measure(this.#table, this.slot, this.storage, this.#around.now() - this.#begun);
     this.#locked(() => {
       const control = this.#table.control(this.slot);
       if (!(control & IoFunction.start) || control & (Activity.clearPending | Activity.haltPending)) return;
@@ -464,7 +466,6 @@ export class Subchannel implements Attachment, ProgramHost {
       this.#interrupt();
     });
     this.#note('ended', deviceStatus, subchannelStatus);
-    measure(this.#table, this.slot, this.storage, this.#around.now() - this.#begun);
   }
 
   intermediate({ deviceStatus, subchannelStatus, count, address }: Progress, initial: boolean): void {
