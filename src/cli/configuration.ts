@@ -161,6 +161,29 @@ export function findResource(
   throw new ConfigurationError(`Device '${id}' not found`);
 }
 
+/** An object, described as after -object. @throws ConfigurationError */
+export function newObject(description: string, text: string, { objects }: Configuration): NamedObject {
+  const object = { ...parseObject(description), text };
+  if (objects.some(({ id }) => id === object.id)) {
+    throw new ConfigurationError(`attempt to add duplicate property '${object.id}' to object (type 'container')`);
+  }
+  return object;
+}
+
+/** A character device, described as after -chardev. @throws ConfigurationError */
+export function newChardev(description: string, { chardevs, objects }: Configuration): ChardevOptions {
+  const options = parseChardev(description);
+  if (chardevs.some(({ id }) => id === options.id)) {
+    throw new ConfigurationError(`Duplicate ID '${options.id}' for chardev`);
+  }
+  const { backend } = options;
+  if (backend.kind === 'socket' && backend.tls) {
+    findCredentials(objects, backend.tls.credentials, backend.server);
+    if (backend.tls.authorization !== undefined) findAuthorization(objects, backend.tls.authorization);
+  }
+  return { ...options, text: `-chardev ${description}` };
+}
+
 class Builder {
   readonly configuration: Configuration = {
     memory: 128 * MEBIBYTE,
@@ -196,14 +219,9 @@ class Builder {
     this.#options = options;
     this.#each(['global'], value => this.#global(value));
     this.#each(['object'], (value, { text }) => {
-      const object = { ...parseObject(value), text };
-      const { objects } = this.configuration;
-      if (objects.some(({ id }) => id === object.id)) {
-        throw new ConfigurationError(`attempt to add duplicate property '${object.id}' to object (type 'container')`);
-      }
-      objects.push(object);
+      this.configuration.objects.push(newObject(value, text, this.configuration));
     });
-    this.#each(['chardev'], value => void this.configuration.chardevs.push(this.#chardev(value)));
+    this.#each(['chardev'], value => void this.configuration.chardevs.push(newChardev(value, this.configuration)));
     this.#memory();
     this.#machine();
     this.#standby();
@@ -509,20 +527,6 @@ class Builder {
   }
 
   // Character devices and what is on them
-
-  #chardev(value: string): ChardevOptions {
-    const options = parseChardev(value);
-    if (this.configuration.chardevs.some(({ id }) => id === options.id)) {
-      throw new ConfigurationError(`Duplicate ID '${options.id}' for chardev`);
-    }
-    const { backend } = options;
-    if (backend.kind === 'socket' && backend.tls) {
-      const { objects } = this.configuration;
-      findCredentials(objects, backend.tls.credentials, backend.server);
-      if (backend.tls.authorization !== undefined) findAuthorization(objects, backend.tls.authorization);
-    }
-    return { ...options, text: `-chardev ${value}` };
-  }
 
   /** The identifier of the device that a value of -serial, -monitor or -gdb stands for; makes one if need be. */
   #device(value: string, label: string, given: Given): string {

@@ -24,6 +24,12 @@ export interface ConsoleDevice {
   readonly chardev: string;
 }
 
+/** Where a device is in the tree of objects. */
+export function devicePath(device: PluggedDevice, all: readonly PluggedDevice[]): string {
+  if (device.id !== undefined) return `/machine/peripheral/${device.id}`;
+  return `/machine/peripheral-anon/device[${all.filter(({ id }) => id === undefined).indexOf(device)}]`;
+}
+
 /** Properties of a virtio device that belong to the way it is reached. */
 const TRANSPORT = ['ioeventfd', 'max_revision'];
 

@@ -140,3 +140,117 @@ test('logs', async () => {
   host.signal(1);
   await ended;
 });
+
+/** A machine that is held back, and its monitor for programs on the terminal. */
+async function managed(line: string) {
+  const { host, ended } = await start(`-S -nodefaults -display none -kernel k -qmp stdio ${line}`);
+  const ask = async (execute: string, given: object = {}): Promise<unknown> => {
+    const before = host.shown.length;
+    host.type(JSON.stringify({ execute, arguments: given }));
+    await settled();
+    const answers = host.shown.slice(before).split('\r\n').filter(Boolean);
+    const answer = answers.map(text => JSON.parse(text)).find(each => 'return' in each || 'error' in each);
+    return answer.return ?? answer.error.desc;
+  };
+  const human = (line: string) => ask('human-monitor-command', { 'command-line': line });
+  await ask('qmp_capabilities');
+  return { host, ended, ask, human };
+}
+
+test('objects come and go', async () => {
+  const { ask, human } = await managed('-object rng-builtin,id=r0');
+  const twice = "attempt to add duplicate property 'o' to object (type 'container')";
+  assert.deepEqual(await ask('object-add', { 'qom-type': 'rng-random', id: 'o', filename: '/dev/random' }), {});
+  assert.equal(await ask('object-add', { 'qom-type': 'rng-builtin', id: 'o' }), twice);
+  assert.equal(
+    await ask('object-add', { 'qom-type': 'foo', id: 'p' }),
+    "Parameter 'qom-type' does not accept value 'foo'",
+  );
+  assert.equal(
+    await human('info qom-tree /objects'),
+    '/objects (container)\r\n  /o (rng-random)\r\n  /r0 (rng-builtin)\r\n',
+  );
+  assert.deepEqual(await ask('device_add', { driver: 'virtio-rng-ccw', id: 'd', rng: 'o' }), {});
+  assert.equal(await ask('object-del', { id: 'o' }), "object 'o' is in use, can not be deleted");
+  assert.deepEqual(await ask('device_del', { id: 'd' }), {});
+  assert.equal(await human('object_del o'), '');
+  assert.equal(await human('object_del o'), "Error: object 'o' not found\r\n");
+  assert.equal(await human('object_add rng-builtin,id=o'), '');
+  assert.deepEqual(await ask('qom-list', { path: '/objects' }), [
+    { name: 'type', type: 'string' },
+    { name: 'r0', type: 'child<rng-builtin>' },
+    { name: 'o', type: 'child<rng-builtin>' },
+  ]);
+});
+
+test('character devices come and go', async () => {
+  const { ask, human, host } = await managed('-chardev null,id=c0');
+  const labels = async () => ((await ask('query-chardev')) as { label: string }[]).map(({ label }) => label);
+  assert.deepEqual(await ask('chardev-add', { id: 'c1', backend: { type: 'file', data: { out: 'out' } } }), {});
+  assert.deepEqual(await labels(), ['c0', 'compat_monitor0', 'c1']);
+  assert.equal(host.files.get('out'), '');
+  assert.equal(await human('chardev-add null,id=c0'), "Error: Duplicate ID 'c0' for chardev\r\n");
+  assert.equal(await human('chardev-add foo,id=c2'), "Error: 'foo' is not a valid char driver name\r\n");
+  assert.equal(await human('chardev-add stdio,id=c2'), 'Error: cannot use stdio by multiple character devices\r\n');
+  const addr = { type: 'inet', data: { host: 'h', port: '1' } };
+  const refused = "Failed to listen on 'h:1': Address already in use";
+  assert.equal(
+    await ask('chardev-add', { id: 'c2', backend: { type: 'socket', data: { addr, tn3270: true } } }),
+    refused,
+  );
+  assert.equal(
+    await ask('chardev-add', { id: 'c2', backend: { type: 'socket', data: { addr: { type: 'unix', data: {} } } } }),
+    "Parameter 'backend.data.addr.data.path' is missing",
+  );
+  assert.equal(await human('chardev-add null,id=c2'), '');
+  for (const id of ['c0', 'c1', 'c2']) assert.deepEqual(await ask('chardev-remove', { id }), {});
+  assert.equal(await human('chardev-remove c0'), "Error: Chardev 'c0' not found\r\n");
+  assert.equal(await human('chardev-remove compat_monitor0'), "Error: Chardev 'compat_monitor0' is busy\r\n");
+});
+
+test('properties are not changed, and types are listed', async () => {
+  const { ask, human } = await managed('-object rng-builtin,id=o');
+  await ask('device_add', { driver: 'virtio-rng-ccw', id: 'r0' });
+  const path = '/machine/peripheral/r0';
+  for (const [line, error] of [
+    [
+      `${path} max-bytes 5`,
+      "Attempt to set property 'max-bytes' on device 'r0' (type 'virtio-rng-ccw') after it was realized",
+    ],
+    [`${path} foo 5`, "Property 'virtio-rng-ccw.foo' not found"],
+    ['/machine foo 5', "Property 's390-ccw-virtio-machine.foo' not found"],
+    ['/machine type 5', "Property 's390-ccw-virtio-machine.type' is not writable"],
+    ['/nope foo 5', "Device '/nope' not found"],
+    ['/objects/o filename x', "Property 'rng-builtin.filename' not found"],
+  ]) {
+    assert.equal(await human(`qom-set ${line}`), `Error: ${error}\r\n`);
+  }
+  const names = async (given: object) =>
+    ((await ask('qom-list-types', given)) as { name: string }[]).map(({ name }) => name);
+  assert.ok((await names({ implements: 'device' })).includes('x-terminal3270'));
+  assert.deepEqual((await names({ implements: 'user-creatable' })).slice(0, 2), ['authz-list', 'authz-list-file']);
+  assert.ok((await names({ implements: 's390x-cpu' })).includes('z14-s390x-cpu'));
+  assert.deepEqual(await names({ implements: 'foo' }), []);
+});
+
+test('drives and virtio devices are shown', async () => {
+  const { ask, human } = await managed('-drive file=/x,format=raw,if=none,id=d0,readonly=on -drive if=none,id=d1');
+  await ask('device_add', { driver: 'virtio-blk-ccw', drive: 'd0' });
+  await ask('device_add', { driver: 'virtio-rng-ccw', id: 'r0' });
+  assert.equal(
+    await human('info block'),
+    [
+      'd0: /x (raw, read-only)',
+      '    Attached to:      /machine/peripheral-anon/device[0]/virtio-backend',
+      '    Cache mode:       writeback',
+      '',
+      'd1: [not inserted]',
+      '    Removable device: not locked, tray closed',
+      '',
+    ].join('\r\n'),
+  );
+  assert.equal(
+    await human('info virtio'),
+    '/machine/peripheral/r0/virtio-backend [virtio-rng]\r\n/machine/peripheral-anon/device[0]/virtio-backend [virtio-blk]\r\n',
+  );
+});

@@ -12,6 +12,7 @@ const refuses = (value: string, message: string) =>
 test('credentials', () => {
   assert.deepEqual(parseObject('tls-creds-x509,id=tls0,dir=/pki,endpoint=server,verify-peer=off'), {
     id: 'tls0',
+    type: 'tls-creds-x509',
     object: {
       kind: 'credentials',
       options: { kind: 'x509', server: true, verifyPeer: false, folder: '/pki', sane: true },

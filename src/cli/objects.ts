@@ -26,6 +26,8 @@ export type UserObject =
 
 export interface NamedObject {
   readonly id: string;
+  /** The name of its kind. */
+  readonly type: string;
   readonly object: UserObject;
   /** The option that it comes from, for messages. */
   readonly text: string;
@@ -109,6 +111,9 @@ const kinds: Readonly<Record<string, Kind>> = {
   },
 };
 
+/** The names of all kinds. */
+export const objectTypes = Object.keys(kinds);
+
 /** The answer to `-object help` and `-object NAME,help`. @throws ConfigurationError */
 export function objectHelp(name?: string): string {
   if (name === undefined) {
@@ -131,7 +136,7 @@ export function parseObject(value: string): Omit<NamedObject, 'text'> {
   checkIdentifier(id);
   const indexed = [...values.keys()].filter(key => /^rules\.\d+\.(match|policy|format)$/.test(key));
   allowOnly(values, ['qom-type', 'id', ...Object.keys(properties), ...('rules' in properties ? indexed : [])]);
-  return { id, object: make(values) };
+  return { id, type, object: make(values) };
 }
 
 function kindOf(name: string): Kind {

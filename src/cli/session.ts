@@ -12,7 +12,7 @@ import { TraceStates } from '../machine/trace-events.ts';
 import { type Closable, type Host, HostError } from '../platform/host.ts';
 import type { TlsCredentials, TlsSettings } from '../platform/tls.ts';
 import type { ChardevOptions } from './chardev-options.ts';
-import { type Configuration, debuggerDevice, findResource } from './configuration.ts';
+import { type Configuration, debuggerDevice, findResource, newChardev, newObject } from './configuration.ts';
 import { type Backends, deviceValues, parseDevice } from './devices.ts';
 import { GdbStub } from './gdb/stub.ts';
 import { TextLog } from './log.ts';
@@ -21,12 +21,12 @@ import { Snapshots } from './migration/snapshots.ts';
 import { execute, type MonitorEnvironment, MonitorState } from './monitor/commands.ts';
 import { hex } from './monitor/dump.ts';
 import { Monitor } from './monitor/monitor.ts';
-import { authorizer, findAuthorization, readCredentials } from './objects.ts';
+import { authorizer, findAuthorization, type NamedObject, readCredentials } from './objects.ts';
 import type { QmpEnvironment } from './qmp/commands.ts';
 import { QmpEvents } from './qmp/events.ts';
 import { written } from './qmp/json.ts';
 import { QmpMonitor } from './qmp/monitor.ts';
-import { objectList, objectProperty, objectTree, peripheral } from './qmp/objects.ts';
+import { objectList, objectProperty, objectTree, peripheral, setProperty } from './qmp/objects.ts';
 import { QmpError } from './qmp/schema.ts';
 import { CPU_DRIVER, cpuOf, firstCpus } from './smp.ts';
 import { statesOf, traceLine } from './trace-options.ts';
@@ -97,7 +97,7 @@ class Session {
       const path = configuration.pidFile;
       about(`-pidfile ${path}`, () => this.#host.writeFile(path, `${this.#host.processId}\n`));
     }
-    this.#readCredentials();
+    for (const object of configuration.objects) about(object.text, () => this.#makeObject(object));
     const opened = await Promise.race([this.#openChardevs(configuration.chardevs).then(() => undefined), this.#ended]);
     // A signal while waiting for a connection.
     if (opened !== undefined) return opened;
@@ -179,12 +179,10 @@ class Session {
 
   // Character devices
 
-  #readCredentials(): void {
+  /** Credentials are read once. @throws ConfigurationError HostError */
+  #makeObject({ id, object }: NamedObject): void {
     const { objects } = this.#configuration;
-    for (const { id, object, text } of objects) {
-      if (object.kind !== 'credentials') continue;
-      about(text, () => this.#credentials.set(id, readCredentials(this.#host, objects, object)));
-    }
+    if (object.kind === 'credentials') this.#credentials.set(id, readCredentials(this.#host, objects, object));
   }
 
   #tls(options: BackendOptions): TlsSettings | undefined {
@@ -196,17 +194,16 @@ class Session {
   }
 
   async #openChardevs(all: readonly ChardevOptions[]): Promise<void> {
-    for (const { id, backend: options, mux, text } of all) {
-      try {
-        const waiting = (where: string) => this.#host.complain(`lpar: ${text}: waiting for a connection on ${where}\n`);
-        const backend = await openBackend(this.#host, id, options, waiting, this.#tls(options));
-        const { escapeCode } = this.#configuration;
-        const shared = mux ? new Mux(backend, { escape: escapeCode, exit: () => this.#end(0) }) : undefined;
-        this.#chardevs.set(id, { id, backend, mux: shared });
-      } catch (error) {
-        throw located(text, error);
-      }
-    }
+    for (const options of all) await aboutAsync(options.text, () => this.#openChardev(options));
+  }
+
+  /** @throws ConfigurationError HostError */
+  async #openChardev({ id, backend: options, mux, text }: ChardevOptions): Promise<void> {
+    const waiting = (where: string) => this.#host.complain(`lpar: ${text}: waiting for a connection on ${where}\n`);
+    const backend = await openBackend(this.#host, id, options, waiting, this.#tls(options));
+    const { escapeCode } = this.#configuration;
+    const shared = mux ? new Mux(backend, { escape: escapeCode, exit: () => this.#end(0) }) : undefined;
+    this.#chardevs.set(id, { id, backend, mux: shared });
   }
 
   #port(id: string, focus: boolean): Chardev {
@@ -247,10 +244,17 @@ class Session {
       debugOn: device => this.#debugOn(device, environment),
       addDevice: description => this.#addDevice(machine, description),
       removeDevice: id => this.#removeDevice(machine, id),
+      addChardev: description => this.#addChardev(description),
+      removeChardev: id => this.#removeChardev(id),
+      addObject: description => this.#addObject(description),
+      removeObject: id => this.#removeObject(machine, id),
+      userObjects: () => this.#configuration.objects,
+      drives: () => this.#configuration.drives,
       consoles: this.#configuration.consoles,
       objects: {
         tree: path => objectTree(environment, path),
         list: path => objectList(environment, path),
+        set: (path, property) => setProperty(environment, path, property),
         get: (path, property) => `${written(objectProperty(environment, path, property), true)}\n`,
       },
       sendBreak: id => this.#sendBreak(id),
@@ -311,6 +315,54 @@ class Session {
     const cpu = cpuOf(description, cpuModel, shape, maximumCpus, others);
     this.#cpus.push(cpu);
     machine.addCpu(cpu);
+  }
+
+  async #addChardev(description: string): Promise<void> {
+    const { chardevs } = this.#configuration;
+    const options = newChardev(description, this.#configuration);
+    if (options.backend.kind === 'stdio' && chardevs.some(({ backend }) => backend.kind === 'stdio')) {
+      throw new ConfigurationError('cannot use stdio by multiple character devices');
+    }
+    // Opening may last; the name is taken already.
+    chardevs.push(options);
+    try {
+      await this.#openChardev(options);
+    } catch (error) {
+      chardevs.splice(chardevs.indexOf(options), 1);
+      throw error;
+    }
+  }
+
+  #removeChardev(id: string): void {
+    const chardev = this.#chardevs.get(id);
+    if (!chardev) throw new ConfigurationError(`Chardev '${id}' not found`);
+    if (chardev.backend.inUse || chardev.mux) throw new ConfigurationError(`Chardev '${id}' is busy`);
+    chardev.backend.close();
+    this.#chardevs.delete(id);
+    const { chardevs } = this.#configuration;
+    chardevs.splice(
+      chardevs.findIndex(one => one.id === id),
+      1,
+    );
+  }
+
+  #addObject(description: string): void {
+    const object = newObject(description, `-object ${description}`, this.#configuration);
+    this.#makeObject(object);
+    this.#configuration.objects.push(object);
+  }
+
+  #removeObject(machine: MachineControl, id: string): void {
+    const { objects, chardevs } = this.#configuration;
+    const at = objects.findIndex(object => object.id === id);
+    if (at < 0) throw new ConfigurationError(`object '${id}' not found`);
+    const onDevice = machine.devices.list.some(({ properties }) => properties.rng === id);
+    const onChardev = chardevs.some(
+      ({ backend }) => backend.kind === 'socket' && [backend.tls?.credentials, backend.tls?.authorization].includes(id),
+    );
+    if (onDevice || onChardev) throw new ConfigurationError(`object '${id}' is in use, can not be deleted`);
+    objects.splice(at, 1);
+    this.#credentials.delete(id);
   }
 
   #sendBreak(id: string): boolean {

@@ -1,18 +1,22 @@
 /** The commands of the human monitor: their table, the reader of their arguments, and `help`. */
 
+import type { DriveOptions } from '../../block/drives.ts';
 import { Disassembler } from '../../cpu/isa/disassemble.ts';
 import { instructionLength } from '../../cpu/isa/formats.ts';
 import { instructions } from '../../cpu/isa/index.ts';
 import { registerText } from '../../cpu/register-text.ts';
 import { idText } from '../../css/channel-subsystem.ts';
+import { isChannelType } from '../../devices/device-type.ts';
+import { deviceType } from '../../devices/registry.ts';
 import type { CpuControl, MachineControl } from '../../machine/control.ts';
 import { ConfigurationError, watchdogActions } from '../../machine/control.ts';
+import type { PluggedDevice } from '../../machine/io-messages.ts';
 import type { TraceStates } from '../../machine/trace-events.ts';
 import { HostError } from '../../platform/host.ts';
 import type { TraceEvent } from '../../trace/trace.ts';
 import { version } from '../../version.ts';
 import { programText } from '../channel-programs.ts';
-import { type ConsoleDevice, deviceTree } from '../device-tree.ts';
+import { type ConsoleDevice, devicePath, deviceTree } from '../device-tree.ts';
 import { logHelp, parseLogItems, type TextLog } from '../log.ts';
 import type { Migration } from '../migration/migration.ts';
 import type { Snapshots } from '../migration/snapshots.ts';
@@ -43,12 +47,24 @@ export interface MonitorEnvironment {
   readonly addDevice: (description: string) => Promise<void>;
   /** Takes the device of that identifier away. @throws ConfigurationError */
   readonly removeDevice: (id: string) => Promise<void>;
+  /** Adds a character device, described as after -chardev. @throws ConfigurationError HostError */
+  readonly addChardev: (description: string) => Promise<void>;
+  /** @throws ConfigurationError */
+  readonly removeChardev: (id: string) => void;
+  /** Makes an object, described as after -object. @throws ConfigurationError HostError */
+  readonly addObject: (description: string) => void;
+  /** @throws ConfigurationError */
+  readonly removeObject: (id: string) => void;
+  /** What -object and its like have made. */
+  readonly userObjects: () => readonly { readonly id: string; readonly type: string }[];
+  readonly drives: () => readonly DriveOptions[];
   readonly consoles: readonly ConsoleDevice[];
   /** The tree of objects. Each throws an Error for what is not there. */
   readonly objects: {
     tree(path?: string): string;
     list(path: string): string;
     get(path: string, property: string): string;
+    set(path: string, property: string, value: string): void;
   };
   /** Sends a break to the front end of a character device; false when there is no such device. */
   readonly sendBreak: (id: string) => boolean;
@@ -115,6 +131,14 @@ function eventsOf({ environment: { trace }, print }: MonitorState, pattern: stri
 }
 
 const infoCommands: readonly Command[] = [
+  command('block', '', '', 'show the drives', ({ environment, print }) => {
+    const { drives, machine } = environment;
+    print(
+      drives()
+        .map(drive => driveText(drive, machine.devices.list))
+        .join('\n'),
+    );
+  }),
   command('chardev', '', '', 'show the character devices', ({ environment, print }) => {
     for (const { id, description } of environment.chardevs()) print(`${id}: filename=${description}\n`);
   }),
@@ -217,6 +241,13 @@ const infoCommands: readonly Command[] = [
   command('uuid', '', '', 'show the UUID of the machine', ({ environment, print }) => {
     print(`${formatUuid(environment.uuid ?? new Uint8Array(16))}\n`);
   }),
+  command('virtio', '', '', 'show the virtio devices', ({ environment: { machine }, print }) => {
+    for (const device of [...machine.devices.list].reverse()) {
+      const type = deviceType(device.driver);
+      if (!type || !isChannelType(type) || !type.backend) continue;
+      print(`${devicePath(device, machine.devices.list)}/virtio-backend [${type.backend.replace(/-device$/, '')}]\n`);
+    }
+  }),
   command('version', '', '', 'show the version of lpar', ({ print }) => print(`${version}\n`)),
 ];
 
@@ -247,6 +278,12 @@ const commands: readonly Command[] = [
     'driver[,prop=value][,...]',
     'add a device, described as after -device',
     (state, text: string) => state.environment.addDevice(text),
+  ),
+  command('chardev-add', '*', 'args', 'add a character device, described as after -chardev', (state, text: string) =>
+    state.environment.addChardev(text),
+  ),
+  command('chardev-remove', 's', 'id', 'take a character device away', ({ environment }, id: string) =>
+    environment.removeChardev(id),
   ),
   command('device_del', 's', 'device', 'take a device away', ({ environment }, id: string) =>
     environment.removeDevice(id),
@@ -359,6 +396,21 @@ const commands: readonly Command[] = [
   command('qom-get', 's s', 'path property', 'show a property of an object', (state, path: string, property: string) =>
     state.print(state.environment.objects.get(path, property)),
   ),
+  command(
+    'object_add',
+    '*',
+    'qom-type,id=ID[,prop=value]',
+    'make an object, described as after -object',
+    (state, text: string) => state.environment.addObject(text),
+  ),
+  command('object_del', 's', 'id', 'delete an object', ({ environment }, id: string) => environment.removeObject(id)),
+  command(
+    'qom-set',
+    's s *',
+    'path property value',
+    'change a property of an object',
+    (state, path: string, property: string, value: string) => state.environment.objects.set(path, property, value),
+  ),
   command('qom-list', 's?', 'path', 'list the properties of an object', (state, path?: string) =>
     state.print(state.environment.objects.list(path ?? '/')),
   ),
@@ -446,6 +498,21 @@ const commands: readonly Command[] = [
 const MEBIBYTE = 0x100000;
 
 const unsigned = (address: bigint): bigint => BigInt.asUintN(64, address);
+
+function driveText(
+  { id, protocol, readOnly, writeCache, noFlush }: DriveOptions,
+  devices: readonly PluggedDevice[],
+): string {
+  if (!protocol) return `${id}: [not inserted]\n    Removable device: not locked, tray closed\n`;
+  const where = protocol.kind === 'file' ? protocol.path : 'null-co://';
+  const device = devices.find(({ properties }) => properties.drive === id);
+  const direct = protocol.kind === 'file' && protocol.direct ? ', direct' : '';
+  return (
+    `${id}: ${where} (${protocol.kind === 'file' ? 'raw' : 'null-co'}${readOnly ? ', read-only' : ''})\n` +
+    (device ? `    Attached to:      ${devicePath(device, devices)}/virtio-backend\n` : '') +
+    `    Cache mode:       ${writeCache ? 'writeback' : 'writethrough'}${direct}${noFlush ? ', ignore flushes' : ''}\n`
+  );
+}
 
 const find = (table: readonly Command[], name: string): Command | undefined =>
   table.find(({ names }) => names.includes(name));

@@ -32,8 +32,14 @@ function setUp() {
     debugOn: async () => {},
     addDevice: async description => void machine.calls.push(`device_add ${description}`),
     removeDevice: async id => void machine.calls.push(`device_del ${id}`),
+    addChardev: async text => void machine.calls.push(`chardev-add ${text}`),
+    removeChardev: id => void machine.calls.push(`chardev-remove ${id}`),
+    addObject: text => void machine.calls.push(`object-add ${text}`),
+    removeObject: id => void machine.calls.push(`object-del ${id}`),
+    userObjects: () => [{ id: 'o', type: 'rng-builtin' }],
+    drives: () => [],
     consoles: [{ kind: 'ascii', chardev: 'serial0' }],
-    objects: { tree: () => '', list: () => '', get: () => '' },
+    objects: { tree: () => '', list: () => '', get: () => '', set: () => {} },
     sendBreak: id => id === 'serial0',
     quit: () => void machine.calls.push('ended'),
   };
@@ -158,7 +164,7 @@ test('what is shown', async () => {
   );
   assert.match(await say('help x'), /^x \/fmt addr -- /);
   assert.match(await say('help info status'), /^info status {2}-- /);
-  assert.match(await say('info'), /^info chardev.*\ninfo control_program.*\ninfo cpus/);
+  assert.match(await say('info'), /^info block.*\ninfo chardev.*\ninfo control_program.*\ninfo cpus/);
 });
 
 test('a line is edited as it is typed', async () => {

@@ -13,11 +13,12 @@ import { hex } from '../monitor/dump.ts';
 import { optionNames } from '../options.ts';
 import { CPU_DRIVER, placed } from '../smp.ts';
 import { formatUuid } from '../values.ts';
+import { chardevBackend, chardevText } from './chardev.ts';
 import { baseline, comparison, definitions, expansion } from './cpu-models.ts';
 import { events, type QmpEvents } from './events.ts';
 import { describe } from './introspection.ts';
-import type { Json, JsonObject } from './json.ts';
-import { cpuPath, listObject, objectProperty } from './objects.ts';
+import { isObject, type Json, type JsonObject, written } from './json.ts';
+import { cpuPath, listObject, listTypes, objectProperty, setProperty } from './objects.ts';
 import { type Members, type ObjectOf, OTHERS, QmpError } from './schema.ts';
 
 /** What QMP needs of a machine and what is around it, beside what the other monitor needs. */
@@ -257,6 +258,22 @@ const all: readonly Command[] = [
       return undefined;
     },
   ),
+  command(
+    'chardev-add',
+    { id: 'str', backend: { object: chardevBackend } },
+    async ({ addChardev }, { id, backend: { type, data } }) => {
+      if (!isObject(data)) throw new QmpError("Invalid parameter type for 'backend.data', expected: object");
+      await addChardev(chardevText(id, type, data));
+      return undefined;
+    },
+  ),
+  command('chardev-remove', { id: 'str' }, ({ removeChardev }, { id }) => void removeChardev(id)),
+  command(
+    'object-add',
+    { 'qom-type': 'str', id: 'str', [OTHERS]: 'any' },
+    ({ addObject }, given) => void addObject(written(given as JsonObject, false)),
+  ),
+  command('object-del', { id: 'str' }, ({ removeObject }, { id }) => void removeObject(id)),
   command('device_del', { id: 'str' }, async ({ removeDevice }, { id }) => void (await removeDevice(id))),
   command('device-list-properties', { typename: 'str' }, (_, { typename }) => {
     const type = deviceType(typename);
@@ -271,6 +288,15 @@ const all: readonly Command[] = [
   command('qom-list', { path: 'str' }, (environment, { path }) => listObject(environment, path)),
   command('qom-get', { path: 'str', property: 'str' }, (environment, { path, property }) =>
     objectProperty(environment, path, property),
+  ),
+
+  command(
+    'qom-set',
+    { path: 'str', property: 'str', value: 'any' },
+    (environment, { path, property }) => void setProperty(environment, path, property),
+  ),
+  command('qom-list-types', { '*implements': 'str', '*abstract': 'bool' }, (_, { implements: wanted }) =>
+    listTypes(wanted),
   ),
 
   // Trace events

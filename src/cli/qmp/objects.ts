@@ -2,9 +2,11 @@
 
 import { idText } from '../../css/channel-subsystem.ts';
 import { isChannelType } from '../../devices/device-type.ts';
-import { deviceType } from '../../devices/registry.ts';
+import { deviceType, deviceTypes } from '../../devices/registry.ts';
+import { models } from '../../machine/cpu-models.ts';
 import type { PluggedDevice } from '../../machine/io-messages.ts';
 import { machineName } from '../configuration.ts';
+import { objectTypes } from '../objects.ts';
 import { CPU_DRIVER } from '../smp.ts';
 import type { QmpEnvironment } from './commands.ts';
 import type { Json } from './json.ts';
@@ -22,7 +24,7 @@ export const peripheral = (id: string): string => `/machine/peripheral/${id}`;
 /** The path of a CPU by its number. */
 export const cpuPath = (cpu: number): string => `/machine/unattached/device[${cpu}]`;
 
-function root({ machine, cpuModel, chardevs }: QmpEnvironment): Node {
+function root({ machine, cpuModel, chardevs, userObjects }: QmpEnvironment): Node {
   const container = (children: Node['children'] = {}): Node => ({ type: 'container', children });
   const cpu = (number: number): Node => ({
     type: cpuModel + CPU_DRIVER,
@@ -52,7 +54,7 @@ function root({ machine, cpuModel, chardevs }: QmpEnvironment): Node {
         unattached: container(Object.fromEntries(machine.cpus.map(({ number }) => [`device[${number}]`, cpu(number)]))),
       },
     },
-    objects: container(),
+    objects: container(Object.fromEntries(userObjects().map(({ id, type }) => [id, { type }]))),
     chardevs: container(Object.fromEntries(chardevs().map(({ id }) => [id, { type: 'chardev' }]))),
   });
 }
@@ -123,4 +125,41 @@ export function objectProperty(environment: QmpEnvironment, path: string, proper
   if (Object.hasOwn(children, property)) return `${path.replace(/\/$/, '')}/${property}`;
   if (!Object.hasOwn(properties, property)) throw new QmpError(`Property '${type}.${property}' not found`);
   return properties[property]!.value;
+}
+
+/** Of `qom-set`: nothing that there is changes after it has been made. @throws QmpError */
+export function setProperty(environment: QmpEnvironment, path: string, property: string): void {
+  const { type, properties = {}, children = {} } = find(environment, path);
+  if (property === 'type' || Object.hasOwn(children, property)) {
+    throw new QmpError(`Property '${type}.${property}' is not writable`);
+  }
+  if (!Object.hasOwn(properties, property)) throw new QmpError(`Property '${type}.${property}' not found`);
+  if (property === 'realized' || property === 'hotpluggable' || property.endsWith('_id')) {
+    throw new QmpError(`Property '${type}.${property}' is not writable`);
+  }
+  const id = /^\/machine\/peripheral\/([^/]+)$/.exec(path)?.[1];
+  const what = id === undefined ? 'anonymous device' : `device '${id}'`;
+  throw new QmpError(`Attempt to set property '${property}' on ${what} (type '${type}') after it was realized`);
+}
+
+/** Of `qom-list-types`: types of what there may be, with what they are kinds of. */
+export function listTypes(wanted?: string): Json {
+  const types = [
+    ...deviceTypes.map(({ name }) => ({ name, parent: 'device' })),
+    ...deviceTypes.flatMap(type =>
+      isChannelType(type) && type.backend ? [{ name: type.backend, parent: 'virtio-device' }] : [],
+    ),
+    ...models.map(({ name }) => ({ name: name + CPU_DRIVER, parent: 's390x-cpu' })),
+    ...objectTypes.map(name => ({ name, parent: 'user-creatable' })),
+  ];
+  const kinds: Readonly<Record<string, readonly string[]>> = {
+    device: ['device', 'virtio-device', 's390x-cpu'],
+    object: ['device', 'virtio-device', 's390x-cpu', 'user-creatable'],
+  };
+  return types
+    .filter(
+      ({ name, parent }) =>
+        wanted === undefined || name === wanted || parent === wanted || kinds[wanted]?.includes(parent),
+    )
+    .map(({ name, parent }) => ({ name, parent: parent === 'user-creatable' ? 'object' : parent }));
 }
