@@ -43,6 +43,8 @@ export async function lpar(args) {
   const built = join(root, 'dist', 'cli', 'main.js');
   const main = isCheckout ? join(root, 'src', 'cli', 'main.ts') : built;
   const { main: run } = await import(pathToFileURL(main).href);
+  // Also for a process that is killed later.
+  module.flushCompileCache();
   process.exitCode = await run(args);
 }
 

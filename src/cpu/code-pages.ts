@@ -29,8 +29,12 @@ const PATIENCE = 64;
 /** Instructions that are executed in a frame without being remembered, the first time it was found to be volatile. */
 const VOLATILE_PERIOD = 256;
 const LONGEST_PERIOD = 1 << 20;
-/** How many different instructions' records are remembered. */
-const CACHE_LIMIT = 1 << 16;
+/** How many instructions' records are remembered, as a power of two. */
+const KEPT_SHIFT = 14;
+/** Words of one that is remembered: the text, with KEPT and perhaps KEPT_EXECUTED above its first halfword, and the record. */
+const KEPT_WORDS = 4;
+const KEPT = 0x1_0000;
+const KEPT_EXECUTED = 0x2_0000;
 
 /**
  * Forgets what has been decoded of a range of absolute storage that has been changed, from any thread: the CPUs decode
@@ -86,9 +90,8 @@ export class CodePages {
    */
   readonly #volatile = new Map<number, number>();
   readonly #periods = new Map<number, number>();
-  /** Records by the text of the instruction, 48 bits; for targets of EXECUTE they differ. */
-  readonly #records = new Map<number, number>();
-  readonly #kept = new Uint32Array(2 * CACHE_LIMIT);
+  /** Records by the text of the instruction; for targets of EXECUTE they differ. */
+  readonly #kept = new Uint32Array(KEPT_WORDS << KEPT_SHIFT);
   readonly #plans: ReadonlyMap<Instruction, Plan>;
   /** Host address of the page along which each instruction is read anew. */
   readonly volatilePage: number;
@@ -343,28 +346,25 @@ export class CodePages {
    * @param offset where in its page it is; 'executed': the target of EXECUTE; 'crossing': it continues on the next page
    */
   write(at: number, upper: number, lower: number, offset: number | 'executed' | 'crossing'): void {
+    const kept = this.#kept;
     const executed = offset === 'executed';
+    const text = upper | KEPT | (executed ? KEPT_EXECUTED : 0);
+    const place = (Math.imul(lower ^ Math.imul(text, 0x9e37_79b1), 0x85eb_ca6b) >>> (32 - KEPT_SHIFT)) * KEPT_WORDS;
+    if (kept[place] === text && kept[place + 1] === lower) return this.#copyRecord(place + 2, at);
     const row = this.#cpu.decoder.decode(upper, lower) ?? invalidInstruction(upper >>> 8);
     const plan = this.#plans.get(row)!;
     const { builder } = plan;
-    let taken = false;
+    builder.take(upper, lower);
     let near = false;
     // How a branch is written depends on whether it leads to its own page.
     if (plan.branch && typeof offset === 'number') {
-      builder.take(upper, lower);
-      taken = true;
       const target = offset + builder.distance;
       near = target >= 0 && target < 4096;
     }
-    const key = (near ? 2 ** 49 : executed ? 2 ** 48 : 0) + upper * 2 ** 32 + lower;
-    const known = this.#records.get(key);
-    if (known !== undefined) return this.#copyRecord(known, at);
-    if (!taken) builder.take(upper, lower);
-    if (this.#records.size >= CACHE_LIMIT) this.#records.clear();
-    const kept = this.#records.size * 2;
-    builder.write(this.#kept, kept, selectHandler(plan, executed, near), near);
-    this.#records.set(key, kept);
-    this.#copyRecord(kept, at);
+    builder.write(kept, place + 2, selectHandler(plan, executed, near), near);
+    kept[place] = plan.branch ? 0 : text;
+    kept[place + 1] = lower;
+    this.#copyRecord(place + 2, at);
   }
 
   #copyRecord(kept: number, at: number): void {

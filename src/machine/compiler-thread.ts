@@ -8,7 +8,7 @@ import type { Layout } from '../cpu/state.ts';
 import * as state from '../cpu/state.ts';
 import type { Mailbox, ThreadPort } from '../platform/threads.ts';
 import type { CpuModel } from './cpu-model.ts';
-import { rowsOf } from './cpu-thread.ts';
+import { rowsOf } from './rows.ts';
 import { Storage } from './storage.ts';
 
 export interface CompilerStart {

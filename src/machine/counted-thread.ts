@@ -10,7 +10,8 @@ import { NEVER, TURN_LEFT, TURN as TURN_WORD } from '../cpu/state.ts';
 import { VirtualTime } from '../cpu/virtual-time.ts';
 import type { Port, Thread, ThreadHost } from '../platform/threads.ts';
 import type { Counting } from './control.ts';
-import { type CpuStart, type Equipment, equip, type FromCpu, rowsOf, type ToCpu } from './cpu-thread.ts';
+import { type CpuStart, type Equipment, equip, type FromCpu, type ToCpu } from './cpu-thread.ts';
+import { rowsOf } from './rows.ts';
 import { Storage } from './storage.ts';
 
 /** Instructions of a turn. */

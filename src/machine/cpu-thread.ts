@@ -3,8 +3,6 @@
 import { forgetDecoded } from '../cpu/code-pages.ts';
 import { Cpu, type StopReason } from '../cpu/cpu.ts';
 import { standalone } from '../cpu/environment.ts';
-import { instructions } from '../cpu/isa/index.ts';
-import type { Instruction } from '../cpu/isa/insn.ts';
 import { raiseServiceSignal } from '../cpu/pending.ts';
 import type { Layout } from '../cpu/state.ts';
 import { ChannelInstructions } from '../css/instructions.ts';
@@ -21,6 +19,7 @@ import { CpuTable } from './cpu-table.ts';
 import { diagnoseFunctions, type ResetRequest } from './diagnose.ts';
 import { Doorbell } from './doorbell.ts';
 import { type Identity, systemInformation } from './identity.ts';
+import { rowsOf } from './rows.ts';
 import { Storage } from './storage.ts';
 import { ConfigurationTopology, type Shape } from './topology.ts';
 import { Tracer } from './trace.ts';
@@ -95,13 +94,6 @@ export function cpuThread(port: ThreadPort, start: CpuStart): void {
     equipment.report(reason);
   });
   post({ kind: 'ready' });
-}
-
-/** The instructions that a CPU of this model has. */
-export function rowsOf({ facilities, features }: CpuModel): readonly Instruction[] {
-  return instructions.filter(({ facility }) =>
-    typeof facility === 'number' ? facilities.has(facility) : facility === 'z' || features.has(facility),
-  );
 }
 
 /** What a CPU is told and tells, beside running. */

@@ -80,7 +80,8 @@ function pairName({ row, fixed }: Handler): string {
 
 /** The pairs among handlers: the number of a pair by those of its instructions; and the other way. */
 export class Pairs {
-  readonly #numbers = new Map<number, number>();
+  /** By the number of a pair's first handler: numbers of pairs by that of the second; most are first in none. */
+  readonly #pairs: (Map<number, number> | undefined)[];
   /** By a handler's number: that of a pair's first instruction, of any other itself; and the first's length. */
   readonly #first: readonly number[];
   readonly #lengths: readonly number[];
@@ -88,10 +89,12 @@ export class Pairs {
   constructor(handlers: readonly Handler[]) {
     const singles = new Map(handlers.map((handler, n) => [handler.second ? '' : identity(handler), n]));
     this.#lengths = handlers.map(({ row }) => row.format.length);
+    this.#pairs = new Array(handlers.length).fill(undefined);
     this.#first = handlers.map((handler, n) => {
       if (!handler.second) return n;
       const first = singles.get(identity(handler))!;
-      this.#numbers.set(first * handlers.length + singles.get(identity(handler.second))!, n);
+      const pairs = (this.#pairs[first] ??= new Map());
+      pairs.set(singles.get(identity(handler.second))!, FIRST_ROW_HANDLER + n);
       return first;
     });
   }
@@ -108,9 +111,7 @@ export class Pairs {
 
   /** The handler for an instruction and the one behind it, whatever handlers they have; undefined: no pair. */
   of(first: number, second: number): number | undefined {
-    const [a, b] = [this.single(first) - FIRST_ROW_HANDLER, this.single(second) - FIRST_ROW_HANDLER];
-    const pair = a < 0 || b < 0 ? undefined : this.#numbers.get(a * this.#first.length + b);
-    return pair === undefined ? undefined : FIRST_ROW_HANDLER + pair;
+    return this.#pairs[this.single(first) - FIRST_ROW_HANDLER]?.get(this.single(second) - FIRST_ROW_HANDLER);
   }
 }
 

@@ -17,15 +17,15 @@ export function operationCode({ opcode, format, mnemonic }: Instruction): {
 
 /** Index by first byte, or by first byte and extension. */
 export class Decoder<Row extends Instruction> {
-  readonly #rows = new Map<number, Row>();
+  readonly #rows: (Row | undefined)[] = new Array(0x1_0000).fill(undefined);
 
   constructor(rows: readonly Row[]) {
     for (const row of rows) {
       const { first, extension } = operationCode(row);
       const key = (first << 8) | (extension ?? 0);
-      const other = this.#rows.get(key);
+      const other = this.#rows[key];
       if (other) throw new Error(`${row.mnemonic} and ${other.mnemonic} have the same operation code`);
-      this.#rows.set(key, row);
+      this.#rows[key] = row;
     }
   }
 
@@ -33,7 +33,7 @@ export class Decoder<Row extends Instruction> {
   decode(upper: number, lower: number): Row | undefined {
     const first = upper >>> 8;
     const field = suboperation(first);
-    return this.#rows.get((first << 8) | (field ? bitsOf(field, upper, lower) : 0));
+    return this.#rows[(first << 8) | (field ? bitsOf(field, upper, lower) : 0)];
   }
 }
 

@@ -157,6 +157,10 @@ export const SSF = format('SSF', 6, { r3: R1, ...SS2 }, 'd1(b1),d2(b2),r3');
 /** LPD, LPDG: the register is the first operand. */
 export const SSF_r = format('SSF_r', 6, { r3: R1, ...SS2 }, 'r3,d1(b1),d2(b2)');
 
+const SECOND_BYTE: Field = [8, 8];
+const FOUR_BITS: Field = [12, 4];
+const LAST_BYTE: Field = [40, 8];
+
 /** Where the part of the operation code behind the first byte stands, by first byte: [position, bits]. */
 export function suboperation(firstByte: number): Field | undefined {
   switch (firstByte) {
@@ -165,7 +169,7 @@ export function suboperation(firstByte: number): Field | undefined {
     case 0xb3:
     case 0xb9:
     case 0xe5:
-      return [8, 8];
+      return SECOND_BYTE;
     case 0xa5:
     case 0xa7:
     case 0xc0:
@@ -174,14 +178,14 @@ export function suboperation(firstByte: number): Field | undefined {
     case 0xc6:
     case 0xc8:
     case 0xcc:
-      return [12, 4];
+      return FOUR_BITS;
     case 0xe3:
     case 0xe6:
     case 0xe7:
     case 0xeb:
     case 0xec:
     case 0xed:
-      return [40, 8];
+      return LAST_BYTE;
     default:
       return undefined;
   }

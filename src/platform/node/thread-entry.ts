@@ -23,4 +23,7 @@ const port: ThreadPort = {
     return { post: message => channel.postMessage(message), receive: () => receiveMessageOnPort(end)?.message };
   },
 };
-roles[role](port, data);
+const run = await roles[role]();
+// A thread that is ended from outside would not store what it has put into the cache.
+module.flushCompileCache();
+run(port, data);
