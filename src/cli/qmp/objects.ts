@@ -152,14 +152,14 @@ export function listTypes(wanted?: string): Json {
     ...models.map(({ name }) => ({ name: name + CPU_DRIVER, parent: 's390x-cpu' })),
     ...objectTypes.map(name => ({ name, parent: 'user-creatable' })),
   ];
-  const kinds: Readonly<Record<string, readonly string[]>> = {
-    device: ['device', 'virtio-device', 's390x-cpu'],
-    object: ['device', 'virtio-device', 's390x-cpu', 'user-creatable'],
-  };
+  const kinds = new Map([
+    ['device', ['device', 'virtio-device', 's390x-cpu']],
+    ['object', ['device', 'virtio-device', 's390x-cpu', 'user-creatable']],
+  ]);
   return types
     .filter(
       ({ name, parent }) =>
-        wanted === undefined || name === wanted || parent === wanted || kinds[wanted]?.includes(parent),
+        wanted === undefined || name === wanted || parent === wanted || kinds.get(wanted)?.includes(parent),
     )
     .map(({ name, parent }) => ({ name, parent: parent === 'user-creatable' ? 'object' : parent }));
 }
