@@ -61,6 +61,10 @@ export class OperationRequest {
   get initialInterruption(): boolean {
     return this.#bit(0x0020_0000);
   }
+  /** Data addresses are checked against the address limit. */
+  get checksLimit(): boolean {
+    return this.#bit(0x0010_0000);
+  }
   get suppressesSuspended(): boolean {
     return this.#bit(0x0008_0000);
   }
@@ -106,7 +110,10 @@ export interface ProgramHost {
   ended(progress: Progress, deviceEnds: boolean): void;
   /** It goes on: initial status has been accepted, or a CCW asked for an interruption. */
   intermediate(progress: Progress, initial: boolean): void;
-  suspended(progress: Progress): void;
+  /** Its CCW wants it suspended. False: it has been resumed meanwhile, and the CCW is to be fetched again. */
+  suspended(progress: Progress): boolean;
+  /** Addresses that its data may have, from the first to below the second. */
+  readonly limits: readonly [number, number];
   /** For those who want to see it. */
   command(ccw: Ccw): void;
   data(kind: 'take' | 'give', bytes: Uint8Array): void;
@@ -116,6 +123,8 @@ export interface ProgramHost {
 
 /** A program that goes on and on lets others have their turn after so many commands. */
 const TURN = 256;
+/** Command, by its rightmost bits. */
+const READ_BACKWARD = 0x0c;
 const MOST_FORMAT_0 = 2 ** 24;
 const MOST_FORMAT_1 = 2 ** 31;
 
@@ -123,6 +132,8 @@ export class ChannelProgram {
   readonly #host: ProgramHost;
   readonly #orb: OperationRequest;
   readonly #storage: KeyedStorage;
+  /** The same storage within the limits for data. */
+  readonly #data: KeyedStorage;
   /** Of the CCW that comes next. */
   #next: number;
   #first = true;
@@ -139,6 +150,7 @@ export class ChannelProgram {
     this.#host = host;
     this.#orb = orb;
     this.#storage = new KeyedStorage(host.storage, orb.key);
+    this.#data = orb.checksLimit ? new KeyedStorage(host.storage, orb.key, host.limits) : this.#storage;
     this.#next = from ?? orb.program;
     this.#first = from === undefined;
     this.#initial = this.#first && orb.initialInterruption;
@@ -147,6 +159,11 @@ export class ChannelProgram {
   /** Address of the CCW that is or will be executed. */
   get position(): number {
     return this.#current?.ccw.at ?? this.#next;
+  }
+
+  /** Residual count of the command that is being executed. */
+  get left(): number {
+    return this.#current?.left ?? 0;
   }
 
   /** It is over: what its device still does is nobody's. */
@@ -189,11 +206,10 @@ export class ChannelProgram {
     if (ccw.flags & CcwFlag.suspend) {
       if (!this.#orb.suspends) return this.#checked(programCheck('suspend flag without suspend control'), ccw.at + 8);
       this.#next = ccw.at;
-      this.#host.suspended({ deviceStatus: 0, subchannelStatus: 0, count: 0, address: ccw.at + 8 });
-      return false;
+      return !this.#host.suspended({ deviceStatus: 0, subchannelStatus: 0, count: 0, address: ccw.at + 8 });
     }
     this.#host.command(ccw);
-    const transfer = new CommandTransfer(this.#storage, this.#orb, this.#host, ccw, () => {
+    const transfer = new CommandTransfer(this.#storage, this.#data, this.#orb, this.#host, ccw, () => {
       const chained = this.#fetch(true);
       this.#host.command(chained);
       return chained;
@@ -349,9 +365,13 @@ class CommandTransfer implements Transfer {
   left: number;
   /** Subchannel status of a check while data were moved. */
   check = 0;
+  /** For lists of addresses, and for data. */
   readonly #storage: KeyedStorage;
+  readonly #data: KeyedStorage;
   readonly #orb: OperationRequest;
   readonly #host: ProgramHost;
+  /** Reads backward: storage is filled from higher addresses to lower ones. */
+  readonly #backward: boolean;
   readonly #fetch: () => Ccw;
   #area!: Area;
   /** The device has more data than the program. */
@@ -359,8 +379,17 @@ class CommandTransfer implements Transfer {
   /** The device has asked for data at all. */
   #moves = false;
 
-  constructor(storage: KeyedStorage, orb: OperationRequest, host: ProgramHost, ccw: Ccw, fetch: () => Ccw) {
+  constructor(
+    storage: KeyedStorage,
+    data: KeyedStorage,
+    orb: OperationRequest,
+    host: ProgramHost,
+    ccw: Ccw,
+    fetch: () => Ccw,
+  ) {
     this.#storage = storage;
+    this.#data = data;
+    this.#backward = (ccw.command & 0x0f) === READ_BACKWARD;
     this.#orb = orb;
     this.#host = host;
     this.#fetch = fetch;
@@ -400,10 +429,12 @@ class CommandTransfer implements Transfer {
     if (flags & CcwFlag.indirect) {
       const wide = orb.wideIndirect;
       const block = wide && !orb.smallBlocks ? 4096 : 2048;
-      return indirectArea(this.#storage, address, { wide, block, skip });
+      return indirectArea(this.#storage, address, { wide, block, skip, backward: this.#backward });
     }
-    if (flags & CcwFlag.modifiedIndirect) return modifiedArea(this.#storage, address, count, interrupt);
-    return directArea(address, orb.format1 ? MOST_FORMAT_1 : MOST_FORMAT_0, skip);
+    if (flags & CcwFlag.modifiedIndirect) {
+      return modifiedArea(this.#storage, address, count, { backward: this.#backward, interrupt });
+    }
+    return directArea(address, orb.format1 ? MOST_FORMAT_1 : MOST_FORMAT_0, { skip, backward: this.#backward });
   }
 
   /** Goes to the CCW that continues the data. @throws ChannelCheck */
@@ -442,7 +473,7 @@ class CommandTransfer implements Transfer {
     const data = new Uint8Array(Math.min(length, this.chainsData ? length : this.left));
     // Data from the program are never skipped: the flag means storing.
     const done = this.#move(length, (address, size, at) => {
-      data.set(this.#storage.read(address, size), at);
+      data.set(this.#data.read(address, size), at);
     });
     const taken = data.subarray(0, done);
     this.#host.data('take', taken);
@@ -458,7 +489,7 @@ class CommandTransfer implements Transfer {
         const piece = area.next(before || data.length - done);
         if (before) before -= piece.length;
         else {
-          data.set(this.#storage.read(piece.address, piece.length), done);
+          data.set(this.#data.read(piece.address, piece.length), done);
           done += piece.length;
         }
       }
@@ -472,7 +503,9 @@ class CommandTransfer implements Transfer {
 
   give(data: Uint8Array): number {
     const done = this.#move(data.length, (address, size, at, skip) => {
-      if (!skip) this.#storage.write(address, data.subarray(at, at + size));
+      if (skip) return;
+      const bytes = data.subarray(at, at + size);
+      this.#data.write(address, this.#backward ? bytes.toReversed() : bytes);
     });
     this.#host.data('give', data.subarray(0, done));
     return done;

@@ -371,18 +371,20 @@ export class Subchannel implements Attachment, ProgramHost {
     if (cssTrace.css_halt.on) cssTrace.css_halt.tell(...words(this.id));
     const running = this.#program;
     const address = running?.position ?? 0;
+    const left = running?.left ?? 0;
     this.stop();
     if (running) this.device.halt();
     this.#note('halted', 0, 0);
     this.#locked(() => {
       const control = this.#table.control(this.slot);
       if (!(control & Activity.haltPending)) return;
-      const { subchannelActive, deviceActive, suspended } = Activity;
-      const active = control & (subchannelActive | deviceActive | suspended);
-      const status = control & IoFunction.start ? StatusControl.primary | StatusControl.secondary : 0;
-      this.#table.setControl(this.slot, (control & ~(ACTIVITIES | STATUS_CONTROLS)) | status | StatusControl.pending);
+      // What the device was doing it ends; of a program that has not begun or is suspended it knows nothing.
+      const channelEnd = control & Activity.subchannelActive ? DeviceStatus.channelEnd : 0;
+      const deviceEnd = control & Activity.deviceActive ? DeviceStatus.deviceEnd : 0;
+      const told = (channelEnd ? StatusControl.primary : 0) | (deviceEnd ? StatusControl.secondary : 0);
+      this.#table.setControl(this.slot, (control & ~(ACTIVITIES | STATUS_CONTROLS)) | told | StatusControl.pending);
       if (running) this.#table.write32(this.slot, SCSW + 4, address + 8);
-      this.#table.write32(this.slot, SCSW + 8, active ? (DeviceStatus.channelEnd | DeviceStatus.deviceEnd) << 24 : 0);
+      this.#table.write32(this.slot, SCSW + 8, (((channelEnd | deviceEnd) << 24) | (channelEnd ? left : 0)) >>> 0);
       this.#setExtendedStatus(0);
       this.#interrupt();
     });
@@ -415,7 +417,8 @@ export class Subchannel implements Attachment, ProgramHost {
   #resume(): void {
     const resumed = this.#locked(() => {
       const control = this.#table.control(this.slot);
-      if (!(control & Activity.resumePending)) return false;
+      // One that is not suspended remembers it.
+      if (!(control & Activity.resumePending) || !(control & Activity.suspended)) return false;
       const { resumePending, suspended, subchannelActive, deviceActive } = Activity;
       const active = subchannelActive | deviceActive;
       this.#table.setControl(this.slot, (control & ~(resumePending | suspended)) | active);
@@ -486,19 +489,31 @@ export class Subchannel implements Attachment, ProgramHost {
     });
   }
 
-  suspended({ address }: Progress): void {
-    this.#locked(() => {
+  get limits(): readonly [number, number] {
+    const mode = (this.#table.flags(this.slot) >>> 21) & 3;
+    const limit = this.#table.addressLimit;
+    return [mode === 1 ? limit : 0, mode === 2 ? limit : Number.POSITIVE_INFINITY];
+  }
+
+  suspended({ address }: Progress): boolean {
+    const suspends = this.#locked(() => {
       const control = this.#table.control(this.slot);
+      if (control & Activity.resumePending) {
+        this.#table.setControl(this.slot, control & ~Activity.resumePending);
+        return false;
+      }
       const { subchannelActive, deviceActive, suspended } = Activity;
       this.#table.write32(this.slot, SCSW + 4, address);
       const quiet = new OperationRequest(this.#table.bytes(this.slot, ORB, ORB_SIZE)).suppressesSuspended;
       const told = quiet ? 0 : StatusControl.intermediate | StatusControl.pending;
       this.#table.setControl(this.slot, (control & ~(subchannelActive | deviceActive)) | suspended | told);
-      if (quiet) return;
+      if (quiet) return true;
       this.#setExtendedStatus(0);
       this.#interrupt();
+      return true;
     });
-    if (cssTrace.css_suspend.on) cssTrace.css_suspend.tell(...words(this.id), address);
+    if (suspends && cssTrace.css_suspend.on) cssTrace.css_suspend.tell(...words(this.id), address);
+    return suspends;
   }
 
   command(ccw: Ccw): void {

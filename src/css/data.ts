@@ -36,8 +36,11 @@ export class KeyedStorage {
   readonly #storage: Storage;
   readonly #key: number;
   readonly #keys: Uint8Array;
+  readonly #limits: readonly [from: number, to: number];
 
-  constructor(storage: Storage, key: number) {
+  /** @param limits addresses that are allowed, from the first to below the second; undefined: all */
+  constructor(storage: Storage, key: number, limits: readonly [number, number] = [0, Number.POSITIVE_INFINITY]) {
+    this.#limits = limits;
     this.#storage = storage;
     this.#key = key;
     this.#keys = new Uint8Array(storage.memory.buffer, storage.layout.keys);
@@ -48,6 +51,9 @@ export class KeyedStorage {
     if (!this.#storage.contains(address, length)) {
       throw programCheck(`storage at ${address.toString(16)} is not available`);
     }
+    const [from, to] = this.#limits;
+    if (address < from || address + length > to)
+      throw programCheck(`${address.toString(16)} is beyond the address limit`);
     for (let frame = Math.floor(address / FRAME); frame * FRAME < address + length; frame++) {
       const storageKey = this.#keys[frame]!;
       const matches = this.#key === 0 || (storageKey & 0xf0) === this.#key;
@@ -78,19 +84,32 @@ export class KeyedStorage {
 export interface Area {
   /**
    * The next piece.
-   * @returns its address, and how many of the wanted bytes are there; `skip`: it is not to be stored to
+   * @returns its lowest address, and how many of the wanted bytes are there; `skip`: it is not to be stored to
    * @throws ChannelCheck
    */
   next(wanted: number): { readonly address: number; readonly length: number; readonly skip: boolean };
 }
 
+/** How an area is filled. */
+interface Filling {
+  /** Nothing is stored. */
+  readonly skip: boolean;
+  /** Addresses descend, beginning with that of the last byte. */
+  readonly backward: boolean;
+}
+
 /** Consecutive storage; format-0 CCWs address 24 bits, format-1 CCWs 31. */
-export function directArea(address: number, limit: number, skip: boolean): Area {
+export function directArea(address: number, limit: number, { skip, backward }: Filling): Area {
   let at = address;
   return {
     next(wanted) {
       if (skip) return { address: 0, length: wanted, skip };
-      if (at >= limit) throw programCheck(`data address ${at.toString(16)}`);
+      if (at >= limit || at < 0) throw programCheck(`data address ${at.toString(16)}`);
+      if (backward) {
+        const length = Math.min(wanted, at + 1);
+        at -= length;
+        return { address: at + 1, length, skip };
+      }
       const piece = { address: at, length: Math.min(wanted, limit - at), skip };
       at += piece.length;
       return piece;
@@ -102,7 +121,7 @@ export function directArea(address: number, limit: number, skip: boolean): Area 
 export function indirectArea(
   storage: KeyedStorage,
   list: number,
-  { wide, block, skip }: { readonly wide: boolean; readonly block: number; readonly skip: boolean },
+  { wide, block, skip, backward }: Filling & { readonly wide: boolean; readonly block: number },
 ): Area {
   const size = wide ? 8 : 4;
   if (list % size !== 0) throw programCheck(`list of indirect-data-address words at ${list.toString(16)}`);
@@ -116,14 +135,15 @@ export function indirectArea(
         const view = new DataView(data.buffer, data.byteOffset);
         at = wide ? Number(view.getBigUint64(0)) : view.getUint32(0);
         if (!wide && at >= 2 ** 31) throw programCheck(`indirect-data-address word ${at.toString(16)}`);
-        // All but the first begin a block.
-        if (word !== list && at % block !== 0) throw programCheck(`indirect-data-address word ${at.toString(16)}`);
-        left = block - (at % block);
+        left = backward ? (at % block) + 1 : block - (at % block);
+        // All but the first begin a block, or end one.
+        if (word !== list && left !== block) throw programCheck(`indirect-data-address word ${at.toString(16)}`);
         word += size;
       }
-      const piece = { address: at, length: Math.min(wanted, left), skip };
-      at += piece.length;
-      left -= piece.length;
+      const length = Math.min(wanted, left);
+      const piece = { address: backward ? at - length + 1 : at, length, skip };
+      at += backward ? -length : length;
+      left -= length;
       return piece;
     },
   };
@@ -134,7 +154,12 @@ const MIDAW_SKIP = 0x40;
 const MIDAW_INTERRUPT = 0x20;
 
 /** Modified indirect-data-address words: 16 bytes with a count each. */
-export function modifiedArea(storage: KeyedStorage, list: number, total: number, interrupt: () => void): Area {
+export function modifiedArea(
+  storage: KeyedStorage,
+  list: number,
+  total: number,
+  { backward, interrupt }: { readonly backward: boolean; readonly interrupt: () => void },
+): Area {
   if (list % 16 !== 0) throw programCheck(`list of modified indirect-data-address words at ${list.toString(16)}`);
   let word = list;
   let at = 0;
@@ -157,16 +182,18 @@ export function modifiedArea(storage: KeyedStorage, list: number, total: number,
         last = (flags & MIDAW_LAST) !== 0;
         counted += left;
         const reserved = data[0]! | data[1]! | data[2]! | data[3]! | data[4]! | (flags & 0x1f);
-        const crosses = !skip && (at % FRAME) + left > FRAME;
+        const room = backward ? (at % FRAME) + 1 : FRAME - (at % FRAME);
+        const crosses = !skip && left > room;
         if (reserved || left === 0 || crosses || counted > total || (last && counted !== total)) {
           throw programCheck(`modified indirect-data-address word at ${word.toString(16)}`);
         }
         if (flags & MIDAW_INTERRUPT) interrupt();
         word += 16;
       }
-      const piece = { address: at, length: Math.min(wanted, left), skip };
-      at += piece.length;
-      left -= piece.length;
+      const length = Math.min(wanted, left);
+      const piece = { address: backward ? at - length + 1 : at, length, skip };
+      at += backward ? -length : length;
+      left -= length;
       return piece;
     },
   };

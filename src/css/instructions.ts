@@ -127,8 +127,7 @@ export class ChannelInstructions implements ChannelSubsystem {
     return this.#operate('rsch', word, (slot, control) => {
       if (control & StatusControl.pending) return 1;
       const suspends = (this.#table.read32(slot, ORB + 4) & 0x0800_0000) !== 0;
-      const busy = (control & FUNCTIONS) !== IoFunction.start || control & Activity.resumePending;
-      if (busy || !suspends || !(control & Activity.suspended)) return 2;
+      if ((control & FUNCTIONS) !== IoFunction.start || control & Activity.resumePending || !suspends) return 2;
       this.#table.setControl(slot, control | Activity.resumePending);
       this.#table.request(slot, RESUME);
       return 0;
@@ -255,8 +254,10 @@ export class ChannelInstructions implements ChannelSubsystem {
     this.#table.setMonitor(updates, (register1 & 1n) !== 0n, key, updates ? Number(register2) : undefined);
   }
 
-  /** No device is limited in the addresses it may use. */
-  setAddressLimit(): void {}
+  setAddressLimit(limit: number): void {
+    if (cssTrace.ioinst.on) cssTrace.ioinst.tell('sal', limit);
+    this.#table.addressLimit = limit;
+  }
 
   notify(word: number, queue: number): boolean {
     const slot = this.#find(word);

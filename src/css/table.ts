@@ -42,6 +42,8 @@ const REPORTS_LOST = 8;
 const ADAPTERS = 9;
 /** Measurement (SET CHANNEL MONITOR): 1, blocks are updated; 2, connect times are kept; the key above bit 4. */
 const MONITOR = 12;
+/** SET ADDRESS LIMIT, in units of 64 KiB. */
+const ADDRESS_LIMIT = 13;
 /** Origin of the measurement blocks, an absolute address, as a double. */
 const MONITOR_ORIGIN = 14;
 const HEADER = 64;
@@ -445,6 +447,14 @@ export class ChannelTable {
     this.#words[MONITOR] = (updates ? 1 : 0) | (times ? 2 : 0) | key;
   }
 
+  /** Between the two parts of storage to which subchannels may be limited: an absolute address. */
+  get addressLimit(): number {
+    return this.#words[ADDRESS_LIMIT]! * 0x1_0000;
+  }
+  set addressLimit(address: number) {
+    this.#words[ADDRESS_LIMIT] = address / 0x1_0000;
+  }
+
   // Work for the I/O thread
 
   /** Asks the I/O thread to do something about a subchannel. */
@@ -526,7 +536,7 @@ export class ChannelTable {
   /** A system reset: nothing is pending, and one image with one set is seen. Devices are asked to reset themselves. */
   reset(): void {
     this.#words.fill(0, INTERRUPTIONS_AT, INTERRUPTIONS_AT + 8 * MAP_WORDS);
-    for (const word of [HIGHEST_SSID, HIGHEST_CSSID, ADAPTERS, MONITOR]) this.#words[word] = 0;
+    for (const word of [HIGHEST_SSID, HIGHEST_CSSID, ADAPTERS, MONITOR, ADDRESS_LIMIT]) this.#words[word] = 0;
     for (const word of [REPORT_COUNT, REPORT_FIRST, REPORTS_LOST]) this.#words[word] = 0;
     this.#view.setFloat64(4 * MONITOR_ORIGIN, 0);
     for (const slot of this.slots()) {

@@ -24,6 +24,11 @@ export class SyntheticUnit extends ControlUnit {
   /** What came: commands and what they took. */
   readonly log: string[] = [];
   end: ((status: number) => void) | undefined;
+  /** Called when it holds the whole channel subsystem; it does until this returns. */
+  onHeld: () => void = () => {};
+  /** Called when a command is kept until later. */
+  onKept: () => void = () => {};
+  override readonly canBeNotified = true;
 
   override execute(command: number, transfer: Transfer): number | Promise<number> {
     const found = this.answers.get(command);
@@ -37,7 +42,16 @@ export class SyntheticUnit extends ControlUnit {
     if (!later) return status;
     return new Promise(resolve => {
       this.end = resolve;
+      this.onKept();
     });
+  }
+
+  /** By the program on the CPU: 0x200, or status, with bit 0x100 of the command that is kept. */
+  override notified(word: number): void {
+    const status = word & 0xff;
+    if (word & 0x200) this.onHeld();
+    else if (word & 0x100) this.end!(status);
+    else this.present(status);
   }
 
   override halt(): void {

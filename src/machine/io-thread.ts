@@ -4,7 +4,7 @@ import type { ThreadPort } from '../platform/threads.ts';
 import type { FromIo, IoStart, ToIo } from './io-messages.ts';
 import { IoSide } from './io-side.ts';
 
-export function ioThread(port: ThreadPort, start: IoStart): void {
+export function ioThread(port: ThreadPort, start: IoStart): IoSide {
   const platform = port.io!;
   const post = (message: FromIo): void => port.post(message);
   const side = new IoSide(start, platform, post);
@@ -22,4 +22,5 @@ export function ioThread(port: ThreadPort, start: IoStart): void {
     else void table.whenRung(seen).then(turn);
   };
   turn();
+  return side;
 }
