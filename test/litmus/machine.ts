@@ -40,7 +40,10 @@ function source(program: Litmus, rounds: number): string {
       j finished`;
   });
   return `
-    larl %r13,data
+    j begin
+    # Here the command line is put.
+    .balign 4096
+  begin: larl %r13,data
     lghi %r15,0
     lghi %r2,1
   start: cghi %r2,${count}
@@ -90,7 +93,10 @@ export async function runLitmus(
   rounds: number,
   weaklyOrdered = nodeThreads.weaklyOrdered,
 ): Promise<string | undefined> {
-  const assembled = new Assembler(instructions).assemble(source(program, rounds), ENTRY);
+  const assembled = new Assembler(instructions).assemble(
+    source(program, Math.ceil(rounds / (program.each ?? 1))),
+    ENTRY,
+  );
   const image = new Uint8Array(ENTRY + assembled.bytes.length);
   image.set(assembled.bytes, ENTRY);
   const view = new DataView(image.buffer);

@@ -10,6 +10,8 @@ export interface Litmus {
   readonly cpus: readonly string[];
   /** Rounds begin together. */
   readonly together?: true;
+  /** How many times the program makes its experiment in one of its rounds; once if not said. */
+  readonly each?: number;
   /** What a CPU does before its rounds. */
   readonly before?: string;
   /** Looks at the results of each CPU, doublewords at OUT + 8 * CPU, when it is not enough that %r9 is zero. */
@@ -53,6 +55,15 @@ const underLock = (take: string, n: number): string => `
   st %r1,${LOCK}(%r13)
 `;
 
+/** Experiments between two barriers, which on a host with fewer processors take much longer than they. */
+const INDEPENDENT = 64;
+const at = {
+  x: (n: number): number => 0x1000 + 0x40 * n,
+  y: (n: number): number => 0x2000 + 0x40 * n,
+  seen: (n: number): number => 0x3000 + 0x20 * n,
+};
+const independent = (part: (n: number) => string): string[] => Array.from({ length: INDEPENDENT }, (_, n) => part(n));
+
 export const programs: readonly Litmus[] = [
   {
     name: 'message passing: who sees the second store sees the first',
@@ -90,14 +101,23 @@ export const programs: readonly Litmus[] = [
   {
     name: 'independent reads of independent writes: all CPUs see stores in the same order',
     together: true,
+    each: INDEPENDENT,
     cpus: [
-      `stg %r12,${X}(%r13)\nbarrier`,
-      `stg %r12,${Y}(%r13)\nbarrier`,
-      `lg %r2,${X}(%r13)\nlg %r3,${Y}(%r13)\nstg %r2,${OUT}(%r13)\nstg %r3,${OUT + 8}(%r13)\nbarrier
-      lg %r4,${OUT + 16}(%r13)\nlg %r5,${OUT + 24}(%r13)
-      clgr %r2,%r12\njl ok2\nclgr %r3,%r12\njnl ok2\nclgr %r4,%r12\njl ok2\nclgr %r5,%r12\njnl ok2\n${violation('ok2')}`,
-      `lg %r2,${Y}(%r13)\nlg %r3,${X}(%r13)\nstg %r2,${OUT + 16}(%r13)\nstg %r3,${OUT + 24}(%r13)\nbarrier`,
-    ],
+      [...independent(n => `stg %r12,${at.x(n)}(%r13)`), 'barrier'],
+      [...independent(n => `stg %r12,${at.y(n)}(%r13)`), 'barrier'],
+      [
+        ...independent(n => `lg %r2,${at.x(n)}(%r13)\nlg %r3,${at.y(n)}(%r13)\nstmg %r2,%r3,${at.seen(n)}(%r13)`),
+        'barrier',
+        ...independent(
+          n => `lmg %r2,%r5,${at.seen(n)}(%r13)
+          clgr %r2,%r12\njl ok${n}\nclgr %r3,%r12\njnl ok${n}\nclgr %r4,%r12\njl ok${n}\nclgr %r5,%r12\njnl ok${n}\n${violation(`ok${n}`)}`,
+        ),
+      ],
+      [
+        ...independent(n => `lg %r2,${at.y(n)}(%r13)\nlg %r3,${at.x(n)}(%r13)\nstmg %r2,%r3,${at.seen(n) + 16}(%r13)`),
+        'barrier',
+      ],
+    ].map(lines => lines.join('\n')),
   },
   {
     name: 'LOAD AND ADD and ADD IMMEDIATE count every time',
