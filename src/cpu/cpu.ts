@@ -33,6 +33,7 @@ import { Decoder } from './isa/decode.ts';
 import { instructionLength } from './isa/formats.ts';
 import { type Instruction, LEAVE } from './isa/insn.ts';
 import { invalidInstructions } from './isa/invalid.ts';
+import { lastAttributeFunction } from './millicode/storage-key.ts';
 import { carryOutOrder } from './orders.ts';
 import { raiseMalfunctionAlert } from './pending.ts';
 import { Per } from './per.ts';
@@ -93,7 +94,9 @@ export class Cpu extends Registers {
   }
   set environment(environment: Environment) {
     this.#environment = environment;
-    this.setField32(state.EPOCH_INDEX_MASK, environment.facilities.has(MULTIPLE_EPOCH) ? 0xff : 0);
+    const { facilities } = environment;
+    this.setField32(state.EPOCH_INDEX_MASK, facilities.has(MULTIPLE_EPOCH) ? 0xff : 0);
+    this.setField32(state.LAST_ATTRIBUTE_FUNCTION, lastAttributeFunction(facilities));
   }
   #environment = standalone;
   readonly interruptions: Interruptions;

@@ -311,9 +311,6 @@ export class CompiledInsn extends InterpretedInsn {
   override control(): void {
     throw new Error(`${this.handler.row.mnemonic} is left to the interpreter`);
   }
-  override clock(): I64 {
-    throw new Error(`${this.handler.row.mnemonic} is left to the interpreter`);
-  }
   override routine(name: string, ...args: (I32 | I64 | Address)[]): I32 {
     this.recognises();
     const length = args[2] && x.constant32(args[2] as I32);

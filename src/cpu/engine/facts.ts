@@ -47,6 +47,9 @@ const WITHOUT_REGISTERS = new Set(
 );
 const WITHOUT_STORES = new Set('LRA STURG ESSA CLC CP CLCL CLCLE SRST CLST TRT TRTR CKSM CVB CVBG'.split(' '));
 
+/** Instructions that change PSW bits 6 and 7 only, unless millicode carries them out. */
+const SYSTEM_MASK = new Set('SSM STNSM STOSM'.split(' '));
+
 /**
  * How a storage-to-storage instruction is written out in a region: as a copy, as a comparison of numbers, as storing
  * zeros. Undefined: by the routine.
@@ -239,7 +242,6 @@ class FactsInsn implements Insn {
     return I64_VALUE;
   }
   clock(): I64 {
-    this.pattern.interpreted = true;
     return I64_VALUE;
   }
   state32(): I32 {
@@ -250,9 +252,9 @@ class FactsInsn implements Insn {
     if (offset === state.BEA) this.pattern.interpreted = true;
     return I64_VALUE;
   }
-  /** What a region has found out when it was entered must not change. */
+  /** What a region has found out when it was entered must not change; the system mask is not among it. */
   setState32(offset: number): void {
-    if (offset === state.PSW_MASK + 4) this.pattern.interpreted = true;
+    if (offset === state.PSW_MASK + 4 && !SYSTEM_MASK.has(this.#row.mnemonic)) this.pattern.interpreted = true;
   }
   setState64(offset: number): void {
     this.state64(offset);

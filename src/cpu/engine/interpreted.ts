@@ -256,8 +256,12 @@ export class InterpretedInsn implements Insn {
   protected advance(): void {
     const { f, run } = this;
     f.set(run.record, i32.add(run.record, this.recordLength));
+    if (this.#always) run.countFollower();
     f.br(run.next);
   }
+
+  /** Millicode carries the instruction out in any case: the next one begins a region, if any. */
+  #always = false;
 
   /** Distance to the record of the next instruction. */
   protected get recordLength(): number {
@@ -990,6 +994,7 @@ export class InterpretedInsn implements Insn {
 
   millicode(work: Millicode): void {
     const { f, run } = this;
+    this.#always ||= !this.depth;
     const { millicode } = run.parts;
     const { format } = this.handler.row;
     let id = millicode.findIndex(call => call.work === work && call.format === format);
@@ -1013,6 +1018,7 @@ export class InterpretedInsn implements Insn {
         const address = f.evaluate(run.load64(state.PSW_ADDRESS));
         run.pend(address);
         run.enter(address);
+        run.countArrival();
         f.br(run.next);
       });
     }

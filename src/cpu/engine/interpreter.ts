@@ -181,6 +181,7 @@ export class RunFunction extends Run {
     f.block(fault => {
       this.fault = fault;
       this.enter(f.evaluate(this.load64(state.PSW_ADDRESS)));
+      this.countArrival();
       f.loop(next => {
         this.next = next;
         this.dispatch = next;
@@ -345,6 +346,10 @@ export class RunFunction extends Run {
     );
     this.countArrival();
     f.br(this.next);
+  }
+
+  override countFollower(): void {
+    this.f.if(i32.geU(this.record, this.parts.options.layout.codePages), () => this.countArrival());
   }
 
   /** A branch has led to the record: where that happens often it is worth compiling. */

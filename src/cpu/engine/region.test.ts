@@ -37,6 +37,8 @@ const INSTRUCTIONS = [
   'icm #,5,@',
   'lmg %r2,%r7,@',
   'stmg %r0,%r7,512(%r13)',
+  'stosm @,3',
+  'stnsm @,252',
   'mvc 24(3,%r13),64(%r13)',
   'mvc 1(70,%r13),0(%r13)',
   'clc 16(8,%r13),40(%r13)',

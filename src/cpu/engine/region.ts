@@ -1072,6 +1072,7 @@ export function buildModule(options: RegionOptions, sources: readonly RegionSour
   module.compiledAtOnce = true;
   const { layout } = options;
   const miss = module.importFunction('env', 'miss', ['i32', 'i32', 'i32'], ['i32']);
+  const now = module.importFunction('env', 'now', [], ['f64']);
   module.importMemory('env', 'memory', layout.wasmPages);
   module.importTable('env', 'regions');
   const cpu = module.importGlobal('env', 'cpu', 'i32');
@@ -1093,7 +1094,7 @@ export function buildModule(options: RegionOptions, sources: readonly RegionSour
       millicode: none,
       flush: none,
       hot: none,
-      now: none,
+      now,
     },
     cpu: layout.cpus === 1 ? k32(layout.cpuBase) : x.global('i32', cpu),
   };

@@ -99,6 +99,8 @@ export abstract class Run {
 
   /** A branch backwards has led to the record. */
   countArrival(): void {}
+  /** The instruction at the record, which may be in the CPU's block, follows one that no region has. */
+  countFollower(): void {}
 
   /** Continues at an instruction address. */
   abstract goTo(va: I64): void;

@@ -240,12 +240,15 @@ const SET_STABLE_NO_DAT = 7;
 /** Usage after each of them: 0 stable, 1 unused, 2 potentially volatile, 3 volatile. */
 const USAGE_AFTER = [0, 0, 1, 3, 2, 0, 0, 0];
 
+export const lastAttributeFunction = (facilities: ReadonlySet<number>): number =>
+  facilities.has(ESSA_ENHANCEMENT) ? SET_STABLE_NO_DAT : SET_STABLE_IF_RESIDENT;
+
 /**
  * EXTRACT AND SET STORAGE ATTRIBUTES: tells what a block, at an absolute address in R2, is used for, and what it was used for
  * before into R1. All blocks are resident and stay so: what is unused or volatile is not taken away.
  */
 export function setStorageAttributes(cpu: Cpu, { r1, r2, m3 }: Operands): void {
-  specify(m3! <= (cpu.environment.facilities.has(ESSA_ENHANCEMENT) ? SET_STABLE_NO_DAT : SET_STABLE_IF_RESIDENT));
+  specify(m3! <= lastAttributeFunction(cpu.environment.facilities));
   const address = storageAddress(cpu, r2!);
   const at = cpu.layout.frameFlags + existing(cpu, address - (address % FRAME)) / FRAME;
   const { u8 } = cpu;

@@ -235,7 +235,7 @@ const storeReal: Routine = {
 /** Two bits for each of the functions of ESSA: the usage afterwards. */
 const USAGE_AFTER = 0x2d0;
 const SET_STABLE = 1;
-const SET_STABLE_IF_RESIDENT = 6;
+const SET_STABLE_NO_DAT = 7;
 
 /** ESSA of a function for a block by its absolute address: gives the attributes as they were, as R1 shows them. */
 const setStorageAttributes: Routine = {
@@ -245,12 +245,13 @@ const setStorageAttributes: Routine = {
     const { f, layout } = r;
     if (r.full) return f.return(k32(BY_MILLICODE));
     const [address, what] = [r.param64(0), r.param32(1)];
-    const rare = i32.or(i64.geU(address, layout.coreSize), i32.gtU(what, SET_STABLE_IF_RESIDENT));
+    const rare = i32.or(i64.geU(address, layout.coreSize), i32.gtU(what, r.state32(state.LAST_ATTRIBUTE_FUNCTION)));
     f.ifUnlikely(rare, () => f.return(k32(BY_MILLICODE)));
     const frame = f.evaluate(i32.wrap(i64.shrU(address, 12)));
     const old = f.evaluate(load('i32', loadOp.i8u, frame, layout.frameFlags));
     const usage = i32.and(i32.shrU(k32(USAGE_AFTER), i32.shl(what, 1)), 3);
-    const noDat = i32.select(i32.eq(what, SET_STABLE), 0, i32.and(old, state.FRAME_NO_DAT));
+    const kept = i32.select(i32.eq(what, SET_STABLE), 0, i32.and(old, state.FRAME_NO_DAT));
+    const noDat = i32.select(i32.eq(what, SET_STABLE_NO_DAT), state.FRAME_NO_DAT, kept);
     const attributes = f.evaluate(i32.or(i32.shl(usage, state.FRAME_USAGE_SHIFT), noDat));
     const isOther = i32.ne(i32.and(old, state.FRAME_ATTRIBUTES), attributes);
     f.if(i32.and(isOther, i32.ne(what, 0)), () => {
