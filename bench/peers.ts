@@ -15,6 +15,8 @@ export interface Linux {
   append: string;
   /** One unless it is given. */
   processors?: number;
+  /** Options for devices, of peers that have them. */
+  devices?: readonly string[];
 }
 
 export interface Command {
@@ -26,7 +28,7 @@ export interface Command {
 export interface Peer {
   readonly name: string;
   readonly level: Level;
-  /** Whether it can have several CPUs, one in each thread. */
+  /** Whether it can have several CPUs, one in each thread, and virtio devices. */
   readonly processors: boolean;
   /** The first line of what it says about itself; throws when it is missing. */
   version(): string;
@@ -59,10 +61,11 @@ function qemuLike(name: string, command: string[], options: string[], version: (
     processors: true,
     version,
     bare: async image => machine(BARE_MEMORY, '-kernel', image),
-    linux: async ({ kernel, initrd, append, processors = 1 }) =>
+    linux: async ({ kernel, initrd, append, processors = 1, devices = [] }) =>
       machine(
         LINUX_MEMORY,
         ...['-smp', `${processors}`, '-kernel', kernel, '-initrd', initrd, '-append', `console=ttysclp0 ${append}`],
+        ...devices,
       ),
   };
 }
@@ -137,6 +140,8 @@ export interface Outcome {
   output: string;
   /** Milliseconds from the start until each pattern was seen. */
   seen: number[];
+  /** Milliseconds of the host's CPUs that it had used then; undefined where they cannot be read. */
+  used: (number | undefined)[];
   /** Most resident memory of the process and its children, in MiB; undefined where it cannot be read. */
   memory: number | undefined;
 }
@@ -147,7 +152,7 @@ export function capture(command: Command, patterns: readonly RegExp[], seconds: 
     const start = performance.now();
     const { program, args, env } = command;
     const child = spawn(program, args, { env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'pipe'] });
-    const outcome: Outcome = { output: '', seen: [], memory: undefined };
+    const outcome: Outcome = { output: '', seen: [], used: [], memory: undefined };
     const measure = setInterval(() => {
       const now = residentMemory(child.pid!);
       if (now !== undefined) outcome.memory = Math.max(outcome.memory ?? 0, now);
@@ -164,6 +169,7 @@ export function capture(command: Command, patterns: readonly RegExp[], seconds: 
       outcome.output += text;
       while (outcome.seen.length < patterns.length && patterns[outcome.seen.length]!.test(outcome.output)) {
         outcome.seen.push(performance.now() - start);
+        outcome.used.push(usedTime(child.pid!));
       }
       if (outcome.seen.length === patterns.length) end();
     };
@@ -171,6 +177,20 @@ export function capture(command: Command, patterns: readonly RegExp[], seconds: 
     child.on('error', error => end(error.message));
     child.on('close', status => outcome.seen.length < patterns.length && end(`it ended (${status})`));
   });
+}
+
+/** A clock tick as /proc has it, in milliseconds. */
+const TICK = 10;
+
+/** Time that a process has used of CPUs, in milliseconds, from /proc. */
+function usedTime(pid: number): number | undefined {
+  try {
+    // Behind the name, which may have blanks: user time and system time are the 14th and 15th field.
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
+    return (Number(fields[11]) + Number(fields[12])) * TICK;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Resident MiB of a process and its descendants, from /proc. */

@@ -5,7 +5,8 @@
  *
  * NAME is a bare program (sieve, crc32, sha256, strings, qsort, matmul, wide, bytecode: `loops`; flat500, flat2000,
  * flat8000: `flat`; generate), a program of Debian's inside Linux (zlib, python, lua, gcc: `apps`), `linux` (the boot and
- * the rates at which the kernel serves programs), or `two` (two CPUs against one). --real runs bare programs with DAT
+ * the rates at which the kernel serves programs), `io` (requests to virtio devices, and what an idle guest costs), or
+ * `two` (two CPUs against one). --real runs bare programs with DAT
  * off. The medians of all runs are printed, and how many times as fast as a peer lpar is. Peers must agree on every
  * checksum: otherwise the exit status is 1.
  */
@@ -16,12 +17,13 @@ import { parseArgs } from 'node:util';
 import { apps } from './apps.ts';
 import { measureBare } from './bare.ts';
 import { barePrograms, checkCompiler, flat, loops } from './compile.ts';
+import { measureIo } from './io.ts';
 import { measureApps, measureLinux, measureTwo } from './linux.ts';
 import type { Plan } from './measure.ts';
 import { peers as allPeers, type Peer } from './peers.ts';
 
 const groups: Record<string, readonly string[]> = { loops, flat, apps };
-const all = [...barePrograms, 'linux', ...apps, 'two'];
+const all = [...barePrograms, 'linux', 'io', ...apps, 'two'];
 
 const { values } = parseArgs({
   options: {
@@ -75,6 +77,7 @@ try {
   const programs = chosen(apps);
   if (programs.length) await measureApps(programs, plan);
   if (only.includes('linux')) await measureLinux(plan);
+  if (only.includes('io')) await measureIo(plan);
   if (only.includes('two')) await measureTwo(plan);
 } catch (error) {
   console.error(`bench: ${(error as Error).message}`);

@@ -297,6 +297,7 @@ test('each function of a subchannel and each command is told of by a trace event
   await assert.rejects(qmp.ask('trace-event-get-state', { name: 'nosuch' }), /^Error: unknown event "nosuch"$/);
   await qmp.ask('device_add', { driver: 'virtio-rng-ccw', devno: 'fe.0.0200', id: 'traced' });
   await seen('0.0.0000', '0.0.0042', '0.0.0200', '0.2.1111');
+  await guest.shell('until [ "$(cat /sys/bus/ccw/devices/0.0.0200/online)" = 1 ]; do sleep 0.1; done');
   await qmp.ask('device_del', { id: 'traced' });
   await seen('0.0.0000', '0.0.0042', '0.2.1111');
   for (const name of ['css_*', 'ioinst*', 'virt*']) {

@@ -1,5 +1,10 @@
-/* How often per second the kernel does what programs ask of it. Prints "rate", name, count and microseconds. */
+/*
+ * How often per second the kernel does what programs ask of it. Prints "rate", name, count and microseconds.
+ * With a port as argument: how often devices do - random numbers, a disk past the cache, and the other end of the port,
+ * which sends back what it gets.
+ */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,8 +90,59 @@ static int executions(int count) {
   return 1;
 }
 
+static int device;
+static char *block;
+static unsigned blocks;
+
+static int random_numbers(int count) {
+  for (int n = 0; n < count; n++)
+    if (read(device, block, 64) != 64) return 0;
+  return 1;
+}
+
+/* Somewhere else each time. */
+static off_t place(void) {
+  static unsigned last = 1;
+  last = last * 1103515245u + 12345u;
+  return (last >> 8) % blocks * 4096UL;
+}
+
+static int disk_reads(int count) {
+  for (int n = 0; n < count; n++)
+    if (pread(device, block, 4096, place()) != 4096) return 0;
+  return 1;
+}
+
+static int disk_writes(int count) {
+  for (int n = 0; n < count; n++)
+    if (pwrite(device, block, 4096, place()) != 4096) return 0;
+  return 1;
+}
+
+static int round_trips(int count) {
+  for (int n = 0; n < count; n++)
+    if (write(device, block, 1) != 1 || read(device, block, 1) != 1) return 0;
+  return 1;
+}
+
+static int devices(const char *port) {
+  if (posix_memalign((void **)&block, 4096, 4096)) return 1;
+  device = open("/dev/hwrng", O_RDONLY);
+  rate("random", 50, random_numbers);
+  close(device);
+  device = open("/dev/vda", O_RDWR | O_DIRECT);
+  blocks = lseek(device, 0, SEEK_END) / 4096;
+  if (blocks == 0) return 1;
+  rate("reads", 50, disk_reads);
+  rate("writes", 50, disk_writes);
+  close(device);
+  device = open(port, O_RDWR);
+  rate("roundtrips", 50, round_trips);
+  return 0;
+}
+
 int main(int count, char **arguments) {
-  if (count > 1) return 7;
+  if (count > 1) return arguments[1][0] == '/' ? devices(arguments[1]) : 7;
   rate("syscalls", 1000, system_calls);
   rate("pagefaults", 1024, page_faults);
   if (pipe(there) || pipe(back)) return 1;
