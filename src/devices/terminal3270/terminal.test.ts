@@ -303,6 +303,24 @@ test('a client that enters more than the guest reads has to wait', t => {
   assert.ok(wire.held > 0);
 });
 
+test('a client whose input is not taken does not keep the terminal, as nobody sees whether it is still there', t => {
+  const { attach, pass, wire, now, take } = machine(t);
+  const client = attach();
+  for (let n = 0; n < 64; n++) client.enter(0x7d, n);
+  pass(59_000);
+  assert.equal(now(READ_MODIFIED), '7d 00');
+  pass(2000);
+  assert.ok(wire.isOpen);
+  client.enter(0x7d, 64);
+  take();
+  pass(60_000);
+  assert.deepEqual(
+    take().filter(what => what !== 'attention'),
+    ['sent away: the guest does not take what it sends', 'gone', 'device end'],
+  );
+  assert.equal(now(READ_MODIFIED), '7d 01');
+});
+
 test('whoever does not become a terminal does not keep the place', t => {
   const { attach, pass, wire, take } = machine(t);
   wire.come();

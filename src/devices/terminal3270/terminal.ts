@@ -95,6 +95,7 @@ export class Terminal3270 {
   #patience: ReturnType<typeof setTimeout> | undefined;
   #silence: ReturnType<typeof setTimeout> | undefined;
   #reminder: ReturnType<typeof setTimeout> | undefined;
+  #unread: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: TerminalOptions, events: TerminalEvents) {
     this.#options = options;
@@ -182,6 +183,7 @@ export class Terminal3270 {
     this.#told = true;
     this.#input = this.#input.filter(({ connection }) => this.client && connection === this.#connection);
     this.#inputBytes = this.#input.reduce((sum, { data }) => sum + data.length, 0);
+    this.#watchInput();
     end(check(Sense.interventionRequired));
     if (!this.client) return;
     this.#events.deviceEnd();
@@ -191,6 +193,7 @@ export class Terminal3270 {
   #deliver(end: (ending: Ending) => void): void {
     const { data } = this.#input.shift()!;
     this.#inputBytes -= data.length;
+    this.#watchInput();
     end({ kind: 'done', data });
     clearTimeout(this.#reminder);
     if (this.#input.length > 0) this.#reminder = setTimeout(() => this.#attention(), NEXT_ATTENTION);
@@ -277,6 +280,7 @@ export class Terminal3270 {
     const wasReady = this.client !== undefined;
     for (const timer of [this.#handshake, this.#silence]) clearTimeout(timer);
     this.#session = undefined;
+    this.#watchInput();
     this.#blocked = false;
     this.#marks = false;
     this.#marksPending = 0;
@@ -307,7 +311,21 @@ export class Terminal3270 {
   #room(): number {
     // A client that does not take answers is not asked for more.
     if (this.#blocked) return 0;
-    return this.#input.length < RECORDS && this.#inputBytes < BYTES ? CHUNK : 0;
+    return this.#full ? 0 : CHUNK;
+  }
+
+  get #full(): boolean {
+    return this.#input.length >= RECORDS || this.#inputBytes >= BYTES;
+  }
+
+  /** Nobody sees the end of a connection behind input that is not taken: whoever sends so much is not waited for either. */
+  #watchInput(): void {
+    if (this.#session === undefined || !this.#full) {
+      clearTimeout(this.#unread);
+      this.#unread = undefined;
+    } else {
+      this.#unread ??= setTimeout(() => this.#sendAway('the guest does not take what it sends'), PATIENCE);
+    }
   }
 
   #receive(data: Uint8Array): void {
@@ -335,6 +353,7 @@ export class Terminal3270 {
   #inbound(data: Uint8Array): void {
     this.#input.push({ connection: this.#connection, data });
     this.#inputBytes += data.length;
+    this.#watchInput();
     if (this.#told) this.#attention();
   }
 
@@ -348,6 +367,7 @@ export class Terminal3270 {
     clearTimeout(this.#reminder);
     this.#input = [];
     this.#inputBytes = 0;
+    this.#watchInput();
   }
 
   #mark(): void {
