@@ -1,5 +1,6 @@
 /** A program on a serial console, driven as a user would: wait for words, type, run shell commands. */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -45,6 +46,16 @@ export class Terminal {
         resolve(this.#ending);
       });
     });
+  }
+
+  /** Bytes of the program that are in the host's storage; undefined where the host does not tell. */
+  get residentBytes(): number | undefined {
+    try {
+      const text = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8');
+      return Number(/^VmRSS:\s+(\d+) kB$/m.exec(text)![1]) * 1024;
+    } catch {
+      return undefined;
+    }
   }
 
   type(text: string): void {

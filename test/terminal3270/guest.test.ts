@@ -3,13 +3,17 @@
  * and s3270. What the document says is not supported is tested too.
  */
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { debEntries } from '../../guest/deb.ts';
 import { commandLine, debianKernel } from '../../guest/image.ts';
+import { record } from '../../src/chardev/telnet-parser.ts';
+import { TestClient } from '../../src/chardev/tn3270/testing.ts';
 import { makeCertificates } from '../support/certificates.ts';
 import { guestWithTools } from '../support/guest.ts';
 import { have, S3270 } from '../support/s3270.ts';
@@ -165,6 +169,61 @@ describe('additional terminals', { skip }, () => {
       await s3270.waitFor(new RegExp(`^${size}\n`, 'm'));
       await s3270.disconnect();
     }
+  });
+
+  test('clients that flood, are silent, slow or many do not hold the machine up or make it grow', async t => {
+    const port = ports[0]!;
+    const sockets: Socket[] = [];
+    t.after(() => {
+      for (const socket of sockets) socket.destroy();
+    });
+    const connected = async (): Promise<Socket> => {
+      const socket = connect(port, '127.0.0.1').on('error', () => {});
+      sockets.push(socket);
+      await once(socket, 'connect');
+      return socket;
+    };
+    const responsive = async () => assert.equal((await guest.shell('echo still here', 20)).output, 'still here\n');
+    await responsive();
+    const before = guest.residentBytes ?? 0;
+
+    // One becomes a terminal and sends lines as long as anybody takes them.
+    const flood = await connected();
+    const chatter = new TestClient({ types: ['IBM-3278-2'] }, data => flood.write(data));
+    flood.on('data', (data: Buffer) => chatter.receive(data));
+    for (let n = 0; n < 300 && chatter.records.length === 0; n++)
+      await new Promise(resolve => setTimeout(resolve, 100));
+    assert.ok(chatter.records.length > 0, 'it is not a terminal yet');
+    const line = record(Uint8Array.of(0x7d, 0x40, 0x40, 0x11, 0x40, 0x40, ...Array<number>(1000).fill(0x81)));
+    const lines = Buffer.concat(Array<Uint8Array>(100).fill(line));
+    let sent = 0;
+    for (const end = Date.now() + 3000; Date.now() < end && !flood.destroyed; ) {
+      sent += lines.length;
+      if (flood.write(lines)) continue;
+      await Promise.race([once(flood, 'drain'), new Promise(resolve => setTimeout(resolve, 100))]);
+      if (flood.writableNeedDrain) break;
+    }
+    t.diagnostic(`${sent} bytes were sent`);
+    await responsive();
+    // It takes nothing any more, while the guest writes and writes.
+    flood.pause();
+    await guest.shell('(timeout 5 yes > /dev/3270/tty1) & true');
+    await responsive();
+    // Many wait behind it and say nothing, nonsense, or a byte now and then.
+    for (let n = 0; n < 100; n++) {
+      const socket = await connected();
+      if (n % 3 === 1) socket.write(randomBytes(50_000));
+      if (n % 3 === 2) socket.write(Uint8Array.of(0xff));
+    }
+    await responsive();
+    const growth = (guest.residentBytes ?? 0) - before;
+    t.diagnostic(`it has grown by ${growth} bytes`);
+    assert.ok(growth < 64 * 0x100000, `it has grown by ${growth} bytes`);
+
+    // When they have gone, the next one is served.
+    for (const socket of sockets) socket.destroy();
+    const s3270 = client(t, '-model', models[0]!);
+    await attach(s3270, `127.0.0.1:${port}`, 'lpar login:');
   });
 
   test('the kernel has nothing to complain about', async () => {
