@@ -122,6 +122,14 @@ export const qemuKnowledge: Knowledge = {
       reason: 'to the peer a branch to the next instruction is a breaking event even if it is not taken: lpar is right',
     },
     {
+      // It notes the new one, but goes on to derive one from what an earlier instruction left, unless a branch or
+      // EXECUTE came between.
+      mnemonics: /^CSPG?$/,
+      when: ({ address, executed, test }) =>
+        !executed && address !== WINDOW + test.start && test.items.some(({ row }) => !/^CSPG?$/.test(row.mnemonic)),
+      reason: 'the peer keeps the condition code of an instruction before: lpar is right',
+    },
+    {
       mnemonics: /^EPSW$/,
       reason: 'the peer gives an old condition code: lpar is right',
     },
