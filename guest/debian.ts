@@ -2,7 +2,7 @@
  * Debian packages for s390x, from this machine's apt or from a mirror, kept in the cache.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { aptSource, archiveKeys, hasApt, machineMirrors } from './apt.ts';
 import { cacheFolder, exists, locked, place } from './cache.ts';
@@ -50,6 +50,9 @@ export async function debianPackages(names: readonly string[], options: DebianOp
   });
 }
 
+/** For so long, in milliseconds, a list that has been fetched is taken for the source's current one. */
+const CURRENT = 15 * 60_000;
+
 async function fetchPackages(
   requested: readonly string[],
   options: DebianOptions,
@@ -72,12 +75,16 @@ async function fetchPackages(
     console.error(
       `lpar: fetching the list of Debian ${options.suite ?? debian13} packages for ${architecture} with ${from.name}`,
     );
-    await place(listFile, part => from.list(part));
+    await place(listFile, async part => {
+      await from.list(part);
+      await utimes(part, new Date(), new Date());
+    });
     await rm(join(home, 'requests'), { recursive: true, force: true });
     fresh = true;
   };
 
   if (options.update || !(await exists(listFile))) await refresh();
+  else fresh = Date.now() - (await stat(listFile)).mtimeMs < CURRENT;
   for (;;) {
     const list = new PackageList(await readFile(listFile, 'utf8'));
     try {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,7 +9,7 @@ import { before, type TestContext, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import * as openpgp from 'openpgp';
-import { debianPackages, packageTree } from './debian.ts';
+import { debianPackages, packageTree, Unobtainable } from './debian.ts';
 import { archiveKeys, fingerprints, mirrorSource } from './mirror.ts';
 import { ar, tar } from './testing.ts';
 import { file } from './tree.ts';
@@ -224,6 +224,9 @@ test('a list in the cache that is older than the mirror is fetched again', async
   const text = `Codename: trixie\nSHA256:\n ${sha256(packages)} ${packages.length} main/binary-s390x/Packages.gz\n`;
   const message = await openpgp.createCleartextMessage({ text });
   mirror.write('dists/trixie/InRelease', await openpgp.sign({ message, signingKeys: ours.privateKey }));
+  // For some minutes the list is taken for the current one.
+  await assert.rejects(debianPackages(['app'], options), Unobtainable);
+  utimesSync(join(mirror.cache, 'debian-trixie-s390x', 'Packages'), 0, 0);
   assert.match((await debianPackages(['app'], options))[0], /app_1\.1_s390x\.deb$/);
 });
 
