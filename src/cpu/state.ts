@@ -122,6 +122,8 @@ export const TLB_TAGS = 0x3200;
 /** What a walk along the tables in compiled code has found: the real address, absolute for a large frame; the page-table entry. */
 export const WALKED_REAL = 0x3180;
 export const WALKED_ENTRY = 0x3188;
+/** What such a walk found out about the page (engine/routines/translation.ts, WALK_*). */
+export const WALKED = 0x3190;
 /** The last function that EXTRACT AND SET STORAGE ATTRIBUTES has. */
 export const LAST_ATTRIBUTE_FUNCTION = 0x318c;
 /** What this CPU has taken of compiled modules: the number of the last one plus one; 0: it does not take any yet. */

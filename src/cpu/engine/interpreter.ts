@@ -74,7 +74,6 @@ export function buildInterpreter(options: InterpreterOptions): InterpreterProgra
   const cpu: I32 = cpuGlobal === undefined ? k32(options.cpuBase!) : x.global('i32', cpuGlobal);
 
   const multiplyAdd = fusesMultiplyAdd() ? undefined : defineMultiplyAdd(module);
-  const enter = defineEnter(module, cpu, imports.fetchPage);
   const routines = defineRoutines(module, {
     cpu,
     miss: imports.miss,
@@ -82,6 +81,7 @@ export function buildInterpreter(options: InterpreterOptions): InterpreterProgra
     layout: options.layout,
   });
   const miss = defineMiss(module, cpu, imports.miss, routines.index('fill'));
+  const enter = defineEnter(module, cpu, imports.fetchPage, routines.index('fillCode'));
   const { handlers } = options;
   const run = module.declareFunction([], ['i32']);
   const millicode: MillicodeCall[] = [];
@@ -134,7 +134,7 @@ function defineMiss(module: ModuleBuilder, cpu: I32, imported: number, fill: num
  * enter(va, cc): makes the page of an instruction address the one in use; gives the address of its record, or 0 after an
  * exception.
  */
-function defineEnter(module: ModuleBuilder, cpu: I32, fetchPage: number): number {
+function defineEnter(module: ModuleBuilder, cpu: I32, fetchPage: number, fillCode: number): number {
   const index = module.declareFunction(['i64', 'i32'], ['i32']);
   const f = new FunctionCode(2);
   const va = x.local('i64', 0);
@@ -142,9 +142,11 @@ function defineEnter(module: ModuleBuilder, cpu: I32, fetchPage: number): number
   const entry = f.evaluate(i32.add(loadAt('i32', loadOp.i32, cpu, state.FETCH_CONTEXT), tlbOffset(va)));
   // An odd address is on no page.
   f.ifUnlikely(i64.ne(x.load('i64', loadOp.i64, entry, state.TLB_CODE_TAG), i64.and(va, PAGE_OR_ODD)), () => {
-    storeAt(f, storeOp.i64, cpu, state.PSW_ADDRESS, va);
-    storeAt(f, storeOp.i32, cpu, state.CC, x.local('i32', 1));
-    f.ifUnlikely(i32.eqz(x.call('i32', fetchPage)), () => f.return(k32(0)));
+    f.if(i32.eqz(x.call('i32', fillCode, va)), () => {
+      storeAt(f, storeOp.i64, cpu, state.PSW_ADDRESS, va);
+      storeAt(f, storeOp.i32, cpu, state.CC, x.local('i32', 1));
+      f.ifUnlikely(i32.eqz(x.call('i32', fetchPage)), () => f.return(k32(0)));
+    });
   });
   const codePage = f.evaluate(x.load('i32', loadOp.i32, entry, state.TLB_CODE_PAGE));
   const page = f.evaluate(i64.and(va, -4096));

@@ -8,12 +8,14 @@ import {
   ACCESS_VALIDITY,
   COMMON,
   ENHANCED_DAT,
+  EXECUTION_PROTECTION,
   FETCH_ONLY,
   FORMAT_CONTROL,
   KEY,
   KEY_CHANGE,
   KEY_REFERENCE,
   LOW_ADDRESS_PROTECTION,
+  NO_EXECUTION,
   PAGE_INVALID,
   PAGE_RESERVED,
   PRIVATE_SPACE,
@@ -36,6 +38,7 @@ const DONE = k32(0);
 /** What `walk` gives: how the page is protected, and that the frame is larger than 4 KiB; or NOT_FOUND. */
 const WALK_PROTECTED = 1;
 const WALK_LARGE = 2;
+const WALK_NO_EXECUTION = 4;
 const NOT_FOUND = -1;
 /** Atomic OR of a byte, after the prefix of atomic instructions; AND likewise. */
 const ATOMIC_OR8 = 0x35;
@@ -67,10 +70,15 @@ const walk: Routine = {
       give(i64.gtU(at, layout.coreSize - 8));
       return load('i64', loadOp.i64, i32.sub(k32(layout.top - 8), i32.wrap(at)), 0);
     };
+    const succeed = (found: I32): void => {
+      const noExecution = i32.select(i32.wrap(i64.and(entry, NO_EXECUTION)), WALK_NO_EXECUTION, 0);
+      r.setState32(state.WALKED, i32.or(found, noExecution));
+      f.return(found);
+    };
     const large = (mask: I64): void => {
       give(i64.ne(i64.and(entry, ACCESS_VALIDITY), 0));
       r.setState64(state.WALKED_REAL, i64.or(i64.and(entry, i64.xor(mask, -1)), i64.and(va, mask)));
-      f.return(i32.or(protection, WALK_LARGE));
+      succeed(i32.or(protection, WALK_LARGE));
     };
     f.loop(next => {
       const index = f.evaluate(i32.and(i32.wrap(i64.shrU(va, i64.fromU(shift))), 0x7ff));
@@ -102,7 +110,7 @@ const walk: Routine = {
     give(i64.ne(i64.and(entry, PAGE_INVALID | PAGE_RESERVED), 0));
     r.setState32(state.WALKED_ENTRY, i32.wrap(pageAt));
     r.setState64(state.WALKED_REAL, i64.or(i64.and(entry, -4096), i64.and(va, 4095)));
-    f.return(i32.or(protection, i64.ne(i64.and(entry, PROTECTED), 0)));
+    succeed(i32.or(protection, i64.ne(i64.and(entry, PROTECTED), 0)));
   },
 };
 
@@ -187,6 +195,33 @@ const fill: Routine = {
   },
 };
 
+/**
+ * fillCode(address): makes the TLB entry for fetching instructions at an address good,
+ * where the frame has a code page; 0: it is for `fetchPage`.
+ */
+const fillCode: Routine = {
+  name: 'fillCode',
+  parameters: ['i64'],
+  body: r => {
+    const { f, layout } = r;
+    const va = r.param64(0);
+    const give = (rare: I32): void => f.ifUnlikely(rare, () => f.return(k32(0)));
+    give(i32.and(i32.wrap(va), 1));
+    const host = f.evaluate(r.call('fill', va, k32((1 << ACCESS_SIZE_SHIFT) | ACCESS_INSTRUCTION)));
+    give(i32.eqz(host));
+    const noExecution = i32.and(r.state32(state.WALKED), WALK_NO_EXECUTION);
+    give(i32.and(i32.ne(noExecution, 0), isOn(r.state32(state.CR), EXECUTION_PROTECTION)));
+    const frame = i32.shrU(i32.sub(k32(layout.top - state.BIAS), host), 12);
+    const number = f.evaluate(load('i32', loadOp.i16u, i32.shl(frame, 1), layout.codePageOf));
+    give(i32.eqz(number));
+    const entry = f.evaluate(i32.add(r.state32(state.FETCH_CONTEXT), tlbOffset(va)));
+    const codePage = i32.add(i32.mul(i32.sub(number, 1), state.CODE_PAGE_SIZE), k32(layout.codePages));
+    f.store(storeOp.i64, entry, state.TLB_CODE_TAG, i64.and(va, -4096));
+    f.store(storeOp.i32, entry, state.TLB_CODE_PAGE, codePage);
+    f.return(k32(1));
+  },
+};
+
 /** Real and absolute address are not the same. */
 function isPrefixed(r: RoutineCode, address: I32): I32 {
   const block = i32.and(address, -0x2000);
@@ -263,4 +298,4 @@ const setStorageAttributes: Routine = {
   },
 };
 
-export const translation: readonly Routine[] = [walk, fill, loadRealAddress, storeReal, setStorageAttributes];
+export const translation: readonly Routine[] = [walk, fill, fillCode, loadRealAddress, storeReal, setStorageAttributes];
