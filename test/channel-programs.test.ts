@@ -415,6 +415,13 @@ const stories: Record<string, Case> = {
     told: good('0, +10'),
     heard: ['01:eeeeeeee', '02'],
   },
+  'device end comes at the same moment as channel end': {
+    data: program(ccw(1, CC, 4), ccw(2, 0, 4)),
+    unit: { 1: { take: 4, status: 8, later: true }, 2: read },
+    steps: ['ssch', 'kept', 'hold', 'lghi %r3,0x108', 'tell', 'lghi %r3,4', 'tell', 'release', 'wait', 'tsch'],
+    told: good('0, +10'),
+    heard: ['01:eeeeeeee', '02'],
+  },
   'unit exception ends the chain': {
     data: program(ccw(1, CC, 4), ccw(2, 0, 4)),
     unit: { 1: { ...write, status: UNIT_EXCEPTION } },
@@ -464,6 +471,36 @@ const stories: Record<string, Case> = {
     unit: { 12: read },
     told: good('0, +10'),
     storage: { buffer: '0201ee', 'block-2': 'ee0403' },
+  },
+
+  // Measurement
+  ...Object.fromEntries(
+    (['', '0x50000002'] as const).map(keyed => [
+      `programs are counted in a measurement block${keyed && ', unless its storage has another key'}`,
+      {
+        data: `${program(ccw(3, SLI, 1))}block: .skip 64`,
+        steps: [
+          `lgr %r4,%r1; larl %r2,block; lgfi %r1,${keyed || 2}; schm; lgr %r1,%r4; oi schib-data+5(%r13),0x10`,
+          'msch',
+          ...plain,
+          ...plain,
+        ],
+        told: ['msch 0', ...good('1, +8'), ...good('1, +8')],
+        storage: { block: keyed ? '00000000' : '00020002' },
+      },
+    ]),
+  ),
+  'programs are counted in an extended measurement block': {
+    data: `${program(ccw(3, SLI, 1))}block: .skip 64`,
+    steps: [
+      'lgr %r4,%r1; lghi %r1,2; lghi %r2,0; schm; lgr %r1,%r4; larl %r2,block; stg %r2,schib-data+40(%r13)',
+      'oi schib-data+5(%r13),0x10; oi schib-data+27(%r13),4',
+      'msch',
+      ...plain,
+      ...plain,
+    ],
+    told: ['msch 0', ...good('1, +8'), ...good('1, +8')],
+    storage: { block: '0000000200000002' },
   },
 
   // Checks

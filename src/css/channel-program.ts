@@ -112,6 +112,8 @@ export interface ProgramHost {
   intermediate(progress: Progress, initial: boolean): void;
   /** Its CCW wants it suspended. False: it has been resumed meanwhile, and the CCW is to be fetched again. */
   suspended(progress: Progress): boolean;
+  /** Status with device end that the device has presented before the program waited for it; 0: it has not. */
+  takeDeviceEnd(): number;
   /** Addresses that its data may have, from the first to below the second. */
   readonly limits: readonly [number, number];
   /** For those who want to see it. */
@@ -303,6 +305,8 @@ export class ChannelProgram {
       const check = transfer.check | transfer.lengthCheck();
       const unusual = check || status & ~(DeviceStatus.channelEnd | DeviceStatus.statusModifier);
       if (!unusual && transfer.flags & CcwFlag.chainCommand) {
+        const early = this.#host.takeDeviceEnd();
+        if (early) return this.#deviceEnded(early);
         this.#awaitsDeviceEnd = true;
         return false;
       }

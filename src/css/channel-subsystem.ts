@@ -288,7 +288,8 @@ export class Subchannel implements Attachment, ProgramHost {
       const status = waiting & ~KEPT;
       const control = this.#table.control(this.slot);
       if (!waiting || !this.enabled || control & StatusControl.pending) return undefined;
-      const ends = control & Activity.deviceActive && status & DeviceStatus.deviceEnd;
+      const { deviceActive, subchannelActive } = Activity;
+      const ends = (control & (deviceActive | subchannelActive)) === deviceActive && status & DeviceStatus.deviceEnd;
       // A function that has only begun takes no status; what the device owes to one that is over, it does.
       if (control & FUNCTIONS && !ends) return undefined;
       this.#table.keepStatus(this.slot, 0);
@@ -486,6 +487,15 @@ export class Subchannel implements Attachment, ProgramHost {
       );
       this.#setExtendedStatus(0);
       this.#interrupt();
+    });
+  }
+
+  takeDeviceEnd(): number {
+    return this.#locked(() => {
+      const kept = this.#table.keptStatus(this.slot);
+      if (!(kept & DeviceStatus.deviceEnd)) return 0;
+      this.#table.keepStatus(this.slot, 0);
+      return kept & ~KEPT;
     });
   }
 
