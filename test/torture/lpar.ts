@@ -105,10 +105,11 @@ export class Lpar {
     code.breakAt(frame, offset);
   }
 
-  /** Whether the kernel is as it was. */
+  /** Whether the kernel is as it was, and nothing has been stored into code pages beside the window. */
   isSound(): boolean {
     const now = this.storage.read(layout.KERNEL, kernel.bytes.length - layout.KERNEL);
-    return Buffer.from(now.buffer).equals(kernel.bytes.subarray(layout.KERNEL));
+    const code = this.storage.read(CODE, 0x2000).fill(0, WINDOW - CODE, WINDOW - CODE + layout.WINDOW_SIZE);
+    return Buffer.from(now.buffer).equals(kernel.bytes.subarray(layout.KERNEL)) && code.every(byte => byte === 0);
   }
 
   /**

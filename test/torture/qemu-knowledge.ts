@@ -30,6 +30,11 @@ export const qemuKnowledge: Knowledge = {
       reason: 'the peer takes an instruction that is suppressed for a breaking event: lpar is right',
     },
     {
+      mnemonics: /^(TS|SSM|LPSW)$/,
+      when: ({ executed }) => executed,
+      reason: 'the peer takes bits 8-15, which EXECUTE may set, for a part of the operation code: lpar is right',
+    },
+    {
       mnemonics: /^LPSW$/,
       reason: 'the peer does not invert bit 12: lpar is right',
     },

@@ -6,7 +6,7 @@
 
 import { operandsOf } from '../../src/cpu/isa/decode.ts';
 import type { Instruction, Operands } from '../../src/cpu/isa/insn.ts';
-import { PSW_BA, PSW_DAT, PSW_EA } from '../../src/cpu/registers.ts';
+import { PSW_BA, PSW_EA } from '../../src/cpu/registers.ts';
 import { type Case, type Item, type Placed, place } from './case.ts';
 import type { Coverage } from './coverage.ts';
 import { disagreement, endingDisagreement, type Knowledge, outcomesOf } from './disagreements.ts';
@@ -52,6 +52,8 @@ export function vet(
   for (let candidate = test; candidate.items.length; ) {
     const placed = place(candidate);
     const trouble = placed ? firstTrouble(lpar, knowledge, candidate, placed, known) : candidate.items.length - 1;
+    // The peer will not see what this has stored.
+    if (trouble !== undefined && !lpar.isSound()) lpar.renew(lpar.pools);
     if (trouble === undefined) {
       walk(lpar, candidate, placed!, coverage);
       return { test: candidate, placed: placed! };
@@ -116,10 +118,7 @@ function firstTrouble(
       known(reason);
       return index;
     }
-    if ((!(test.mask & PSW_DAT) || changesMode(test)) && !lpar.isSound()) {
-      lpar.renew(lpar.pools);
-      return last;
-    }
+    if (!lpar.isSound()) return last;
     if (ended !== ENDED.program || !steps.length) return undefined;
     const reason = endingDisagreement(
       knowledge,
@@ -132,10 +131,6 @@ function firstTrouble(
     return last;
   }
 }
-
-/** Translation may be turned off on the way. */
-const changesMode = ({ items }: Case): boolean =>
-  items.some(({ row, target }) => /^(SSM|STNSM|STOSM|LPSWE?|PR)$/.test((target?.row ?? row).mnemonic));
 
 /** The program has changed this instruction. */
 function isChanged(lpar: Lpar, { bytes }: Placed, address: number, { format }: Instruction): boolean {
