@@ -11,7 +11,7 @@ export const nodeThreads: ThreadHost = {
   weaklyOrdered: !['x64', 'ia32', 's390x'].includes(process.arch),
   parallelism: availableParallelism(),
   spawn(role, data): Thread {
-    const worker = new Worker(entry, { workerData: { role, data } });
+    const worker = new Worker(entry, { workerData: { role, data }, resourceLimits: { maxYoungGenerationSizeMb: 8 } });
     return {
       post: message => worker.postMessage(message),
       onMessage: listener => void worker.on('message', listener),
