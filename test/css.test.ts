@@ -4,9 +4,7 @@
  * generators here: where a device is does not depend on its kind.
  */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -14,6 +12,7 @@ import { commandLine } from '../guest/image.ts';
 import { Assembler } from '../src/cpu/isa/assemble.ts';
 import { instructions } from '../src/cpu/isa/index.ts';
 import { guestWithTools } from './support/guest.ts';
+import { type Qmp, talk } from './support/qmp.ts';
 import { emulator, Terminal } from './support/terminal.ts';
 
 /** The devices of the examples, in their order. */
@@ -25,51 +24,6 @@ let guest: Terminal;
 /** Why the guest is without s390-tools, if it is. */
 let withoutTools: string | undefined;
 let qmp: Qmp;
-
-/** The machine's protocol for programs, one command at a time. */
-class Qmp {
-  readonly events: { readonly event: string; readonly data?: Readonly<Record<string, unknown>> }[] = [];
-  readonly #socket: Socket;
-  #text = '';
-  #answers: ((answer: never) => void)[] = [];
-
-  constructor(socket: Socket) {
-    this.#socket = socket;
-    socket.setEncoding('utf8').on('data', (text: string) => {
-      this.#text += text;
-      for (let end = this.#text.indexOf('\n'); end >= 0; end = this.#text.indexOf('\n')) {
-        const message = JSON.parse(this.#text.slice(0, end));
-        this.#text = this.#text.slice(end + 1);
-        if (message.event) this.events.push(message);
-        else if (!message.QMP) this.#answers.shift()!(message as never);
-      }
-    });
-  }
-
-  async ask(execute: string, given: object = {}): Promise<never> {
-    this.#socket.write(`${JSON.stringify({ execute, arguments: given })}\n`);
-    const answer: { return?: unknown; error?: { desc: string } } = await new Promise(resolve => {
-      this.#answers.push(resolve as never);
-    });
-    if (answer.error) throw new Error(answer.error.desc);
-    return answer.return as never;
-  }
-
-  human = (line: string): Promise<string> => this.ask('human-monitor-command', { 'command-line': line });
-
-  close(): void {
-    this.#socket.destroy();
-  }
-}
-
-async function talk(path: string): Promise<Qmp> {
-  while (!existsSync(path)) await new Promise(resolve => setTimeout(resolve, 50));
-  const socket = connect(path);
-  await once(socket, 'connect');
-  const one = new Qmp(socket);
-  await one.ask('qmp_capabilities');
-  return one;
-}
 
 before(async () => {
   const { kernel, initrd, without } = await guestWithTools();

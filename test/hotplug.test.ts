@@ -1,0 +1,88 @@
+/**
+ * Devices come and go while all CPUs are busy, with Debian's kernel: each is told of by channel reports and is as the kernel
+ * says it is, and the machine can be ended amid of it. How many times: $LPAR_HOTPLUGS.
+ */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { commandLine, debianGuest, kernelModules } from '../guest/image.ts';
+import { type Qmp, talk } from './support/qmp.ts';
+import { emulator, Terminal } from './support/terminal.ts';
+
+const times = Number(process.env.LPAR_HOTPLUGS ?? 12);
+const folder = mkdtempSync(join(tmpdir(), 'lpar-hotplug-'));
+let guest: Terminal;
+let qmp: Qmp;
+
+/** What is plugged at a time. */
+const kinds = [
+  { driver: 'virtio-rng-ccw' },
+  { driver: 'virtio-serial-ccw' },
+  { driver: 'virtio-blk-ccw', drive: 'disk' },
+  { driver: 'virtio-rng-ccw' },
+];
+const together = kinds.length;
+
+before(async () => {
+  const modules = ['virtio_blk', 'virtio-rng'];
+  const { kernel, initrd } = await debianGuest({ files: await kernelModules(modules) });
+  writeFileSync(join(folder, 'disk'), new Uint8Array(0x100000));
+  guest = new Terminal([
+    ...emulator(),
+    ...['-nodefaults', '-nographic', '-serial', 'stdio', '-m', '512M', '-smp', '4'],
+    ...['-kernel', kernel, '-initrd', initrd, '-append', `${commandLine} quiet`],
+    ...[
+      '-drive',
+      `if=none,id=disk,format=raw,file=${join(folder, 'disk')}`,
+      '-device',
+      'virtio-rng-ccw,devno=fe.0.0000',
+    ],
+    ...['-qmp', `unix:${join(folder, 'qmp')},server=on,wait=off`],
+  ]);
+  qmp = await talk(join(folder, 'qmp'));
+  await guest.waitFor(/is up/, 300);
+  await guest.waitFor(guest.prompt, 60);
+  await guest.shell(modules.map(name => `insmod /usr/lib/lpar/${name}.ko`).join('; '));
+  // Every CPU has work, and the device that stays has as well.
+  await guest.shell(
+    'for n in 1 2 3 4; do (while :; do :; done) & renice -n 10 $! >/dev/null; done; (while :; do dd if=/dev/hwrng bs=64 count=99; done) >/dev/null 2>&1 & true',
+  );
+});
+
+after(async () => {
+  qmp?.close();
+  await guest?.kill();
+  rmSync(folder, { recursive: true });
+});
+
+/** Waits until the kernel uses the device that stays and so many others, and sees no more. */
+const use = (others: number): Promise<unknown> =>
+  guest.shell(
+    `until [ "$(cat /sys/bus/ccw/devices/*/online | tr -d '\\n')" = ${'1'.repeat(1 + others)} ]; do :; done`,
+    120,
+  );
+
+test(`${times} devices come and go under load`, async () => {
+  for (let n = 0; n < times; n += together) {
+    const ids = Array.from({ length: Math.min(together, times - n) }, (_, k) => `d${n + k}`);
+    // The kernel has to work at one report while the next ones come.
+    await Promise.all(ids.map((id, k) => qmp.ask('device_add', { ...kinds[k], id })));
+    await use(ids.length);
+    await Promise.all(ids.map(id => qmp.ask('device_del', { id })));
+    // It must have seen them go before others take their subchannels: Linux waits forever for a device that goes while it comes.
+    await use(0);
+  }
+  assert.equal(qmp.events.filter(({ event }) => event === 'DEVICE_DELETED').length, times);
+  assert.equal((await guest.shell("dmesg | grep -E 'WARNING|BUG|Oops|stalled'")).output, '');
+});
+
+test('the machine ends while devices come', { timeout: 120_000 }, async () => {
+  const plugged = Array.from({ length: 40 }, (_, n) =>
+    qmp.ask('device_add', { driver: 'virtio-rng-ccw', id: `e${n}` }),
+  );
+  await Promise.all(plugged);
+  qmp.ask('quit').catch(() => {});
+  assert.equal((await guest.ended).status, 0);
+});
