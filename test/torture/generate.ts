@@ -384,7 +384,7 @@ export function generate(
     cr[14]! &= random.chance(0.9) ? -1n : ~0x8_0000n;
   }
   if (items.some(({ row }) => LINKAGE.test(row.mnemonic)) && random.chance(0.85)) {
-    mask = (mask & ~(2n << 46n)) | PSW_DAT;
+    mask = (mask & ~((accessRegisters ? 2n : 3n) << 46n)) | PSW_DAT;
     gr[13] =
       BigInt(WINDOW + 2 * random.below(200)) |
       (mask & PSW_EA ? random.pick([0n, 1n]) : random.pick([0n, 0x8000_0000n]));
