@@ -29,6 +29,14 @@ test('Debian 13 boots to a shell on the console', { timeout: 15 * minute * 1000 
     assert.match((await guest.shell('cat /proc/meminfo')).output, /MemTotal:\s+(9|10)\d{5} kB/);
   });
 
+  await t.test('the machine takes little beside the storage that the guest uses', async t => {
+    if (process.env.LPAR_EMULATOR || guest.residentBytes === undefined) return t.skip('nothing to hold to it');
+    const { output } = await guest.shell('cat /proc/meminfo');
+    const used = 2 ** 30 - Number(/MemFree:\s+(\d+) kB/.exec(output)![1]) * 1024;
+    const beside = Math.round((guest.residentBytes - used) / 1e6);
+    assert.ok(beside < 400, `${beside} MB beside the guest's`);
+  });
+
   await t.test('programs with pipes, files and many processes', async () => {
     const { output } = await guest.shell('seq 1 20000 | sha256sum');
     assert.equal(output, 'f6351f5ead9a700e34275480b3856ea738122a7c57bdeb744a631251c069587a  -\n');
