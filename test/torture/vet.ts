@@ -99,7 +99,8 @@ function firstTrouble(
       last = index;
       if (isChanged(lpar, placed, address, test.items[index]!.row)) return index;
       const met = stepsOf(lpar, test, placed, address);
-      if (!met) return index;
+      // EXECUTE may make another instruction of its target.
+      if (!met || met.some(({ row }) => knowledge.has?.(row) === false)) return index;
       steps = met;
       for (const step of steps) {
         const reason = disagreement(knowledge, step);
