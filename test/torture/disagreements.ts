@@ -211,6 +211,12 @@ export const open: Knowledge = {
       reason: 'access exceptions may be recognised when nothing is loaded or stored: both are right',
     },
     {
+      mnemonics: /^CSPG?$/,
+      when: step =>
+        (mask(step) & PSW_DAT) === 0n && isForeign(step.lpar.cpu.gr(step.operands.r2!) & step.lpar.cpu.addressMask),
+      reason: 'storage that is not set up alike, or not for each case',
+    },
+    {
       mnemonics: /./,
       when: step =>
         (mask(step) & PSW_DAT) === 0n &&
