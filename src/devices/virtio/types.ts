@@ -90,13 +90,21 @@ const sectorSize = 512;
 /** What a size of blocks must be. */
 function blockSize(values: PropertyValues, name: string): number {
   const size = values[name] as number;
-  const within = size >= sectorSize && size <= 2 * 1024 * 1024;
-  if (within && (size & (size - 1)) === 0) return size;
-  throw new DeviceError(
-    `Property virtio-blk-ccw.${name} doesn't take value '${size}', ${
-      within ? "it's not a power of 2" : `must be between ${sectorSize} and 2097152`
-    }`,
-  );
+  const most = 2 * 1024 * 1024;
+  if (size < sectorSize || size > most) {
+    throw new DeviceError(`Property .${name} doesn't take value ${size} (minimum: ${sectorSize}, maximum: ${most})`);
+  }
+  if ((size & (size - 1)) !== 0) {
+    throw new DeviceError(`Property .${name} doesn't take value '${size}', it's not a power of 2`);
+  }
+  return size;
+}
+
+/** A size that is given in whole logical blocks. */
+function inBlocks(values: PropertyValues, name: string, logicalBlockSize: number): number {
+  const size = values[name] as number;
+  if (size % logicalBlockSize === 0) return size;
+  throw new DeviceError(`${name} must be a multiple of logical_block_size`);
 }
 
 /** Cylinders, heads and sectors that go with the size, where nobody gives them. */
@@ -156,6 +164,8 @@ const block: ChannelDeviceType = {
     if (logicalBlockSize > physicalBlockSize) {
       throw new DeviceError('logical_block_size > physical_block_size not supported');
     }
+    const whole = (name: string) => inBlocks(values, name, logicalBlockSize);
+    const [minIoSize, optIoSize, granularity] = ['min_io_size', 'opt_io_size', 'discard_granularity'].map(whole);
     const given = { cylinders: values.cyls as number, heads: values.heads as number, sectors: values.secs as number };
     let image: Image;
     try {
@@ -173,9 +183,9 @@ const block: ChannelDeviceType = {
       segMaxAdjust: values['seg-max-adjust'] as boolean,
       logicalBlockSize,
       physicalBlockSize,
-      minIoSize: values.min_io_size as number,
-      optIoSize: values.opt_io_size as number,
-      discardGranularity: (values.discard_granularity as number) || logicalBlockSize,
+      minIoSize: minIoSize!,
+      optIoSize: optIoSize!,
+      discardGranularity: granularity || logicalBlockSize,
       geometry: given.cylinders ? given : geometryOf(image),
       writeCache: values['write-cache'] === 'auto' ? drive.writeCache : values['write-cache'] === 'on',
       configWce: values['config-wce'] as boolean,
