@@ -6,10 +6,11 @@
 
 import type { Storage } from '../machine/storage.ts';
 import type { Cpu } from './cpu.ts';
+import { divide, type Placed, place, type RegionSource } from './engine/blocks.ts';
 import { type Handler, Pairs } from './engine/handlers.ts';
 import { FIRST_ROW_HANDLER, HANDLER_DECODE, HANDLER_REGION } from './engine/protocol.ts';
 import { RECORD_SIZE } from './engine/records.ts';
-import { buildModule, divide, type Placed, place, type RegionSource } from './engine/region.ts';
+import { buildModule } from './engine/region.ts';
 import type { RegionOptions } from './engine/run.ts';
 import { Exclusion } from './exclusion.ts';
 import type { Decoder } from './isa/decode.ts';
@@ -200,9 +201,10 @@ export class Compiler {
     for (const [page, offsets] of places) {
       const from = this.#page(page);
       if (!from) continue;
-      for (const group of divide([...offsets], from.at)) {
+      const pointer = (register: number): number | undefined => this.#pointer(page, register);
+      for (const group of divide([...offsets], from.at, () => slots.arrivals(page))) {
         if (group.members.size < fewest) this.#counts.add('small', 1);
-        else sources.push({ ...group, at: from.at, from });
+        else sources.push({ ...group, at: from.at, pointer, from });
       }
     }
     return sources;
@@ -223,6 +225,16 @@ export class Compiler {
       return placed;
     };
     return { page, version, at, read };
+  }
+
+  /** Where on a page a register of some CPU leads to, if that has been branched to. */
+  #pointer(page: number, register: number): number | undefined {
+    const { cpus, cpuBase } = this.#storage.layout;
+    for (let cpu = 0; cpu < cpus; cpu++) {
+      const offset = this.#u32[(cpuBase + cpu * state.CPU_STRIDE + state.GR + 8 * register) / 4]! & 0xfff;
+      if (!(offset & 1) && this.slots.hasArrived(page, offset)) return offset;
+    }
+    return undefined;
   }
 
   /** A slot for a module; where there is none the oldest regions are given up. */

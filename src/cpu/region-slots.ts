@@ -18,6 +18,13 @@ const NEVER = 0xffff;
 /** Each loss of a page's regions makes them wait so many times as long, as a power of two. */
 const LOSS_SHIFT = 2;
 
+/** Counters of what has never been branched to. */
+const UNTOUCHED = new Set(
+  [SOON, LATE].flatMap(first =>
+    Array.from({ length: 9 }, (_, losses) => Math.min(first << (LOSS_SHIFT * losses), NEVER)),
+  ),
+);
+
 // A slot's entry: number of the module, host address of the record at which the region begins, and up to two code
 // pages, plus one, that have its instructions.
 const OWNER = 0;
@@ -83,6 +90,19 @@ export class RegionSlots {
     const at = Atomics.add(i32, waiting, 1) & (state.WANTED - 1);
     Atomics.store(i32, this.#layout.wanted / 4 + at, record);
     this.ring();
+  }
+
+  /** Whether the place at an offset of a code page has been branched to. */
+  hasArrived(page: number, offset: number): boolean {
+    const record = this.#layout.codePages + page * state.CODE_PAGE_SIZE + 4 * offset;
+    return this.#u16[record / 2] === HANDLER_REGION || !UNTOUCHED.has(this.#u16[this.#counterOf(record)]!);
+  }
+
+  /** Offsets of all such places. */
+  arrivals(page: number): number[] {
+    const found: number[] = [];
+    for (let offset = 0; offset < 4096; offset += 2) if (this.hasArrived(page, offset)) found.push(offset);
+    return found;
   }
 
   #counterOf(record: number): number {

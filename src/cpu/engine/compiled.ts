@@ -10,6 +10,7 @@ import { type Expr, type I32, type I64, i32, i64, k32, k64 } from '../ir/expr.ts
 import type { Access, Address, ConditionKind, Millicode, Register, RegisterPart } from '../isa/insn.ts';
 import * as state from '../state.ts';
 import { tlbOffset } from './addressing.ts';
+import type { Step } from './blocks.ts';
 import { COMPARED, UNKNOWN, writtenOut } from './facts.ts';
 import type { Handler } from './handlers.ts';
 import { InterpretedInsn, ProbedPlace } from './interpreted.ts';
@@ -22,7 +23,7 @@ import {
   ACCESS_WIDE,
   REGION_INTERPRET,
 } from './protocol.ts';
-import type { RegionRun, Step } from './region.ts';
+import type { RegionRun } from './region.ts';
 
 const ACCESSES = {
   fetch: ACCESS_FETCH,
@@ -54,14 +55,19 @@ export class CompiledInsn extends InterpretedInsn {
   }
 
   /** Makes the code of an instruction. */
-  compile({ row, fields, target, executed }: Step): void {
+  compile(step: Step): void {
+    this.goOnWith(step);
+    this.changed = false;
+    this.ended = false;
+    step.row.semantics(this);
+  }
+
+  /** Goes on with an instruction after code has been made for others. */
+  goOnWith({ row, fields, target, executed }: Step): void {
     this.#executed = executed;
     this.handler = { row, fixed: fields, executed: false };
     this.#fields = fields;
     this.#near = target !== undefined;
-    this.changed = false;
-    this.ended = false;
-    row.semantics(this);
   }
 
   #value(name: string): number {

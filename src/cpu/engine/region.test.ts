@@ -216,3 +216,74 @@ test('regions give way to single instructions', () => {
   for (let n = 0; n < 3; n++) m.cpu.single();
   assert.equal(m.cpu.gr(2), 3n);
 });
+
+/** Four cases, by the last two bits of the count, to which a branch leads by address; functions called by one another. */
+const cases = `
+  lghi %r2,0
+  lghi %r3,41
+  larl %r8,doubled
+0: lgr %r4,%r3
+  nill %r4,3
+  sllg %r4,%r4,4
+  larl %r5,cases
+  agr %r5,%r4
+  br %r5
+cases: aghi %r2,1
+  brasl %r14,added
+  j 1f
+  .org cases+16
+  xgr %r2,%r3
+  basr %r14,%r8
+  j 1f
+  .org cases+32
+  brasl %r14,added
+  j 1f
+  .org cases+48
+  aghi %r2,-5
+1: brctg %r3,0b
+  j done
+doubled: agr %r2,%r2
+  ltgr %r3,%r3
+  br %r14
+added: lgr %r9,%r14
+  aghi %r2,3
+  cgije %r3,7,2f
+  brasl %r14,doubled
+2: stg %r2,0(%r7)
+  lghi %r6,20
+  clgr %r3,%r6
+  blr %r9
+  aghi %r2,1
+  br %r9
+done:
+`;
+
+/** Ran once, so that it is known where addresses in registers lead, and then compiled. */
+function warm(source: string): TestMachine {
+  const m = machine(elsewhere(source)).gr(7, 0x8000).fast();
+  m.run();
+  m.cpu.setPsw(m.cpu.pswMask, BigInt(m.at('code')));
+  compileHere(m.cpu);
+  assert.ok(isRegion(m, 'code'));
+  return m;
+}
+
+test('branches to addresses in registers and calls stay in a region, or leave it where nobody has foreseen them', () => {
+  const expected = machine(elsewhere(cases)).gr(7, 0x8000).run();
+  for (const ready of [warm(cases), compile(machine(elsewhere(cases)).gr(7, 0x8000), 'code')]) {
+    const { cpu } = ready.run();
+    for (let n = 2; n < 15; n++) assert.equal(cpu.gr(n), expected.cpu.gr(n), `register ${n}`);
+    assert.equal(ready.cc, expected.cc);
+    assert.equal(cpu.breakingEventAddress, expected.cpu.breakingEventAddress);
+    assert.equal(ready.hex(0x8000, 8), expected.hex(0x8000, 8));
+  }
+});
+
+test('an access exception in a function that is part of its caller is exact', () => {
+  const m = warm(cases).gr(7, 0x7fff_f000).run();
+  assert.equal(m.interruption?.code, 5);
+  const expected = machine(elsewhere(cases)).gr(7, 0x7fff_f000).run();
+  assert.equal(m.interruption?.oldAddress, expected.interruption?.oldAddress);
+  for (const n of [2, 3, 9, 14]) assert.equal(m.cpu.gr(n), expected.cpu.gr(n), `register ${n}`);
+  assert.equal(m.cc, expected.cc);
+});

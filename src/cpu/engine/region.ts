@@ -8,17 +8,14 @@ import { FunctionCode, type Label, loadOp, storeOp } from '../ir/code.ts';
 import * as x from '../ir/expr.ts';
 import { type Expr, type I32, type I64, i32, i64, k32, k64 } from '../ir/expr.ts';
 import { ModuleBuilder } from '../ir/wasm.ts';
-import type { Decoder } from '../isa/decode.ts';
-import { instructionLength } from '../isa/formats.ts';
-import type { Instruction } from '../isa/insn.ts';
 import * as state from '../state.ts';
 import { loadAt, PAGE_OR_ODD, partlyProtected, recordOn, storeAt, tlbOffset } from './addressing.ts';
+import { type Block, flowOf, followers, type Guess, type RegionSource, type Step } from './blocks.ts';
 import { CompiledInsn } from './compiled.ts';
 import { CODE_KINDS, codeSelected, codeValue, selectedValue } from './condition.ts';
-import { ControlFlow } from './control-flow.ts';
-import { type CodeKind, type Facts, factsOf, UNKNOWN } from './facts.ts';
+import type { ControlFlow } from './control-flow.ts';
+import type { CodeKind, Facts } from './facts.ts';
 import { defineMultiplyAdd, fusesMultiplyAdd } from './fused.ts';
-import { isRelativeBranch, isStorageToStorage } from './handlers.ts';
 import {
   HANDLER_REGION,
   REGION_FAULT,
@@ -27,241 +24,8 @@ import {
   REGION_PENDING,
   REGION_RETURNED,
 } from './protocol.ts';
-import { recordOperands } from './records.ts';
 import { routineExport, routineParameters } from './routines.ts';
 import { type Parts, type RegionOptions, Run } from './run.ts';
-
-/** An instruction of a page: where it is, its row, and all operand fields. */
-export interface Placed {
-  readonly offset: number;
-  readonly row: Instruction;
-  readonly fields: Readonly<Record<string, number>>;
-  /** Offset of the target of a branch within the page. */
-  readonly target: number | undefined;
-  /** The next instruction may follow. */
-  readonly fallsThrough: boolean;
-  /** It calls: a branch to elsewhere, from which control usually comes back to the next instruction. */
-  readonly calls: boolean;
-}
-
-/** What is reached from one entry, and what regions are joined to. */
-const MOST_INSTRUCTIONS = 400;
-const MOST_JOINED = 700;
-
-export interface Step extends Placed {
-  readonly facts: Facts;
-  /** Length of the instruction, EXECUTE itself where the row is that of its target. */
-  readonly length: number;
-  /** The row is that of EXECUTE's target: the register with the byte that is inserted, whose number is not zero. */
-  readonly executed?: number;
-}
-
-/** What is to be done for an instruction; undefined: it is left to the interpreter. */
-function stepOf(placed: Placed, at: (offset: number) => Placed | undefined): Step | undefined {
-  const { row, fields, offset } = placed;
-  const { length } = row.format;
-  if (row.mnemonic !== 'EXRL') {
-    const facts = factsOf(row, fields);
-    if (facts.interpreted) return undefined;
-    // What is called may set everything.
-    return placed.calls
-      ? { ...placed, facts: { ...facts, code: 'value', usesCode: true, setsRegisters: true }, length }
-      : { ...placed, facts, length };
-  }
-  const target = at(offset + 2 * fields.h2!);
-  if (!target || !isStorageToStorage(target.row)) return undefined;
-  const register = fields.r1!;
-  const operands = register ? { ...target.fields, l1: UNKNOWN, l: target.fields.l1! } : target.fields;
-  const facts = factsOf(target.row, operands);
-  if (facts.interpreted) return undefined;
-  const readsLow = register ? (facts.readsLow | (1 << register)) & ~facts.readsWhole : facts.readsLow;
-  return {
-    ...placed,
-    row: target.row,
-    fields: operands,
-    length,
-    facts: { ...facts, readsLow },
-    ...(register ? { executed: register } : {}),
-  };
-}
-
-/** A basic block, and what is known at its beginning. */
-interface Block {
-  readonly steps: Step[];
-  /** Numbers of the blocks that follow; -1: the region is left. */
-  next: number;
-  target: number;
-  /** Of the one that chooses: blocks that may follow. */
-  ways: number[];
-  /** Blocks from which the region comes here. */
-  readonly from: number[];
-  /** Registers of which bits 0-31 are needed before they are set again. */
-  wholeNeeded: number;
-  /** Registers whose bits 32-63 are in a local of their own. */
-  low: number;
-  /** Registers that have been changed since the region was entered: as a whole, or in bits 32-63. */
-  dirtyWhole: number;
-  dirtyLow: number;
-  /** How the condition code is kept; undefined: nobody asks for it. */
-  code: CodeKind | 'any' | undefined;
-  codeNeeded: boolean;
-}
-
-/** Calls `visit` for what can be reached from an entry, until it says that it goes no further. */
-function explore(
-  entry: number,
-  at: (offset: number) => Placed | undefined,
-  visit: (step: Step) => 'on' | 'known' | 'stop',
-): void {
-  const work = [entry];
-  for (let from = work.pop(); from !== undefined; from = work.pop()) {
-    for (let offset = from; ; ) {
-      const placed = at(offset);
-      const step = placed && stepOf(placed, at);
-      if (!step || visit(step) !== 'on') break;
-      if (step.target !== undefined) work.push(step.target);
-      if (!step.fallsThrough) break;
-      offset += step.length;
-    }
-  }
-}
-
-/** Instructions of a page that make one region: offsets. */
-export interface Group {
-  readonly entries: number[];
-  readonly members: ReadonlySet<number>;
-}
-
-/**
- * Divides what can be reached from several places of a page into regions that have nothing in common: what leads to the
- * same instructions becomes one, up to a size.
- */
-export function divide(entries: readonly number[], at: (offset: number) => Placed | undefined): Group[] {
-  const groups = new Set<{ entries: number[]; members: Set<number> }>();
-  const groupOf = new Map<number, { entries: number[]; members: Set<number> }>();
-  for (const entry of entries) {
-    const known = groupOf.get(entry);
-    if (known) {
-      if (!known.entries.includes(entry)) known.entries.push(entry);
-      continue;
-    }
-    const members = new Set<number>();
-    const met = new Set<{ entries: number[]; members: Set<number> }>();
-    explore(entry, at, ({ offset }) => {
-      const other = groupOf.get(offset);
-      if (other) met.add(other);
-      if (other || members.has(offset)) return 'known';
-      if (members.size >= MOST_INSTRUCTIONS) return 'stop';
-      members.add(offset);
-      return 'on';
-    });
-    if (!members.size) continue;
-    const group = { entries: [entry], members };
-    for (const other of met) {
-      if (group.members.size + other.members.size > MOST_JOINED) continue;
-      group.entries.push(...other.entries);
-      for (const offset of other.members) group.members.add(offset);
-      groups.delete(other);
-    }
-    for (const offset of group.members) groupOf.set(offset, group);
-    groups.add(group);
-  }
-  return [...groups];
-}
-
-const emptyBlock = (): Block => ({
-  steps: [],
-  next: -1,
-  target: -1,
-  ways: [],
-  from: [],
-  wholeNeeded: 0,
-  low: 0,
-  dirtyWhole: 0,
-  dirtyLow: 0,
-  code: undefined,
-  codeNeeded: false,
-});
-
-/** Divides instructions that can be reached into basic blocks, first those of the entries. */
-function blocksFrom({ entries, members, at }: RegionSource): Block[] {
-  const found = new Map<number, Step>();
-  const leaders = new Set(entries);
-  for (const entry of entries) {
-    explore(entry, at, step => {
-      const { offset, target } = step;
-      if (!members.has(offset)) return 'stop';
-      if (found.has(offset)) {
-        leaders.add(offset);
-        return 'known';
-      }
-      found.set(offset, step);
-      if (target !== undefined) leaders.add(target).add(offset + step.length);
-      return 'on';
-    });
-  }
-  const starts = [...leaders].filter(offset => found.has(offset));
-  const numbers = new Map(starts.map((offset, n) => [offset, n]));
-  return starts.map(start => {
-    const block = emptyBlock();
-    for (let offset = start; ; ) {
-      const step = found.get(offset);
-      if (!step) return block;
-      block.steps.push(step);
-      offset += step.length;
-      block.next = step.fallsThrough ? (numbers.get(offset) ?? -1) : -1;
-      block.target = step.target === undefined ? -1 : (numbers.get(step.target) ?? -1);
-      if (step.target !== undefined || block.next >= 0 || !step.fallsThrough) return block;
-    }
-  });
-}
-
-interface Flow {
-  readonly blocks: readonly Block[];
-  readonly flow: ControlFlow;
-  /** For each block those that it goes to by way of block 0. */
-  readonly rerouted: readonly ReadonlySet<number>[];
-}
-
-/**
- * Blocks and how control flows among them. Where there are several entries, or jumps into the middle of a loop, block 0 is
- * one without instructions that chooses where to go on.
- */
-function flowOf(source: RegionSource): Flow {
-  const blocks = blocksFrom(source);
-  if (!blocks.length) blocks.push(emptyBlock());
-  const count = source.entries.filter(entry => blocks.some(({ steps }) => steps[0]?.offset === entry)).length;
-  let ways = count > 1 ? blocks.slice(0, count) : [];
-  for (;;) {
-    const all = ways.length ? [{ ...emptyBlock(), ways: ways.map(way => blocks.indexOf(way) + 1) }, ...blocks] : blocks;
-    // Behind block 0 the numbers are higher by one.
-    const shift = ways.length ? 1 : 0;
-    const isWay = new Set(all[0]?.ways);
-    const successors = all.map(({ next, target, ways }, n) => {
-      if (shift && n === 0) return ways;
-      return [target, next].filter(to => to >= 0).map(to => to + shift);
-    });
-    let flow = new ControlFlow({ successors });
-    const irreducible = (from: number, to: number): boolean => !flow.isReducible(from, to);
-    const rerouted = successors.map((to, from) => new Set(to.filter(each => irreducible(from, each))));
-    const strangers = [...new Set(rerouted.flatMap(each => [...each]))].filter(to => !isWay.has(to));
-    if (strangers.length) {
-      if (!ways.length) ways = [blocks[0]!];
-      ways = [...ways, ...strangers.map(to => blocks[to - shift]!).filter(block => !ways.includes(block))];
-      continue;
-    }
-    if (!shift) return { blocks, flow, rerouted };
-    flow = new ControlFlow({
-      successors: successors.map((to, from) => [...new Set(to.map(each => (rerouted[from]!.has(each) ? 0 : each)))]),
-    });
-    for (const [n, block] of all.entries()) {
-      if (n === 0) continue;
-      if (block.next >= 0) block.next++;
-      if (block.target >= 0) block.target++;
-    }
-    return { blocks: all, flow, rerouted };
-  }
-}
 
 /** What is in the locals at a point of the code. */
 interface Situation {
@@ -284,6 +48,8 @@ const NO_BRANCH = 1;
 function each(set: number, visit: (register: number) => void): void {
   for (let rest = set; rest; rest &= rest - 1) visit(31 - Math.clz32(rest & -rest));
 }
+
+const EVERY = 0xffff;
 
 type Local<T extends 'i32' | 'i64'> = Expr<T> & { kind: 'local' };
 
@@ -323,6 +89,8 @@ export class RegionRun extends Run {
   readonly #breaking = this.f.newLocal('i32');
   readonly #codeKind = this.f.newLocal('i32');
   readonly #revocations = this.f.newLocal('i32');
+  /** Where a branch leads whose target another block chooses. */
+  readonly #goal = this.f.newLocal('i64');
   /** Offset of the instruction to which block 0 goes on. */
   readonly #way = this.f.newLocal('i32');
   readonly #operands = new Map<string, Local<'i32' | 'i64'>>();
@@ -364,9 +132,7 @@ export class RegionRun extends Run {
 
   /** Edges within the region. */
   #successors(n: number): readonly number[] {
-    const { next, target, ways } = this.#blocks[n]!;
-    if (ways.length) return ways;
-    return [next, target].filter(to => to >= 0).map(to => this.#via(n, to));
+    return this.#edges(n).map(({ to }) => to);
   }
 
   /** The block by way of which one goes to another. */
@@ -376,11 +142,19 @@ export class RegionRun extends Run {
 
   /** Whether the region may be left from the end of a block. */
   #leaves(n: number): boolean {
-    const { next, target, steps } = this.#blocks[n]!;
+    const { next, target, steps, ways } = this.#blocks[n]!;
     const last = steps.at(-1);
-    if (!last) return false;
+    if (!last) return !ways.length;
     if (last.row.branches && last.target === undefined && !last.calls) return true;
     return (last.fallsThrough && next < 0) || (last.target !== undefined && target < 0);
+  }
+
+  /** As `#successors`, and which of them follow when what has been called, and was not foreseen, has come to its end. */
+  #edges(n: number): { to: number; comesBack: boolean }[] {
+    const block = this.#blocks[n]!;
+    if (block.ways.length) return block.ways.map(to => ({ to, comesBack: false }));
+    const calls = block.guesses.length > 0 && block.steps.at(-1)?.calls === true;
+    return followers(block).map(to => ({ to: this.#via(n, to), comesBack: calls && to === block.next }));
   }
 
   #analyse(always: number): void {
@@ -394,7 +168,7 @@ export class RegionRun extends Run {
       let set = 0;
       for (const { facts } of steps) {
         needed |= facts.readsWhole & ~set;
-        set |= facts.setsRegisters ? 0xffff : facts.writesWhole;
+        set |= facts.setsRegisters ? EVERY : facts.writesWhole;
       }
       return { needed, set };
     });
@@ -404,8 +178,8 @@ export class RegionRun extends Run {
         const block = blocks[n]!;
         let after = 0;
         let code = this.#leaves(n);
-        for (const to of this.#successors(n)) {
-          after |= blocks[to]!.wholeNeeded;
+        for (const { to, comesBack } of this.#edges(n)) {
+          if (!comesBack) after |= blocks[to]!.wholeNeeded;
           // Something pending is looked at on the way back.
           code ||= blocks[to]!.codeNeeded || this.#flow.isBackward(n, to);
         }
@@ -439,8 +213,9 @@ export class RegionRun extends Run {
           now.dirtyLow |= facts.writesLow;
           if (facts.code) now.code = facts.code;
         }
-        for (const to of this.#successors(n)) {
+        for (const { to, comesBack } of this.#edges(n)) {
           const other = blocks[to]!;
+          if (comesBack) Object.assign(now, { low: always, code: 'value' });
           const low = other.low | (now.low & ~other.wholeNeeded) | always;
           const dirtyWhole = other.dirtyWhole | now.dirtyWhole;
           const dirtyLow = other.dirtyLow | now.dirtyLow;
@@ -752,6 +527,7 @@ export class RegionRun extends Run {
       this.#now = { low, dirtyWhole, dirtyLow, code: block.codeNeeded ? block.code : undefined, constant: undefined };
     }
     if (block.ways.length) return this.#choose(block.ways);
+    if (!block.steps.length) return this.#goToGoal(block.guesses);
     const wanted = this.#wanted(n);
     block.steps.forEach((step, k) => {
       const { offset, facts } = step;
@@ -779,15 +555,15 @@ export class RegionRun extends Run {
   /** Goes to the block that `#way` says. */
   #choose(ways: readonly number[]): void {
     const { f } = this;
-    const offsetOf = (way: number): number => this.#blocks[way]!.steps[0]!.offset;
+    const keyOf = (way: number): number => this.#blocks[way]!.key;
     const among = (some: readonly number[]): void => {
       const middle = some.length >> 1;
-      if (!middle) return this.#to(some[0]!, offsetOf(some[0]!));
+      if (!middle) return this.#to(some[0]!, keyOf(some[0]!) % 4096);
       const [before, behind] = [some.slice(0, middle), some.slice(middle)];
       const choose = (part: readonly number[]) => (): void => this.#branch(() => among(part));
-      f.if(i32.ltU(this.#way, offsetOf(behind[0]!)), choose(before), choose(behind));
+      f.if(i32.ltU(this.#way, keyOf(behind[0]!)), choose(before), choose(behind));
     };
-    among([...ways].sort((a, b) => offsetOf(a) - offsetOf(b)));
+    among([...ways].sort((a, b) => keyOf(a) - keyOf(b)));
     f.unreachable();
   }
 
@@ -806,14 +582,19 @@ export class RegionRun extends Run {
 
   // Ways out
 
-  /** Goes to a block, or leaves the region for the instruction at an offset. */
-  #to(block: number, offset: number): void {
+  /** Goes to a block, or leaves the region for the instruction at an offset, or at an address. */
+  #to(block: number, to: number | I64): void {
     const from = this.#block;
-    if (block < 0) return this.goTo(this.pcAt(offset));
+    const leave = (): void => this.goTo(typeof to === 'number' ? this.pcAt(to) : to);
+    if (block < 0) return leave();
     const via = this.#via(from, block);
-    if (this.#flow.isBackward(from, via))
-      this.f.ifUnlikely(this.load32(state.PENDING), () => this.leaveAt(offset, k32(REGION_PENDING)));
-    if (via !== block) this.f.set(this.#way, k32(offset));
+    if (this.#flow.isBackward(from, via)) {
+      this.f.ifUnlikely(this.load32(state.PENDING), () => {
+        if (typeof to === 'number') this.leaveAt(to, k32(REGION_PENDING));
+        else leave();
+      });
+    }
+    if (via !== block) this.f.set(this.#way, k32(this.#blocks[block]!.key));
     if (this.#flow.isJoined(via)) this.#adapt(this.#blocks[via]!);
     this.#flow.jump(this.f, from, via, to => this.#emitBlock(to));
   }
@@ -841,13 +622,51 @@ export class RegionRun extends Run {
     });
   }
 
-  /** The branch out of the region is taken. */
+  /** The branch to an address is taken, which may be in the region. */
   jumpFar(to: I64): void {
+    const { steps, guesses, choice } = this.#blocks[this.#block]!;
+    const isLast = this.#current === steps.at(-1);
+    for (const { offset, block } of isLast ? guesses : []) {
+      this.f.if(i64.eq(to, this.pcAt(offset)), () => {
+        this.#branch(() => {
+          this.f.set(this.#breaking, this.#record);
+          this.#to(block, offset);
+        });
+      });
+    }
     if (this.#current.calls) return this.#call(to);
     this.#branch(() => {
+      if (isLast && choice >= 0) {
+        this.f.set(this.#breaking, this.#record);
+        this.f.set(this.#goal, to);
+        return this.#to(choice, to);
+      }
       this.store64(state.BEA, this.pc());
       this.#leaveFor(to);
     });
+  }
+
+  /** Goes on at the address in `#goal`. */
+  #goToGoal(guesses: readonly Guess[]): void {
+    const { f } = this;
+    const offsets = guesses.map(({ offset }) => offset);
+    const least = Math.min(...offsets);
+    const count = (Math.max(...offsets) - least) / 2 + 1;
+    const distance = f.evaluate(i64.sub(this.#goal, this.pcAt(least)));
+    const outside = f.beginBlock();
+    const labels = guesses.map(() => f.beginBlock()).reverse();
+    f.brIf(outside, i64.geU(distance, 2 * count));
+    const table = Array.from({ length: count }, () => outside);
+    for (const [k, offset] of offsets.entries()) table[(offset - least) / 2] = labels[k]!;
+    // That of an odd address is a large number.
+    f.brTable(i32.rotr(i32.wrap(distance), 1), table, outside);
+    for (const { offset, block } of guesses) {
+      f.endBlock();
+      this.#branch(() => this.#to(block, offset));
+    }
+    f.endBlock();
+    this.goTo(this.#goal);
+    f.unreachable();
   }
 
   /** Calls what is to come back to the next instruction. */
@@ -881,7 +700,8 @@ export class RegionRun extends Run {
   /** Makes code for one way; afterwards everything is known that was known before. */
   #branch(way: () => void): void {
     const [block, record, current, now] = [this.#block, this.#record, this.#current, { ...this.#now }];
-    way();
+    this.f.apart(way);
+    if (current) this.#insn.goOnWith(current);
     this.#block = block;
     this.#record = record;
     this.#current = current;
@@ -1047,16 +867,6 @@ export class Helpers {
   }
 }
 
-/** What a region is made from. */
-export interface RegionSource {
-  /** Offsets in its page of the instructions with which it may begin; the PSW has the address of the one that it is. */
-  readonly entries: readonly number[];
-  /** Offsets of all its instructions. */
-  readonly members: ReadonlySet<number>;
-  /** The instruction at an offset; undefined: there is none, or it is not to be compiled. */
-  at(offset: number): Placed | undefined;
-}
-
 export interface RegionModule {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** How many instructions each region has. */
@@ -1113,32 +923,4 @@ export function buildModule(options: RegionOptions, sources: readonly RegionSour
   }
   const sizes = runs.map(run => run.size);
   return { bytes: module.encode(), sizes };
-}
-
-const CALLS = new Set(['BRASL', 'BRAS', 'BASR']);
-
-/** The instruction at an offset in a page; undefined if it is not to be compiled. `read16` reads from the page. */
-export function place(
-  decoder: Decoder<Instruction>,
-  read16: (offset: number) => number,
-  offset: number,
-): Placed | undefined {
-  if (offset > 4094) return undefined;
-  const upper = read16(offset);
-  const length = instructionLength(upper >>> 8);
-  if (offset + length > 4096) return undefined;
-  const second = length > 2 ? read16(offset + 2) : 0;
-  const third = length > 4 ? read16(offset + 4) : 0;
-  const lower = ((second << 16) | third) >>> 0;
-  const row = decoder.decode(upper, lower);
-  if (!row) return undefined;
-  const fields = recordOperands(row.format, upper, lower);
-  const relative = isRelativeBranch(row) && !row.mnemonic.startsWith('BRAS');
-  const target = relative ? offset + 2 * (fields.h2 ?? fields.h4)! : undefined;
-  const near = target !== undefined && target >= 0 && target < 4096;
-  const always = row.branches && (fields.m1 === 15 || row.mnemonic.startsWith('BRAS') || row.mnemonic.startsWith('BA'));
-  const never = row.mnemonic.endsWith('R') && fields.r2 === 0;
-  // The usual register for return addresses; with others it is a way to find out where one is.
-  const calls = !never && fields.r1 === 14 && CALLS.has(row.mnemonic);
-  return { offset, row, fields, target: near ? target : undefined, fallsThrough: !always || never || calls, calls };
 }

@@ -72,6 +72,13 @@ export class FunctionCode implements Body {
     for (const pool of this.#pools.values()) pool.used = 0;
   }
 
+  /** Makes code after which the same temporaries are in use as before. */
+  apart(body: () => void): void {
+    const before = [...this.#pools].map(([type, { used }]) => [type, used] as const);
+    body();
+    for (const [type, used] of before) this.#pools.get(type)!.used = used;
+  }
+
   /** Evaluates now, once; the result can be named any number of times. What is evaluated already passes through. */
   evaluate<T extends Type>(e: Expr<T>): Expr<T> {
     if (e.kind === 'const' || (e.kind === 'local' && e.stable)) return e;
