@@ -108,9 +108,9 @@ export class ControlFlow {
     return this.#merges[block]! || this.#loops[block]!;
   }
 
-  /** Whether `jump` can express the edge: not into the middle of a loop. */
+  /** Whether `jump` can express the edge: not into the middle of a loop. Of a block that cannot be reached nothing is emitted. */
   isReducible(from: number, to: number): boolean {
-    return !this.isBackward(from, to) || this.#dominates(to, from);
+    return this.#order[from]! < 0 || !this.isBackward(from, to) || this.#dominates(to, from);
   }
 
   /** Emits all blocks; `body` emits one, and uses `jump` for its edges. */
