@@ -44,8 +44,10 @@ export interface CompilerOptions extends RegionOptions {
 }
 
 /** A page of which something is to be compiled. */
-interface Page {
+export interface Page {
   readonly page: number;
+  /** Absolute address. */
+  readonly frame: number;
   readonly version: number;
   readonly at: (offset: number) => Placed | undefined;
   /** What has been read of it: offsets and lengths of instructions. */
@@ -53,8 +55,14 @@ interface Page {
 }
 
 /** A region that is to be made. */
-interface Wanted extends RegionSource {
+export interface Wanted extends RegionSource {
   readonly from: Page;
+}
+
+/** One whose code is there, as entries of a module: the slot of each entry, by offset; 0: there was none. */
+export interface Built extends Wanted {
+  readonly module: number;
+  readonly slots: ReadonlyMap<number, number>;
 }
 
 /** A region that has been made. */
@@ -114,15 +122,19 @@ export class Compiler {
 
   /** Compiles what begins at some records, unless it has fewer instructions. Gives the number of regions. */
   compile(records: readonly number[], fewest = FEWEST): number {
-    const sources = this.#sources(records, fewest);
+    const sources = this.sources(records, fewest);
     let entered = 0;
     for (let n = 0; n < sources.length; n += MOST_REGIONS) {
-      entered += this.#compile(sources.slice(n, n + MOST_REGIONS));
+      const regions = this.build(sources.slice(n, n + MOST_REGIONS));
+      const some = this.enter(regions);
+      this.#counts.add('dropped', regions.length - some);
+      entered += some;
     }
     return entered;
   }
 
-  #compile(sources: readonly Wanted[]): number {
+  /** Makes a module of sources, at most MOST_REGIONS of them, and gives it to the CPUs. No record leads to it yet. */
+  build(sources: readonly Wanted[]): Built[] {
     const started = performance.now();
     const { bytes, sizes } = buildModule(this.#options, sources);
     const built = performance.now();
@@ -130,28 +142,30 @@ export class Compiler {
     const counts = this.#counts;
     counts.add('building', built - started);
     const number = slots.lastModule + 1;
-    const entries = sources.flatMap((source, region) => source.entries.map(entry => ({ source, region, entry })));
-    const numbers = entries.map(() => this.#allocate(number));
-    if (!numbers.some(slot => slot)) return 0;
+    const regions = sources.map((source): Built => {
+      return {
+        ...source,
+        module: number,
+        slots: new Map(source.entries.map(entry => [entry, this.#allocate(number)])),
+      };
+    });
+    const numbers = regions.flatMap(region => [...region.slots.values()]);
+    if (!numbers.some(slot => slot)) return regions;
     const module = new WebAssembly.Module(bytes);
     counts.add('compiling', performance.now() - built);
-    const regions = entries.map(({ region }) => region);
-    const made = { number, module, slots: numbers, regions, bytes: bytes.length * EXPANSION };
+    const regionOf = regions.flatMap(({ entries }, n) => entries.map(() => n));
+    const made = { number, module, slots: numbers, regions: regionOf, bytes: bytes.length * EXPANSION };
     this.#modules.set(number, made);
     this.#bytes += made.bytes;
     slots.lastModule = number;
     this.#giveToAll();
-    const entered = this.#enter(made, sources);
     counts.add('modules', 1);
-    counts.add('regions', entered);
-    counts.add('dropped', sources.length - entered);
     counts.add(
       'instructions',
       sizes.reduce((sum, size) => sum + size, 0),
     );
     counts.add('bytes', bytes.length);
-    this.#makeRoom();
-    return entered;
+    return regions;
   }
 
   /** The region of a page that has an instruction, while it is in use. */
@@ -184,7 +198,7 @@ export class Compiler {
   }
 
   /** What is to be made of some records. */
-  #sources(records: readonly number[], fewest: number): Wanted[] {
+  sources(records: readonly number[], fewest: number): Wanted[] {
     const { slots } = this;
     const places = new Map<number, Set<number>>();
     for (const record of records) {
@@ -213,18 +227,18 @@ export class Compiler {
   #page(page: number): Page | undefined {
     const { layout } = this.#storage;
     const version = this.slots.version(page);
-    const frame = this.#u32[layout.codePageFrame / 4 + page]! - 1;
+    const frame = (this.#u32[layout.codePageFrame / 4 + page]! - 1) * 4096;
     if (frame < 0) return undefined;
     const read = new Map<number, number>();
     const known = new Map<number, Placed | undefined>();
     const at = (offset: number): Placed | undefined => {
       if (known.has(offset)) return known.get(offset);
-      const placed = place(this.#options.decoder, from => this.#storage.read16(frame * 4096 + from), offset);
+      const placed = place(this.#options.decoder, from => this.#storage.read16(frame + from), offset);
       known.set(offset, placed);
       if (placed) read.set(offset, placed.row.format.length);
       return placed;
     };
-    return { page, version, at, read };
+    return { page, frame, version, at, read };
   }
 
   /** Where on a page a register of some CPU leads to, if that has been branched to. */
@@ -245,17 +259,14 @@ export class Compiler {
     return this.slots.allocate(number);
   }
 
-  /** Makes the records of a module's regions theirs, where the instructions are still the same. */
-  #enter({ number, slots: numbers }: Module, sources: readonly Wanted[]): number {
+  /** Makes the records of regions theirs, where the instructions are still the same. Gives the number of those regions. */
+  enter(regions: readonly Built[]): number {
     const { slots } = this;
     const { codePages } = this.#storage.layout;
-    let slot = 0;
-    const placed = sources.map(source => {
-      return { ...source, slots: new Map(source.entries.map(entry => [entry, numbers[slot++]!])) };
-    });
-    return this.#exclusion.alone(() => {
+    const entered = this.#exclusion.alone(() => {
       let entered = 0;
-      for (const { members, slots: slotOf, from } of placed) {
+      for (const { module, members, slots: slotOf, from } of regions) {
+        if (![...slotOf.values()].some(slot => slot)) continue;
         const { page, version, read } = from;
         const isSame = !slots.barred && slots.version(page) === version;
         if (isSame) for (const [offset, length] of read) slots.cover(page, offset, offset + length);
@@ -265,7 +276,7 @@ export class Compiler {
           const record = codePages + page * state.CODE_PAGE_SIZE + (offset / 2) * RECORD_SIZE;
           const handler = this.#u16[record / 2]!;
           if (!isSame || (handler < FIRST_ROW_HANDLER && handler !== HANDLER_REGION)) {
-            slots.revoke(slot, number);
+            slots.revoke(slot, module);
             slots.countAnew(record);
             continue;
           }
@@ -277,11 +288,14 @@ export class Compiler {
         // A device may have stored to the frame meanwhile, and not seen that.
         if (isSame && slots.version(page) === version) {
           entered++;
-          this.#made.set(page, [...before, { module: number, members, slots: slotOf }]);
-        } else for (const slot of slotOf.values()) if (slot) slots.revoke(slot, number);
+          this.#made.set(page, [...before, { module, members, slots: slotOf }]);
+        } else for (const slot of slotOf.values()) if (slot) slots.revoke(slot, module);
       }
       return entered;
     });
+    this.#counts.add('regions', entered);
+    this.#makeRoom();
+    return entered;
   }
 
   /** The first of a pair would look for the second one's operands in this record. */
@@ -339,27 +353,85 @@ export class Compiler {
   }
 }
 
-const compilers = new WeakMap<Cpu, Compiler>();
+/**
+ * A compiler in this thread, for tests: it compiles what begins at a place, however small it is, and also programs
+ * that lie at the same places one after another, in one module.
+ */
+export class CompilerHere {
+  readonly #cpu: Cpu;
+  readonly #compiler: Compiler;
+
+  constructor(cpu: Cpu) {
+    this.#cpu = cpu;
+    const { decoder, handlers, regionOptions, regions, slots, number } = cpu;
+    const give = (_cpu: number, module: CompiledModule): void => regions.take(module);
+    this.#compiler = new Compiler(cpu.storage, { ...regionOptions, decoder, handlers, capacity: HERE_CAPACITY, give });
+    slots.setTaken(number, 0);
+  }
+
+  /** What is to be made of what begins at an absolute address, and at others unless that is part of it already. */
+  sources(addresses: readonly number[]): Wanted[] {
+    const { code } = this.#cpu;
+    const members = new Set<number>();
+    const found: Wanted[] = [];
+    for (const address of addresses) {
+      if (members.has(address)) continue;
+      const record = this.#decode(address);
+      if (!code.isDecoded(record)) continue;
+      for (const source of this.#compiler.sources([record], 1)) {
+        for (const offset of source.members) members.add(source.from.frame + offset);
+        // What registers hold is told now: the module may be built later.
+        const pointers = Array.from({ length: 16 }, (_, n) => source.pointer(n));
+        found.push({ ...source, pointer: register => pointers[register] });
+      }
+    }
+    return found;
+  }
+
+  /** Builds what is to be made of some programs, which may lie at the same place one after another. */
+  build(programs: readonly (readonly Wanted[])[]): Built[][] {
+    const sources = programs.flat();
+    const built: Built[] = [];
+    for (let n = 0; n < sources.length; n += MOST_REGIONS) {
+      built.push(...this.#compiler.build(sources.slice(n, n + MOST_REGIONS)));
+    }
+    let at = 0;
+    return programs.map(program => built.slice(at, (at += program.length)));
+  }
+
+  /** Has what has been built of a program be executed, which is in storage now as it was when its sources were looked for. */
+  enter(regions: readonly Built[]): void {
+    const { slots, regions: own } = this.#cpu;
+    const there = regions.map(region => {
+      const { entries, from } = region;
+      const records = entries.map(entry => this.#decode(from.frame + entry));
+      const page = slots.pageOf(records[0]!);
+      return { ...region, from: { ...from, page, version: slots.version(page) } };
+    });
+    this.#compiler.enter(there);
+    own.look();
+  }
+
+  /** Decodes the instruction at an absolute address; gives its record. */
+  #decode(address: number): number {
+    const { code } = this.#cpu;
+    const offset = address % 4096;
+    const frame = address - offset;
+    if (!code.pageOf(frame)) code.makePage(frame);
+    code.decodeAt(frame, offset);
+    return code.pageOf(frame) + (offset / 2) * RECORD_SIZE;
+  }
+}
+const HERE_CAPACITY = 64 << 20;
+
+const compilers = new WeakMap<Cpu, CompilerHere>();
 
 /** Compiles in this thread what begins at the PSW address of a CPU, however small it is, if its fast program runs it. */
 export function compileHere(cpu: Cpu): void {
   if (!cpu.prepareRegions()) return;
   let compiler = compilers.get(cpu);
-  if (!compiler) {
-    const { decoder, handlers, regionOptions, regions, slots, number } = cpu;
-    const give = (_cpu: number, module: CompiledModule): void => regions.take(module);
-    compiler = new Compiler(cpu.storage, { ...regionOptions, decoder, handlers, capacity: HERE_CAPACITY, give });
-    compilers.set(cpu, compiler);
-    slots.setTaken(number, 0);
-  }
-  const [low, high] = [Number(cpu.pswAddress & 0xffff_ffffn) | 0, Number(cpu.pswAddress >> 32n) | 0];
-  const absolute = cpu.dat.fillCode(low, high);
+  if (!compiler) compilers.set(cpu, (compiler = new CompilerHere(cpu)));
+  const absolute = cpu.dat.fillCode(Number(cpu.pswAddress & 0xffff_ffffn) | 0, Number(cpu.pswAddress >> 32n) | 0);
   if (absolute < 0) return;
-  const offset = absolute % 4096;
-  const frame = absolute - offset;
-  cpu.code.decodeAt(frame, offset);
-  const record = cpu.code.pageOf(frame) + (offset / 2) * RECORD_SIZE;
-  if (cpu.code.isDecoded(record)) compiler.compile([record], 1);
-  cpu.regions.look();
+  for (const regions of compiler.build([compiler.sources([absolute])])) compiler.enter(regions);
 }
-const HERE_CAPACITY = 64 << 20;

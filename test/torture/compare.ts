@@ -3,7 +3,7 @@
 import type { Instruction } from '../../src/cpu/isa/insn.ts';
 import type { Item } from './case.ts';
 import { isString } from './generate.ts';
-import { FUEL, type Lpar, type Way } from './lpar.ts';
+import { FUEL, type Left, type Lpar } from './lpar.ts';
 import type { Laid, Peer } from './peer.ts';
 import { codeOf, type Difference, differences, type Result, type Tolerance } from './result.ts';
 
@@ -17,28 +17,62 @@ export interface Compared {
 
 /** Only cases that come to an end here are run in the peer. */
 export async function compareWays(cases: readonly Laid[], lpar: Lpar, peer: Peer): Promise<Compared[]> {
-  const run = (way: Way): Result[] => {
-    lpar.renew(peer.pools);
-    return cases.map(({ test, placed }) => {
-      lpar.load(test, placed, way);
-      return lpar.result(lpar.run(FUEL));
-    });
-  };
-  const counted = run('counted');
-  const ending = cases.map((laid, n) => ({ laid, ours: counted[n]! })).filter(one => one.ours.kind);
-  cases = ending.map(({ laid }) => laid);
-  const theirs = await peer.run(cases);
-  const others = (['fast', 'compiled'] as const).map(way => ({ way, results: run(way) }));
-  return ending.map(({ laid, ours }, n): Compared => {
-    const found = others.flatMap(({ way, results }) =>
-      differences(results[n]!, ours).map(([what, ...both]): Difference => [`${what}, ${way} against counted`, ...both]),
-    );
+  const ending = cases.flatMap((laid): Ending[] => {
+    const ours = laid.ours ?? leftBehind(laid, lpar);
+    return ours.result.kind ? [{ laid, ours }] : [];
+  });
+  // It works beside this process.
+  const running = peer.run(ending.map(({ laid }) => laid));
+  const others: Difference[][] = [];
+  for (let n = 0; n < ending.length; n += TOGETHER)
+    others.push(...differencesHere(ending.slice(n, n + TOGETHER), lpar));
+  const theirs = await running;
+  return ending.map(({ laid, ours: { result } }, n): Compared => {
+    const found = others[n]!;
     const other = theirs[n]!;
     if (other === 'endless') found.push(['end', 'reached', 'not reached']);
-    else if (other !== 'aborted' && !found.length && !isTooFar(laid, ours, other, peer))
-      found.push(...differences(ours, other, toleranceOf(laid, ours, other)));
+    else if (other !== 'aborted' && !found.length && !isTooFar(laid, result, other, peer))
+      found.push(...differences(result, other, toleranceOf(laid, result, other)));
     return { laid, aborted: other === 'aborted', differences: found };
   });
+}
+
+/** A case that comes to an end here, and what it leaves behind. */
+interface Ending {
+  readonly laid: Laid;
+  readonly ours: Left;
+}
+
+function leftBehind({ test, placed }: Laid, lpar: Lpar): Left {
+  lpar.load(test, placed);
+  return lpar.left(lpar.run(FUEL));
+}
+
+/** Cases that are compiled together. */
+const TOGETHER = 32;
+
+/** Between the ways in which this CPU can run cases. */
+function differencesHere(cases: readonly Ending[], lpar: Lpar): Difference[][] {
+  const found: Difference[][] = cases.map(() => []);
+  const run = (n: number, way: string): void => {
+    const kind = lpar.run(FUEL);
+    const { ours } = cases[n]!;
+    if (lpar.hasLeft(ours)) return;
+    for (const [what, ...both] of differences(lpar.result(kind), ours.result))
+      found[n]!.push([`${what}, ${way} against counted`, ...both]);
+  };
+  const programs = cases.map(({ laid: { test, placed } }, n) => {
+    lpar.load(test, placed, 'fast');
+    const sources = lpar.sources(placed);
+    run(n, 'fast');
+    return sources;
+  });
+  for (const [n, way] of lpar.compile(programs).entries()) {
+    const { laid } = cases[n]!;
+    lpar.load(laid.test, laid.placed, way);
+    run(n, 'compiled');
+  }
+  return found;
 }
 
 /** Access exceptions by code. */

@@ -8,6 +8,21 @@ export type Totals = Record<string, Record<string, number>>;
 
 export class Coverage {
   readonly totals: Totals = {};
+  /** What the case has covered that is being looked at. */
+  readonly #noted: (readonly [group: string, name: string | number])[] = [];
+
+  #note(group: string, name: string | number): void {
+    this.#noted.push([group, name]);
+  }
+
+  /** A case begins; what was noted of the one before does not count unless `keep` has been called. */
+  begin(): void {
+    this.#noted.length = 0;
+  }
+
+  keep(): void {
+    for (const [group, name] of this.#noted) this.#count(group, name);
+  }
 
   #count(group: string, name: string | number, by = 1): void {
     const counts = (this.totals[group] ??= {});
@@ -21,30 +36,30 @@ export class Coverage {
   /** @param again it has been executed in this case before: circumstances may differ, the instruction counts once */
   before({ row, operands, lpar, executed }: Step, again: boolean): void {
     if (!again) {
-      this.#count('instructions', row.mnemonic);
-      this.#count('facilities', row.facility);
+      this.#note('instructions', row.mnemonic);
+      this.#note('facilities', row.facility);
     }
     const mask = lpar.cpu.pswMask;
-    this.#count('circumstances', mask & PSW_EA ? '64-bit mode' : mask & PSW_BA ? '31-bit mode' : '24-bit mode');
+    this.#note('circumstances', mask & PSW_EA ? '64-bit mode' : mask & PSW_BA ? '31-bit mode' : '24-bit mode');
     if (mask & PSW_DAT) {
       const space = Number(mask >> 46n) & 3;
-      this.#count('circumstances', ['primary space', 'access-register mode', 'secondary space', 'home space'][space]!);
+      this.#note('circumstances', ['primary space', 'access-register mode', 'secondary space', 'home space'][space]!);
     }
-    if (executed) this.#count('circumstances', 'target of EXECUTE');
+    if (executed) this.#note('circumstances', 'target of EXECUTE');
     for (const operand of [1, 2, 4] as const) {
       if (!(`b${operand}` in operands)) continue;
       const length = (operands[`l${operand}`] ?? operands.l1 ?? 7) + 1;
       const offset = Number(effectiveAddress(lpar, operands, operand) & 0xfffn);
-      if (offset + length > 4096) this.#count('circumstances', 'operand at the end of a page');
+      if (offset + length > 4096) this.#note('circumstances', 'operand at the end of a page');
     }
   }
 
   /** @param code program-interruption code, or 0 */
   after({ row }: Step, code: number, cc: number): void {
     if (code && code !== 0x40) {
-      this.#count('exceptions', `X'${code.toString(16).padStart(2, '0').toUpperCase()}'`);
-      this.#count('ended with an exception', row.mnemonic);
-    } else this.#count('condition codes', cc);
+      this.#note('exceptions', `X'${code.toString(16).padStart(2, '0').toUpperCase()}'`);
+      this.#note('ended with an exception', row.mnemonic);
+    } else this.#note('condition codes', cc);
   }
 
   /** Adds the totals of other runs. */

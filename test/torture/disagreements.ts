@@ -334,18 +334,43 @@ export const wrapping: Disagreement = {
   reason: 'the peer does not wrap within operands in the 24-bit and 31-bit modes: lpar is right',
 };
 
-/** The reason why an instruction is not compared. */
-export function disagreement({ disagreements }: Knowledge, step: Step): string | undefined {
-  return [...open.disagreements, ...disagreements].find(
-    ({ mnemonics, when }) => mnemonics.test(step.row.mnemonic) && (!when || when(step)),
-  )?.reason;
+/** What is known of one instruction. */
+interface Known {
+  readonly disagreements: readonly Disagreement[];
+  readonly outcomes: readonly OutcomeDisagreement[];
+}
+const knownOf = new WeakMap<Knowledge, Map<string, Known>>();
+
+function known(knowledge: Knowledge, { mnemonic }: Instruction): Known {
+  let all = knownOf.get(knowledge);
+  if (!all) knownOf.set(knowledge, (all = new Map()));
+  let found = all.get(mnemonic);
+  if (!found) {
+    const of = <T extends { readonly mnemonics: RegExp }>(lists: readonly (readonly T[] | undefined)[]): T[] =>
+      lists.flatMap(list => (list ?? []).filter(({ mnemonics }) => mnemonics.test(mnemonic)));
+    found = {
+      disagreements: of([open.disagreements, knowledge.disagreements]),
+      outcomes: of([open.outcomes, knowledge.outcomes]),
+    };
+    all.set(mnemonic, found);
+  }
+  return found;
 }
 
+/** Whether an instruction is ever compared. */
+export const isCompared = (knowledge: Knowledge, row: Instruction): boolean =>
+  (knowledge.has?.(row) ?? true) && known(knowledge, row).disagreements.every(({ when }) => when);
+
+/** The reason why an instruction is not compared. */
+export const disagreement = (knowledge: Knowledge, step: Step): string | undefined =>
+  known(knowledge, step.row).disagreements.find(({ when }) => !when || when(step))?.reason;
+
 /** What may be found when this instruction has been executed. */
-export const outcomesOf = ({ outcomes = [] }: Knowledge, { row }: Step): readonly OutcomeDisagreement[] =>
-  [...open.outcomes!, ...outcomes].filter(({ mnemonics }) => mnemonics.test(row.mnemonic));
+export const outcomesOf = (knowledge: Knowledge, { row }: Step): readonly OutcomeDisagreement[] =>
+  known(knowledge, row).outcomes;
 
 /** The reason why a case is not compared that ended with this instruction. */
 export function endingDisagreement({ endings }: Knowledge, step: Step, code: number, old: bigint): string | undefined {
-  return [...open.endings, ...endings].find(({ when }) => when(step, code, old))?.reason;
+  const reason = ({ when }: EndingDisagreement): boolean => when(step, code, old);
+  return (open.endings.find(reason) ?? endings.find(reason))?.reason;
 }

@@ -1,6 +1,6 @@
 /** Cases run in this process, on a CPU of src/cpu. */
 
-import { compileHere } from '../../src/cpu/compiler.ts';
+import { type Built, CompilerHere, type Wanted } from '../../src/cpu/compiler.ts';
 import { Cpu } from '../../src/cpu/cpu.ts';
 import { EXIT_FUEL } from '../../src/cpu/engine/protocol.ts';
 import { instructions } from '../../src/cpu/isa/index.ts';
@@ -20,10 +20,19 @@ const HANDLERS = (Object.keys(ENDED) as (keyof typeof ENDED)[]).map(
   kind => [handlerAddress(kind), ENDED[kind]] as const,
 );
 
+/** General, vector, control and access registers, PSW, and FPC, which is the last of them. */
+const REGISTERS_END = state.FPC + 4 - state.GR;
+
 const SUPERVISOR_CALL = Number(handlerAddress('supervisorCall'));
 
 /** How the CPU runs a case: counted; not counted, where the PSW allows the fast program; the same with compiled code. */
-export type Way = 'counted' | 'fast' | 'compiled';
+export type Way = 'counted' | 'fast' | readonly Built[];
+
+/** What a case has left behind: as it lies in memory, and to be looked at. */
+export interface Left {
+  readonly raw: Buffer;
+  readonly result: Result;
+}
 
 export class Lpar {
   readonly storage: Storage;
@@ -32,12 +41,29 @@ export class Lpar {
   dictionaries: Uint8Array = new Uint8Array(0);
   /** Storage keys are set for each case. */
   keys = false;
+  readonly #compiler: CompilerHere;
+  /** What `isSound` looks at, as it lies in memory: where it is, and what it was. */
+  #sound: readonly (readonly [now: Buffer, expected: Buffer])[] = [];
+  /** What a case leaves behind, as it lies in memory: registers, the lowcore, data. */
+  readonly #left: readonly Buffer[];
 
   constructor() {
     const plan = state.planLayout(1, layout.STORAGE_SIZE);
     const memory = new WebAssembly.Memory({ initial: plan.wasmPages, maximum: plan.wasmPages, shared: true });
     this.storage = new Storage(memory, plan);
     this.cpu = new Cpu(this.storage, 0, instructions);
+    this.#compiler = new CompilerHere(this.cpu);
+    const { base } = this.cpu;
+    this.#left = [
+      Buffer.from(memory.buffer as unknown as ArrayBuffer, base + state.GR, REGISTERS_END),
+      this.#raw(0x80, 0x180),
+      this.#raw(DATA, DATA_SIZE),
+    ];
+  }
+
+  /** Storage as it lies in memory: backwards. */
+  #raw(address: number, length: number): Buffer {
+    return Buffer.from(this.cpu.u8.buffer as ArrayBuffer, this.cpu.layout.top - address - length, length);
   }
 
   /** Makes good what cases may have done to storage that is not renewed for each. */
@@ -52,6 +78,11 @@ export class Lpar {
     this.storage.write(layout.DICTIONARIES, this.dictionaries);
     writeTables((address, value) => this.storage.write64(address, value));
     this.cpu.tlb.purge();
+    this.#sound = [
+      this.#raw(layout.KERNEL, kernel.bytes.length - layout.KERNEL),
+      this.#raw(CODE, WINDOW - CODE),
+      this.#raw(WINDOW + layout.WINDOW_SIZE, CODE + 0x2000 - WINDOW - layout.WINDOW_SIZE),
+    ].map(now => [now, Buffer.from(now)]);
   }
 
   /** Copies within storage, where bytes go downwards. */
@@ -93,7 +124,17 @@ export class Lpar {
     cpu.breakingEventAddress = kernel.symbols.get('enter')!;
     cpu.setPsw(test.mask, BigInt(WINDOW + test.start));
     cpu.mappingChanged();
-    if (way === 'compiled') compileHere(cpu);
+    if (typeof way === 'object') this.#compiler.enter(way);
+  }
+
+  /** What is to be compiled of a program that is loaded. */
+  sources({ addresses }: Placed): Wanted[] {
+    return this.cpu.prepareRegions() ? this.#compiler.sources(addresses.slice(0, -1)) : [];
+  }
+
+  /** Compiles programs: ways in which to load them once more. */
+  compile(programs: readonly (readonly Wanted[])[]): Way[] {
+    return this.#compiler.build(programs);
   }
 
   /** The fast program does not leave its loop for a supervisor call: the handler's first instruction makes it. */
@@ -107,9 +148,7 @@ export class Lpar {
 
   /** Whether the kernel is as it was, and nothing has been stored into code pages beside the window. */
   isSound(): boolean {
-    const now = this.storage.read(layout.KERNEL, kernel.bytes.length - layout.KERNEL);
-    const code = this.storage.read(CODE, 0x2000).fill(0, WINDOW - CODE, WINDOW - CODE + layout.WINDOW_SIZE);
-    return Buffer.from(now.buffer).equals(kernel.bytes.subarray(layout.KERNEL)) && code.every(byte => byte === 0);
+    return this.#sound.every(([now, expected]) => now.equals(expected));
   }
 
   /**
@@ -133,16 +172,19 @@ export class Lpar {
     return HANDLERS.find(([handler]) => handler === address)?.[1] ?? 0;
   }
 
-  /** The data frames: doublewords in reverse, and the bytes of each. */
-  #data(): Uint8Array {
-    const end = this.cpu.layout.top - DATA;
-    const bytes = this.cpu.u8.slice(end - DATA_SIZE, end);
-    Buffer.from(bytes.buffer).swap64();
-    new BigUint64Array(bytes.buffer).reverse();
-    return bytes;
+  /** What the case has left behind, to be looked at later. */
+  left(kind: number): Left {
+    const raw = Buffer.concat(this.#left);
+    return { raw, result: this.result(kind, raw) };
   }
 
-  result(kind: number): Result {
+  /** Whether what is there now is the same as what was left before. */
+  hasLeft({ raw }: Left): boolean {
+    let at = 0;
+    return this.#left.every(now => now.equals(raw.subarray(at, (at += now.length))));
+  }
+
+  result(kind: number, raw = Buffer.concat(this.#left)): Result {
     const { cpu, storage } = this;
     const sixteen = <T>(read: (n: number) => T): T[] => Array.from({ length: 16 }, (_, n) => read(n));
     const lowcore = storage.read(0x80, 0x180);
@@ -154,7 +196,17 @@ export class Lpar {
       cr: sixteen(n => cpu.cr(n)),
       fpc: cpu.fpc,
       lowcore: new DataView(lowcore.buffer),
-      data: this.#data(),
+      get data() {
+        return inOrder(raw.subarray(-DATA_SIZE));
+      },
     };
   }
+}
+
+/** A copy of what lies backwards: doublewords in reverse, and the bytes of each. */
+function inOrder(raw: Uint8Array): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(raw);
+  Buffer.from(bytes.buffer).swap64();
+  new BigUint64Array(bytes.buffer).reverse();
+  return bytes;
 }

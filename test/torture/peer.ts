@@ -6,6 +6,7 @@ import { type Case, describe, type Placed } from './case.ts';
 import type { Knowledge } from './disagreements.ts';
 import { kernel, VARIABLES } from './kernel.ts';
 import * as layout from './layout.ts';
+import type { Left } from './lpar.ts';
 import { parseResult, type Result } from './result.ts';
 import { writeTables } from './tables.ts';
 
@@ -18,6 +19,8 @@ export type Failure = 'aborted' | 'endless';
 export interface Laid {
   readonly test: Case;
   readonly placed: Placed;
+  /** What it leaves behind here, instructions counted, if that is known. */
+  readonly ours?: Left;
 }
 
 /** What a peer's storage is to contain at the beginning: pieces by address. */

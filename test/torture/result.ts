@@ -107,7 +107,8 @@ export function differences(a: Result, b: Result, tolerance: Tolerance = {}): Di
     compare(`CR${n}`, a.cr[n]!, b.cr[n]!);
   }
   compare('FPC', a.fpc, b.fpc);
-  if (!Buffer.from(a.data.buffer).equals(b.data)) found.push(...dataDifferences(a.data, b.data));
+  const [x, y] = [a.data, b.data];
+  if (Buffer.compare(x, y)) found.push(...dataDifferences(x, y));
   return found;
 }
 

@@ -5,9 +5,9 @@ import { Coverage } from './coverage.ts';
 import type { Knowledge } from './disagreements.ts';
 import { generate, mayOccur, pool } from './generate.ts';
 import { POOL_COUNT } from './layout.ts';
-import { FUEL, Lpar } from './lpar.ts';
+import { FUEL, Lpar, type Way } from './lpar.ts';
 import { Random } from './random.ts';
-import { differences } from './result.ts';
+import { differences, type Result } from './result.ts';
 import { vet } from './vet.ts';
 
 const SEED = 1;
@@ -22,17 +22,23 @@ test('random programs do the same in the fast and in the counted interpreter', (
   const cases = Array.from({ length: 400 }, (_, n) =>
     vet(lpar, NOTHING, generate(new Random(SEED, n), n, options), coverage, () => {}),
   ).filter(vetted => vetted !== undefined);
-  const [counted, ...others] = (['counted', 'fast', 'compiled'] as const).map(way => {
+  const results = (way: (n: number) => Way): Result[] => {
     lpar.renew(pools);
-    return cases.map(({ test, placed }) => {
-      lpar.load(test, placed, way);
+    return cases.map(({ test, placed }, n) => {
+      lpar.load(test, placed, way(n));
       return lpar.result(lpar.run(FUEL));
     });
+  };
+  const counted = results(() => 'counted');
+  const programs = cases.map(({ test, placed }) => {
+    lpar.load(test, placed, 'fast');
+    return lpar.sources(placed);
   });
-  for (const [n, result] of counted!.entries()) {
-    for (const other of others) {
+  const compiled = lpar.compile(programs);
+  assert.ok(compiled.flat().length > cases.length / 4);
+  for (const other of [results(() => 'fast'), results(n => compiled[n]!)]) {
+    for (const [n, result] of counted.entries())
       assert.deepEqual(differences(result, other[n]!), [], `case ${cases[n]!.test.number}`);
-    }
   }
   assert.ok(Object.keys(coverage.totals.instructions!).length > 300);
 });

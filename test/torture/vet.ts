@@ -13,6 +13,7 @@ import { disagreement, endingDisagreement, type Knowledge, outcomesOf } from './
 import { isBrokenOff, mayOccur } from './generate.ts';
 import { ENDED, WINDOW, WINDOW_SIZE } from './layout.ts';
 import { FUEL, type Lpar } from './lpar.ts';
+import type { Laid } from './peer.ts';
 
 /** An instruction about to be executed. */
 export interface Step {
@@ -23,11 +24,6 @@ export interface Step {
   readonly test: Case;
   /** As the target of EXECUTE. */
   readonly executed: boolean;
-}
-
-export interface Vetted {
-  readonly test: Case;
-  readonly placed: Placed;
 }
 
 const READ_6 = (bytes: Uint8Array, at: number): [number, number] => {
@@ -47,17 +43,20 @@ export function vet(
   test: Case,
   coverage: Coverage,
   known: (reason: string) => void,
-): Vetted | undefined {
+): Laid | undefined {
   if (knowledge.impossible?.(test)) return undefined;
   for (let candidate = test; candidate.items.length; ) {
     const placed = place(candidate);
-    const trouble = placed ? firstTrouble(lpar, knowledge, candidate, placed, known) : candidate.items.length - 1;
-    // The peer will not see what this has stored.
-    if (trouble !== undefined && !lpar.isSound()) lpar.renew(lpar.pools);
+    coverage.begin();
+    const trouble = placed
+      ? firstTrouble(lpar, knowledge, candidate, placed, coverage, known)
+      : candidate.items.length - 1;
     if (trouble === undefined) {
-      walk(lpar, candidate, placed!, coverage);
-      return { test: candidate, placed: placed! };
+      coverage.keep();
+      return { test: candidate, placed: placed!, ours: lpar.left(lpar.ended()) };
     }
+    // The peer will not see what this has stored.
+    if (!lpar.isSound()) lpar.renew(lpar.pools);
     candidate = without(candidate, trouble);
     if (isBrokenOff(candidate.items)) return undefined;
   }
@@ -83,9 +82,11 @@ function firstTrouble(
   knowledge: Knowledge,
   test: Case,
   placed: Placed,
+  coverage: Coverage,
   known: (reason: string) => void,
 ): number | undefined {
   lpar.load(test, placed);
+  const been = new Set<number>();
   let last = 0;
   for (let executed = 0; ; executed++) {
     const address = Number(lpar.cpu.pswAddress);
@@ -108,11 +109,16 @@ function firstTrouble(
         known(reason);
         return index;
       }
+      for (const step of steps) coverage.before(step, been.has(address));
+      been.add(address);
     }
     const step = steps.at(-1);
     const outcomes = step ? outcomesOf(knowledge, step) : [];
     const before = outcomes.length ? Array.from({ length: 16 }, (_, n) => lpar.cpu.gr(n)) : [];
     const ended = lpar.run(1);
+    const code = ended === ENDED.program ? lpar.storage.read16(0x8e) & 0x7f : 0;
+    // EXECUTE's own exceptions are not its target's.
+    if (step) coverage.after(step, code, lpar.cpu.cc);
     if (!ended) {
       const reason = outcomes.find(({ when }) => when(step!, before))?.reason;
       if (reason === undefined) continue;
@@ -121,12 +127,7 @@ function firstTrouble(
     }
     if (!lpar.isSound()) return last;
     if (ended !== ENDED.program || !steps.length) return undefined;
-    const reason = endingDisagreement(
-      knowledge,
-      steps.at(-1)!,
-      lpar.storage.read16(0x8e) & 0x7f,
-      lpar.storage.read64(0x158),
-    );
+    const reason = endingDisagreement(knowledge, step!, code, lpar.storage.read64(0x158));
     if (reason === undefined) return undefined;
     known(reason);
     return last;
@@ -177,23 +178,4 @@ export function effectiveAddress(lpar: Lpar, operands: Operands, operand: number
   const sum = register(`b${operand}`) + register(`x${operand}`) + BigInt(operands[`d${operand}`] ?? 0);
   const mask = cpu.pswMask;
   return BigInt.asUintN(mask & PSW_EA ? 64 : mask & PSW_BA ? 31 : 24, sum);
-}
-
-/** Executes the case once more for what it covers. */
-function walk(lpar: Lpar, test: Case, placed: Placed, coverage: Coverage): void {
-  lpar.load(test, placed);
-  const met = new Set<number>();
-  for (;;) {
-    const address = Number(lpar.cpu.pswAddress);
-    const inProgram = placed.addresses.indexOf(address);
-    const steps = inProgram >= 0 && inProgram < test.items.length ? stepsOf(lpar, test, placed, address)! : [];
-    for (const step of steps) coverage.before(step, met.has(address));
-    met.add(address);
-    const ended = lpar.run(1);
-    const code = ended === ENDED.program ? lpar.storage.read16(0x8e) & 0x7f : 0;
-    // EXECUTE's own exceptions are not its target's.
-    const step = steps.at(-1);
-    if (step) coverage.after(step, code, lpar.cpu.cc);
-    if (ended) return;
-  }
 }
