@@ -412,6 +412,16 @@ export class CompilerHere {
     own.look();
   }
 
+  /** Gives up what has been built of a program: other instructions come to its place. */
+  leave(regions: readonly Built[]): void {
+    const { slots, code } = this.#cpu;
+    for (const { module, slots: slotOf, from } of regions) {
+      for (const slot of slotOf.values()) slots.revoke(slot, module);
+      const records = code.pageOf(from.frame);
+      if (records) slots.uncover(slots.pageOf(records));
+    }
+  }
+
   /** Decodes the instruction at an absolute address; gives its record. */
   #decode(address: number): number {
     const { code } = this.#cpu;

@@ -207,6 +207,11 @@ export class RegionSlots {
       const owner = i32[at + OWNER]!;
       if (owner) this.revoke(slot, owner);
     }
+    this.uncover(page);
+  }
+
+  /** No instruction of a code page is part of a region any more. */
+  uncover(page: number): void {
     this.#u8.fill(
       0,
       this.#layout.codeCovered + page * state.COVERED_SIZE,

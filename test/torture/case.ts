@@ -31,6 +31,8 @@ export interface Case {
   /** Offset of the program in the window. */
   readonly start: number;
   readonly items: readonly Item[];
+  /** The instruction for which the case was made. */
+  readonly focus?: Instruction | undefined;
   /** The item whose address one register holds: [register, item]. */
   readonly pointer?: readonly [register: number, item: number];
 }

@@ -1,5 +1,6 @@
 /** What cases have gone through, counted. */
 
+import type { Instruction } from '../../src/cpu/isa/insn.ts';
 import { PSW_BA, PSW_DAT, PSW_EA } from '../../src/cpu/registers.ts';
 import { effectiveAddress, type Step } from './vet.ts';
 
@@ -31,6 +32,16 @@ export class Coverage {
 
   cases(count: number): void {
     this.#count('cases', 'all', count);
+  }
+
+  /** The case that comes next, and for which instruction the last one was made. */
+  made(next: number, row: Instruction | undefined): void {
+    (this.totals.cases ??= {}).next = next;
+    if (row) this.#count('made for', row.mnemonic);
+  }
+
+  count(group: string, name: string): number {
+    return this.totals[group]?.[name] ?? 0;
   }
 
   /** @param again it has been executed in this case before: circumstances may differ, the instruction counts once */
@@ -74,7 +85,7 @@ export class Coverage {
     for (const [group, counts] of Object.entries(this.totals)) {
       const entries = Object.entries(counts).sort(([, a], [, b]) => a - b);
       const all = entries.reduce((sum, [, count]) => sum + count, 0);
-      if (group === 'instructions' || group === 'ended with an exception') {
+      if (Object.keys(counts).length > 40) {
         const rarest = entries.slice(0, 12).map(([name, count]) => `${name} ${count}`);
         lines.push(`${group}: ${all} through ${entries.length}; least often ${rarest.join(', ')}`);
       } else lines.push(`${group}: ${entries.map(([name, count]) => `${name} ${count}`).join(', ')}`);

@@ -69,7 +69,14 @@ const SHIFT = /^S[LR][AL]|^RLL|^S[LR]D[AL]/;
 /** Extended operands: floating-point registers in pairs. */
 const EXTENDED = /^[A-Z]*X[A-Z]*R|^(TCXB|MXD|SQX)/;
 const ALIGNED =
-  /^(LPSWE?|SCKC|STCKC|STPX|STAP|CDS|CDSY|CDSG|CS|CSY|CSG|CSST|LPQ|STPQ|LPD|LPDG|LA[ANOX]|PLO|LAM|STAM|STCTL|STCTG|[LS].*RL$)/;
+  /^(LPSWE?|SCKC|STCKC|STPX|STAP|CDS|CDSY|CDSG|CS|CSY|CSG|CSST|LPQ|STPQ|LPD|LPDG|LA[ANOX]|PLO|LAMY?|STAMY?|LCTLG?|STCTL|STCTG|[LS].*RL$)/;
+
+/** Of sixteen bytes, or of as many as general register 0 says. */
+const QUADWORDS = /^(LPQ|STPQ|CDSG|CSST|PLO)$/;
+/** Fixed-point division: the first half of a dividend is less than the divisor, or the quotient does not fit. */
+const DIVISION = /^D(L?G?R?)$/;
+/** Masks are rounding methods. */
+const ROUNDED = /^(CL?[FG][EDX]BRA?|C[EDX]L?[FG]BRA?|FI[EDX]BRA?|L[ED][DX]BRA|DI[ED]BR)$/;
 
 export const mayOccur = (row: Instruction): boolean => row.privileged === true || !EXCLUDED.has(row.mnemonic);
 
@@ -85,6 +92,7 @@ const resume = rowOf('BRC');
 const setBits = rowOf('OIY');
 const clearBits = rowOf('NIY');
 const storeMultiple = rowOf('STMG');
+const storeImmediate = rowOf('MVHI');
 const stack = rowOf('BAKR');
 
 const EVEN = [2, 4, 6] as const;
@@ -320,18 +328,25 @@ export interface Options {
   readonly accessRegisters: boolean;
   /** Also with PSW keys other than zero. */
   readonly keys: boolean;
+  /** The instruction that the case is made for. */
+  readonly focus?: Instruction | undefined;
 }
 
 /** The case of a number. */
 export function generate(
   random: Random,
   number: number,
-  { seed, rows, longest, accessRegisters, keys }: Options,
+  { seed, rows, longest, accessRegisters, keys, focus }: Options,
 ): Case {
   const length = random.between(1, longest);
   const items: Item[] = [];
-  while (items.length < length) {
-    const next = item(random, random.pick(rows), items.length, length, rows);
+  // What comes first is reached, and begins with the state that the case sets up.
+  let wanted = focus;
+  const place = wanted && random.chance(0.6) ? random.below(length) : 0;
+  while (items.length < length || wanted) {
+    let row = random.pick(rows);
+    if (wanted && items.length >= place) [row, wanted] = [wanted, undefined];
+    const next = item(random, row, items.length, length, rows);
     if (next.row.mnemonic === 'STCKC') items.unshift(item(random, rowOf('SCKC'), 0, length, rows));
     if (random.chance(0.8)) items.push(...signs(random, next), ...clearing(random, next), ...preparing(random, next));
     items.push(next);
@@ -398,6 +413,17 @@ export function generate(
     if (random.chance(0.5))
       for (const register of [r1, r1 + 1, r3!, r3! + 1]) if (register % 16) gr[register % 16] = 0n;
   }
+  // A program of many instructions gets nowhere where some of its operands are not there.
+  if (random.chance(0.5)) {
+    for (const n of BASES) gr[n] = BigInt(DATA + 0x1000 * random.pick([0, 1, 3]) + random.below(0xf00));
+  }
+  if (items.some(({ row }) => ALIGNED.test(row.mnemonic)) && random.chance(0.8)) {
+    for (const n of BASES) gr[n]! &= ~15n;
+  }
+  const divides = items.find(({ row }) => DIVISION.test(row.mnemonic));
+  if (divides && random.chance(0.7)) gr[divides.operands.r1!] = BigInt(random.pick([0, random.below(1000)]));
+  const controls = items.find(({ row }) => /^S(FPC|FASR)$/.test(row.mnemonic));
+  if (controls && random.chance(0.7)) gr[controls.operands.r1!] = BigInt(fpc(random));
   // Digits are in the second frame; a program of many instructions gets nowhere without good addresses.
   if (items.some(({ row }) => DECIMAL.test(row.mnemonic)) && random.chance(0.8)) {
     for (const n of BASES) gr[n] = BigInt(DATA + 0x1000 * random.pick([0, 1, 1, 1, 3]) + random.below(0xf00));
@@ -429,6 +455,7 @@ export function generate(
     // Half of the programs begin so that they reach the end of the page.
     start: random.chance(0.5) ? 2 * random.between(40, 100) : 2 * random.between(110, 128),
     items,
+    focus,
     ...(byRegister >= 0 && random.chance(0.6) ? { pointer } : {}),
   };
 }
@@ -458,11 +485,13 @@ function signs(random: Random, { row, operands }: Item): Item[] {
   });
 }
 
-/** Before a PSW is loaded, one is put in its place; before an entry of the linkage stack is used, one is made. */
+/** Before a PSW or an FPC is loaded, one is put in its place; before an entry of the linkage stack is used, one is made. */
 function preparing(random: Random, { row, operands }: Item): Item[] {
   const { b2, d2 } = operands;
   if (random.chance(0.1)) return [];
   if (LINKAGE.test(row.mnemonic)) return [{ row: stack, operands: { r1: random.pick([13, 13, 14, 0]), r2: 0 } }];
+  if (/^L(FPC|FAS)$/.test(row.mnemonic))
+    return [{ row: storeImmediate, operands: { b1: b2!, d1: d2!, s2: random.pick([0, 1, 2, 3, 7, 0x70]) } }];
   if (!/^LPSWE?$/.test(row.mnemonic)) return [];
   return [{ row: storeMultiple, operands: { r1: 10, r3: 11, b2: b2!, d2: d2! } }];
 }
@@ -546,7 +575,9 @@ function item(
         break;
       default:
         // Masks that came later are often zero.
-        if (mnemonic.startsWith('DI') && random.chance(0.9)) operands[name] = random.pick([0, 1, 4, 5, 6, 7]);
+        if (ROUNDED.test(mnemonic) && random.chance(0.9))
+          operands[name] =
+            name === 'm4' && !mnemonic.startsWith('DI') ? random.pick([0, 0, 4, 8]) : random.pick([0, 1, 4, 5, 6, 7]);
         else operands[name] = mnemonic === 'SSKE' && random.chance(0.7) ? 0 : random.below(2 ** bits);
     }
   }
@@ -613,6 +644,10 @@ function storageOperand(
     Object.assign(operands, { b2: 0, d2: random.below(random.chance(0.9) ? 32 : 0x400) });
     return;
   }
+  if (mnemonic === 'SRNMB' && random.chance(0.8)) {
+    Object.assign(operands, { b2: 0, d2: random.below(8) });
+    return;
+  }
   if (SHIFT.test(mnemonic) && random.chance(0.9)) {
     operands[inner[0]!] = random.chance(0.5) ? 0 : random.pick(VALUES);
     operands[name] = random.below(70);
@@ -627,7 +662,7 @@ function storageOperand(
         ? random.below(4096)
         : -random.below(4096)
       : far;
-  if (ALIGNED.test(mnemonic) && random.chance(0.9)) operands[name]! &= /^(CSST|PLO)$/.test(mnemonic) ? ~15 : ~7;
+  if (ALIGNED.test(mnemonic) && random.chance(0.9)) operands[name]! &= QUADWORDS.test(mnemonic) ? ~15 : ~7;
   // Without a base the operand is in the lowcore, of which only the first 512 bytes protect themselves.
   if (operands[inner.at(-1)!] === 0 && !operands[inner[0]!] && random.chance(0.9))
     operands[inner.at(-1)!] = random.pick(BASES);

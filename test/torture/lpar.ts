@@ -9,8 +9,8 @@ import { Storage } from '../../src/machine/storage.ts';
 import { type Case, type Placed, registersOf } from './case.ts';
 import { handlerAddress, kernel } from './kernel.ts';
 import * as layout from './layout.ts';
-import { CODE, DATA, DATA_SIZE, ENDED, WINDOW } from './layout.ts';
-import type { Result } from './result.ts';
+import { CODE, DATA, DATA_SIZE, ENDED, RESULT, WINDOW } from './layout.ts';
+import { Result } from './result.ts';
 import { writeTables } from './tables.ts';
 
 /** Instructions that a case may execute. */
@@ -30,7 +30,9 @@ export type Way = 'counted' | 'fast' | readonly Built[];
 
 /** What a case has left behind: as it lies in memory, and to be looked at. */
 export interface Left {
-  readonly raw: Buffer;
+  readonly registers: Buffer;
+  readonly lowcore: Buffer;
+  readonly frames: readonly Buffer[];
   readonly result: Result;
 }
 
@@ -44,8 +46,15 @@ export class Lpar {
   readonly #compiler: CompilerHere;
   /** What `isSound` looks at, as it lies in memory: where it is, and what it was. */
   #sound: readonly (readonly [now: Buffer, expected: Buffer])[] = [];
-  /** What a case leaves behind, as it lies in memory: registers, the lowcore, data. */
-  readonly #left: readonly Buffer[];
+  /** What a case leaves behind, as it lies in memory: registers, the lowcore, data frames. */
+  readonly #registers: Buffer;
+  readonly #lowcore: Buffer;
+  readonly #frames: readonly Buffer[];
+  /** What the data frames contain at first, in memory and in order. */
+  #begin: readonly (readonly Buffer[])[] = [];
+  #pool = 0;
+  /** What the case that is loaded has been compiled to. */
+  #entered: readonly Built[] = [];
 
   constructor() {
     const plan = state.planLayout(1, layout.STORAGE_SIZE);
@@ -54,11 +63,9 @@ export class Lpar {
     this.cpu = new Cpu(this.storage, 0, instructions);
     this.#compiler = new CompilerHere(this.cpu);
     const { base } = this.cpu;
-    this.#left = [
-      Buffer.from(memory.buffer as unknown as ArrayBuffer, base + state.GR, REGISTERS_END),
-      this.#raw(0x80, 0x180),
-      this.#raw(DATA, DATA_SIZE),
-    ];
+    this.#registers = Buffer.from(memory.buffer as unknown as ArrayBuffer, base + state.GR, REGISTERS_END);
+    this.#lowcore = this.#raw(0x80, 0x180);
+    this.#frames = this.#framesAt(DATA);
   }
 
   /** Storage as it lies in memory: backwards. */
@@ -66,10 +73,15 @@ export class Lpar {
     return Buffer.from(this.cpu.u8.buffer as ArrayBuffer, this.cpu.layout.top - address - length, length);
   }
 
+  #framesAt(address: number): Buffer[] {
+    return Array.from({ length: DATA_SIZE / 4096 }, (_, n) => this.#raw(address + 4096 * n, 4096));
+  }
+
   /** Makes good what cases may have done to storage that is not renewed for each. */
   renew(pools: readonly Uint8Array[]): void {
     this.pools = pools;
     for (const [n, pool] of pools.entries()) this.storage.write(layout.POOLS + n * DATA_SIZE, pool);
+    this.#begin = pools.map((_, n) => this.#framesAt(layout.POOLS + n * DATA_SIZE));
     this.storage.write(layout.LOWCORE, kernel.bytes.subarray(0, 0x2000));
     this.storage.fill(layout.UNUSED, DATA - layout.UNUSED, 0);
     this.storage.write(layout.KERNEL, kernel.bytes.subarray(layout.KERNEL));
@@ -94,6 +106,9 @@ export class Lpar {
   /** Sets everything up as the kernel does. */
   load(test: Case, placed: Placed, way: Way = 'counted'): void {
     const { cpu, storage } = this;
+    this.#compiler.leave(this.#entered);
+    this.#entered = typeof way === 'object' ? way : [];
+    this.#pool = test.pool;
     this.#copy(0, layout.LOWCORE, 0x2000);
     this.#copy(DATA, layout.POOLS + test.pool * DATA_SIZE, DATA_SIZE);
     storage.write(WINDOW, placed.bytes);
@@ -124,7 +139,7 @@ export class Lpar {
     cpu.breakingEventAddress = kernel.symbols.get('enter')!;
     cpu.setPsw(test.mask, BigInt(WINDOW + test.start));
     cpu.mappingChanged();
-    if (typeof way === 'object') this.#compiler.enter(way);
+    this.#compiler.enter(this.#entered);
   }
 
   /** What is to be compiled of a program that is loaded. */
@@ -174,38 +189,58 @@ export class Lpar {
 
   /** What the case has left behind, to be looked at later. */
   left(kind: number): Left {
-    const raw = Buffer.concat(this.#left);
-    return { raw, result: this.result(kind, raw) };
+    const begin = this.#begin[this.#pool]!;
+    const frames = this.#frames.map((now, n) => (now.equals(begin[n]!) ? begin[n]! : Buffer.from(now)));
+    const data = (): Uint8Array => {
+      const bytes = Buffer.from(this.pools[pool]!);
+      for (const [n, frame] of frames.entries()) if (frame !== begin[n]) bytes.set(inOrder(frame), n * 4096);
+      return bytes;
+    };
+    const pool = this.#pool;
+    return {
+      registers: Buffer.from(this.#registers),
+      lowcore: Buffer.from(this.#lowcore),
+      frames,
+      result: new Result(this.#record(kind), data),
+    };
   }
 
   /** Whether what is there now is the same as what was left before. */
-  hasLeft({ raw }: Left): boolean {
-    let at = 0;
-    return this.#left.every(now => now.equals(raw.subarray(at, (at += now.length))));
+  hasLeft({ registers, lowcore, frames }: Left): boolean {
+    return (
+      this.#registers.equals(registers) &&
+      this.#lowcore.equals(lowcore) &&
+      this.#frames.every((now, n) => now.equals(frames[n]!))
+    );
   }
 
-  result(kind: number, raw = Buffer.concat(this.#left)): Result {
+  /** As the kernel would store it. */
+  #record(kind: number): Uint8Array {
     const { cpu, storage } = this;
-    const sixteen = <T>(read: (n: number) => T): T[] => Array.from({ length: 16 }, (_, n) => read(n));
-    const lowcore = storage.read(0x80, 0x180);
-    return {
-      kind,
-      gr: sixteen(n => cpu.gr(n)),
-      fpr: sixteen(n => cpu.fpr(n)),
-      ar: sixteen(n => cpu.ar(n)),
-      cr: sixteen(n => cpu.cr(n)),
-      fpc: cpu.fpc,
-      lowcore: new DataView(lowcore.buffer),
-      get data() {
-        return inOrder(raw.subarray(-DATA_SIZE));
-      },
+    const record = Buffer.alloc(layout.RESULT_SIZE);
+    const big = (at: number, from: number, count: number): void => {
+      record.set(this.#registers.subarray(from, from + 8 * count), at);
+      record.subarray(at, at + 8 * count).swap64();
     };
+    big(RESULT.gr, state.GR, 16);
+    for (let n = 0; n < 16; n++) big(RESULT.fpr + 8 * n, state.FPR + 16 * n, 1);
+    big(RESULT.cr, state.CR, 16);
+    record.set(this.#registers.subarray(state.AR, state.AR + 64), RESULT.ar);
+    record.subarray(RESULT.ar, RESULT.ar + 64).swap32();
+    record.writeUInt32BE(cpu.fpc, RESULT.fpc);
+    record.writeUInt32BE(kind, RESULT.kind + 4);
+    record.set(storage.read(0x80, 0x180), RESULT.lowcore);
+    return record;
+  }
+
+  result(kind: number): Result {
+    return this.left(kind).result;
   }
 }
 
-/** A copy of what lies backwards: doublewords in reverse, and the bytes of each. */
-function inOrder(raw: Uint8Array): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(raw);
+/** A copy of a frame that lies backwards: doublewords in reverse, and the bytes of each. */
+function inOrder(frame: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(frame);
   Buffer.from(bytes.buffer).swap64();
   new BigUint64Array(bytes.buffer).reverse();
   return bytes;

@@ -7,7 +7,7 @@ import type { Knowledge } from './disagreements.ts';
 import { kernel, VARIABLES } from './kernel.ts';
 import * as layout from './layout.ts';
 import type { Left } from './lpar.ts';
-import { parseResult, type Result } from './result.ts';
+import { Result } from './result.ts';
 import { writeTables } from './tables.ts';
 
 /** A case without an end is given up after this many milliseconds. */
@@ -59,19 +59,19 @@ export abstract class Peer {
     if (!cases.length) return [];
     const failure = await this.start(this.#image(cases));
     const file = openSync(this.storage, 'a+');
-    const read = (address: number, length: number): Uint8Array => {
-      const bytes = new Uint8Array(length);
+    const read = (address: number, length: number): Buffer => {
+      const bytes = Buffer.allocUnsafe(length);
       readSync(file, bytes, 0, length, address);
       return bytes;
     };
-    const cursor = new DataView(read(VARIABLES.cursor, 8).buffer).getBigUint64(0);
+    const cursor = read(VARIABLES.cursor, 8).readBigUInt64BE();
     const done = cursor ? (Number(cursor) - layout.CASES) / layout.CASE_SIZE : 0;
-    const results = Array.from({ length: done }, (_, n): Result | Failure =>
-      parseResult(
-        read(layout.RESULTS + n * layout.RESULT_SIZE, layout.RESULT_SIZE),
-        read(layout.DUMPS + n * layout.DATA_SIZE, layout.DATA_SIZE),
-      ),
-    );
+    const records = read(layout.RESULTS, done * layout.RESULT_SIZE);
+    const dumps = read(layout.DUMPS, done * layout.DATA_SIZE);
+    const results = Array.from({ length: done }, (_, n): Result | Failure => {
+      const data = dumps.subarray(n * layout.DATA_SIZE, (n + 1) * layout.DATA_SIZE);
+      return new Result(records.subarray(n * layout.RESULT_SIZE, (n + 1) * layout.RESULT_SIZE), () => data);
+    });
     closeSync(file);
     if (!failure || done === cases.length) return results;
     if (cases.length === 1) return [failure];

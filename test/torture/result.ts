@@ -2,33 +2,50 @@
 
 import { ENDED, RESULT } from './layout.ts';
 
-export interface Result {
-  /** One of ENDED; 0 when the case did not end. */
-  readonly kind: number;
-  readonly gr: readonly bigint[];
-  readonly fpr: readonly bigint[];
-  readonly ar: readonly number[];
-  readonly cr: readonly bigint[];
-  readonly fpc: number;
-  /** Locations 0x80 to 0x1ff. */
-  readonly lowcore: DataView;
-  readonly data: Uint8Array;
-}
+export class Result {
+  /** As the kernel stores it. */
+  readonly record: Uint8Array;
+  readonly #view: DataView;
+  readonly #data: () => Uint8Array;
 
-/** @param record RESULT_SIZE bytes as the kernel stores them */
-export function parseResult(record: Uint8Array, data: Uint8Array): Result {
-  const view = new DataView(record.buffer, record.byteOffset);
-  const sixteen = <T>(read: (n: number) => T): T[] => Array.from({ length: 16 }, (_, n) => read(n));
-  return {
-    kind: Number(view.getBigUint64(RESULT.kind)),
-    gr: sixteen(n => view.getBigUint64(RESULT.gr + 8 * n)),
-    fpr: sixteen(n => view.getBigUint64(RESULT.fpr + 8 * n)),
-    ar: sixteen(n => view.getUint32(RESULT.ar + 4 * n)),
-    cr: sixteen(n => view.getBigUint64(RESULT.cr + 8 * n)),
-    fpc: view.getUint32(RESULT.fpc),
-    lowcore: new DataView(record.buffer, record.byteOffset + RESULT.lowcore, 0x180),
-    data,
-  };
+  /** @param record RESULT_SIZE bytes as the kernel stores them */
+  constructor(record: Uint8Array, data: () => Uint8Array) {
+    this.record = record;
+    this.#view = new DataView(record.buffer, record.byteOffset);
+    this.#data = data;
+  }
+
+  /** One of ENDED; 0 when the case did not end. */
+  get kind(): number {
+    return Number(this.#view.getBigUint64(RESULT.kind));
+  }
+  gr(n: number): bigint {
+    return this.#view.getBigUint64(RESULT.gr + 8 * n);
+  }
+  fpr(n: number): bigint {
+    return this.#view.getBigUint64(RESULT.fpr + 8 * n);
+  }
+  ar(n: number): number {
+    return this.#view.getUint32(RESULT.ar + 4 * n);
+  }
+  cr(n: number): bigint {
+    return this.#view.getBigUint64(RESULT.cr + 8 * n);
+  }
+  get fpc(): number {
+    return this.#view.getUint32(RESULT.fpc);
+  }
+  /** Locations 0x80 to 0x1ff. */
+  get lowcore(): DataView {
+    return new DataView(this.record.buffer, this.record.byteOffset + RESULT.lowcore, 0x180);
+  }
+  /** The data frames. */
+  get data(): Uint8Array {
+    return this.#data();
+  }
+  /** Registers, and the kind of ending: the record up to the lowcore. */
+  get registers(): Uint8Array {
+    return this.record.subarray(0, RESULT.lowcore);
+  }
 }
 
 /** Program-interruption code without the PER bit. */
@@ -100,13 +117,15 @@ export function differences(a: Result, b: Result, tolerance: Tolerance = {}): Di
     low(0x148, 'old PSW address', 8);
   }
   if (tolerance.onlyEnding) return found;
-  for (let n = 0; n < 16; n++) {
-    compare(`GR${n}`, a.gr[n]!, b.gr[n]!);
-    compare(`FPR${n}`, a.fpr[n]!, b.fpr[n]!);
-    compare(`AR${n}`, a.ar[n]!, b.ar[n]!);
-    compare(`CR${n}`, a.cr[n]!, b.cr[n]!);
+  if (Buffer.compare(a.registers, b.registers)) {
+    for (let n = 0; n < 16; n++) {
+      compare(`GR${n}`, a.gr(n), b.gr(n));
+      compare(`FPR${n}`, a.fpr(n), b.fpr(n));
+      compare(`AR${n}`, a.ar(n), b.ar(n));
+      compare(`CR${n}`, a.cr(n), b.cr(n));
+    }
+    compare('FPC', a.fpc, b.fpc);
   }
-  compare('FPC', a.fpc, b.fpc);
   const [x, y] = [a.data, b.data];
   if (Buffer.compare(x, y)) found.push(...dataDifferences(x, y));
   return found;

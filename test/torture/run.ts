@@ -4,11 +4,13 @@
  *     npm run torture -- --seed 1 --count 100000 [--only MNEMONIC|FACILITY,...] [--peer qemu-system-s390x|hercules]
  *
  * --from N begins with case N of the seed; --longest N is the length of programs in instructions; --totals FILE adds
- * the coverage to that of earlier runs; --limit N stops after N differences (10). A difference is shrunk, and printed
- * with the program and both results. The exit status is 1 if there was one.
+ * the coverage to that of earlier runs, and goes on where they ended; --limit N stops after N differences (10). With
+ * --goal N each case is made for the instruction that has the fewest, until all have N cases; --focus MNEMONIC makes a
+ * single one of these again. A difference is shrunk, and printed with the program and both results. The exit status is 1
+ * if there was one.
  */
 
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { Disassembler } from '../../src/cpu/isa/disassemble.ts';
@@ -26,6 +28,7 @@ import { Lpar } from './lpar.ts';
 import type { Laid } from './peer.ts';
 import { Qemu } from './qemu.ts';
 import { Random } from './random.ts';
+import { Schedule } from './schedule.ts';
 import { type Found, shrink } from './shrink.ts';
 import { vet } from './vet.ts';
 
@@ -39,7 +42,9 @@ const { values } = parseArgs({
   options: {
     seed: { type: 'string', default: '1' },
     count: { type: 'string', default: '10000' },
-    from: { type: 'string', default: '0' },
+    from: { type: 'string' },
+    goal: { type: 'string' },
+    focus: { type: 'string' },
     only: { type: 'string' },
     longest: { type: 'string', default: '8' },
     peer: { type: 'string', default: 'qemu-system-s390x' },
@@ -58,6 +63,9 @@ const rows = instructions.filter(row => mayOccur(row) && isCompared(peer.knowled
 if (!rows.length) throw new Error('no instruction is left to test');
 lpar.keys = peer.knowledge.keys ?? false;
 const coverage = new Coverage();
+if (values.totals && existsSync(values.totals)) coverage.add(JSON.parse(readFileSync(values.totals, 'utf8')) as Totals);
+const schedule = values.goal ? new Schedule(rows, coverage, Number(values.goal)) : undefined;
+const focus = values.focus ? rows.find(({ mnemonic }) => mnemonic === values.focus!.toUpperCase()) : undefined;
 const avoided = new Map<string, number>();
 const disassembler = new Disassembler(instructions);
 
@@ -74,7 +82,7 @@ function print({ laid, differences }: Found, original: Laid): void {
     numbers.flatMap((value, n) => (value ? [`${name}${n}=${value.toString(16)}`] : [])).join(' ');
   console.log(
     [
-      `--- seed ${seed} case ${original.test.number}, ${laid.test.items.length} of ${original.test.items.length} instructions`,
+      `--- seed ${seed} case ${original.test.number}${madeFor(original)}, ${laid.test.items.length} of ${original.test.items.length} instructions`,
       ...program(laid),
       `  PSW ${hex(test.mask)} FPC ${test.fpc.toString(16)} pool ${test.pool}`,
       `  ${nonzero('GR', registersOf(test, placed))}`,
@@ -84,6 +92,9 @@ function print({ laid, differences }: Found, original: Laid): void {
   );
 }
 
+/** What tells a case apart from others of its number. */
+const madeFor = ({ test: { focus } }: Laid): string => (focus ? ` focus ${focus.mnemonic}` : '');
+
 /** Instructions in differences that have been printed: other differences with them are only counted. */
 const reported = new Set<string>();
 const isReported = ({ row, target }: Item): boolean =>
@@ -92,11 +103,14 @@ let differing = 0;
 let aborted = 0;
 let found = 0;
 let done = 0;
-const from = Number(values.from);
+const from = Number(values.from ?? coverage.count('cases', 'next'));
 const count = Number(values.count);
 const began = performance.now();
 try {
-  for (let first = from; first < from + count && found < Number(values.limit); first += BATCH) {
+  for (let first = from, end: number; first < from + count && found < Number(values.limit); first = end) {
+    end = Math.min(first + BATCH - (first % BATCH), from + count);
+    const focuses = schedule?.next(end - first);
+    if (focuses && !focuses.length) break;
     // The data differ from batch to batch, and are the same for a batch wherever it begins.
     const pools = Array.from({ length: POOL_COUNT }, (_, n) => pool(new Random(seed, Math.floor(first / BATCH), n)));
     peer.pools = pools;
@@ -107,14 +121,17 @@ try {
       );
     lpar.renew(pools);
     const cases: Laid[] = [];
-    for (let n = first; n < Math.min(first + BATCH, from + count); n++) {
+    for (let n = first; n < end; n++) {
+      const wanted = focuses ? focuses[n - first] : focus;
       const test = generate(new Random(seed, n), n, {
         seed,
         rows,
         longest: Number(values.longest),
         accessRegisters: peer.knowledge.accessRegisters ?? false,
         keys: peer.knowledge.keys ?? false,
+        focus: wanted,
       });
+      coverage.made(n + 1, wanted);
       const vetted = vet(lpar, peer.knowledge, test, coverage, reason =>
         avoided.set(reason, (avoided.get(reason) ?? 0) + 1),
       );
@@ -133,6 +150,10 @@ try {
       print(shrunk, one.laid);
       for (const { row, target } of shrunk.laid.test.items) reported.add((target?.row ?? row).mnemonic);
     }
+    if (values.totals) {
+      writeFileSync(`${values.totals}.new`, JSON.stringify(coverage.totals, null, 1));
+      renameSync(`${values.totals}.new`, values.totals);
+    }
     if (process.stderr.isTTY) process.stderr.write(`\r${done} cases, ${differing} with differences `);
   }
 } finally {
@@ -143,8 +164,5 @@ console.log(`${done} cases in ${seconds.toFixed(1)} s, ${differing} with differe
 if (aborted) console.log(`the peer broke down in ${aborted} of them`);
 console.log(coverage.report());
 for (const [reason, times] of avoided) console.log(`avoided ${times} times: ${reason}`);
-if (values.totals) {
-  if (existsSync(values.totals)) coverage.add(JSON.parse(readFileSync(values.totals, 'utf8')) as Totals);
-  writeFileSync(values.totals, JSON.stringify(coverage.totals, null, 1));
-}
+if (schedule) console.log(schedule.report());
 process.exitCode = differing ? 1 : 0;
