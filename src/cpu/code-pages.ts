@@ -231,8 +231,7 @@ export class CodePages {
     // The compiler sees that it has to do it again.
     Atomics.add(this.#u32, this.#versions + page, 1);
     if (++this.#storesSinceDecode[page]! > PATIENCE && !this.#isExecuting(page)) {
-      this.#cpu.exclusion.alone(() => this.#becomesVolatile(frame * 4096));
-      return;
+      if (this.#cpu.exclusion.alone(() => this.#becomesVolatile(frame * 4096))) return;
     }
     if (this.#cpu.slots.covers(page, offset, offset + length)) {
       this.#cpu.exclusion.alone(() => {
@@ -264,13 +263,16 @@ export class CodePages {
     this.#noted.length = 0;
   }
 
-  #becomesVolatile(frame: number): void {
+  /** The frame's code page is given up; false: it cannot be, because a CPU has come there until all were at rest. */
+  #becomesVolatile(frame: number): boolean {
     const known = this.#u16[this.#layout.codePageOf / 2 + frame / 4096]!;
-    if (!known || this.#isExecuting(known - 1)) return;
+    if (!known) return true;
+    if (this.#isExecuting(known - 1)) return false;
     const period = this.#periods.get(frame) ?? VOLATILE_PERIOD;
     this.#periods.set(frame, Math.min(period * 2, LONGEST_PERIOD));
     this.#volatile.set(frame, period);
     this.#drop(known - 1);
+    return true;
   }
 
   /** An instruction of a volatile frame is read; after some the frame is given a code page again. */
