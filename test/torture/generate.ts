@@ -332,6 +332,14 @@ export interface Options {
   readonly focus?: Instruction | undefined;
 }
 
+const unguardedOf = new WeakMap<readonly Instruction[], readonly Instruction[]>();
+
+function unguarded(rows: readonly Instruction[]): readonly Instruction[] {
+  const known = unguardedOf.get(rows) ?? rows.filter(row => !isGuarded(row));
+  unguardedOf.set(rows, known);
+  return known.length ? known : rows;
+}
+
 /** The case of a number. */
 export function generate(
   random: Random,
@@ -342,9 +350,11 @@ export function generate(
   const items: Item[] = [];
   // What comes first is reached, and begins with the state that the case sets up.
   let wanted = focus;
+  // What ends with an exception, or does not go with other instructions, comes only for its own sake.
+  const others = focus ? unguarded(rows) : rows;
   const place = wanted && random.chance(0.6) ? random.below(length) : 0;
   while (items.length < length || wanted) {
-    let row = random.pick(rows);
+    let row = random.pick(others);
     if (wanted && items.length >= place) [row, wanted] = [wanted, undefined];
     const next = item(random, row, items.length, length, rows);
     if (next.row.mnemonic === 'STCKC') items.unshift(item(random, rowOf('SCKC'), 0, length, rows));
@@ -355,7 +365,8 @@ export function generate(
       items.push({ row: resume, operands: { m1: 1 }, to: { h2: items.length - 1 } });
   }
   let mask = random.pick([PSW_EA | PSW_BA, PSW_EA | PSW_BA, PSW_EA | PSW_BA, PSW_BA, PSW_BA, 0n]);
-  if (random.chance(items.some(({ row }) => isGuarded(row)) ? 0.95 : 0.25)) mask |= PSW_PROBLEM;
+  if (random.chance(items.some(({ row }) => isGuarded(row)) ? 0.95 : focus?.privileged ? 0.25 : 0.1))
+    mask |= PSW_PROBLEM;
   // Primary, secondary or home space. Without translation, a string could be as long as storage.
   if (random.chance(0.8) || items.some(isString)) {
     mask |= PSW_DAT | (random.pick(accessRegisters ? [0n, 1n, 1n, 2n, 3n] : [0n, 0n, 0n, 2n, 3n]) << 46n);
@@ -414,7 +425,7 @@ export function generate(
       for (const register of [r1, r1 + 1, r3!, r3! + 1]) if (register % 16) gr[register % 16] = 0n;
   }
   // A program of many instructions gets nowhere where some of its operands are not there.
-  if (random.chance(0.5)) {
+  if (random.chance(0.75)) {
     for (const n of BASES) gr[n] = BigInt(DATA + 0x1000 * random.pick([0, 1, 3]) + random.below(0xf00));
   }
   if (items.some(({ row }) => ALIGNED.test(row.mnemonic)) && random.chance(0.8)) {
@@ -545,7 +556,7 @@ function item(
       ? random.below(n + 1)
       : random.chance(0.03)
         ? random.below(length)
-        : random.between(n + 2, length + 1);
+        : random.between(n + 2, random.chance(0.8) ? n + 3 : length + 1);
   for (const operand of operandsIn(format.syntax)) {
     const [name, ...inner] = operand.match(/[a-z]+\d/g) as [string, ...string[]];
     const bits = format.fields[name]![1];
@@ -627,7 +638,7 @@ function storageOperand(
   operands: Record<string, number>,
 ): void {
   for (const field of inner) {
-    if (field[0] === 'b') operands[field] = random.chance(0.9) ? random.pick(BASES) : random.below(16);
+    if (field[0] === 'b') operands[field] = random.chance(0.95) ? random.pick(BASES) : random.below(16);
     else if (field[0] === 'x') operands[field] = random.chance(0.65) ? 0 : random.chance(0.8) ? 9 : random.below(16);
     else if (field[0] === 'l') {
       operands[field] = random.chance(0.6) ? random.below(16) : random.below(256);
@@ -655,7 +666,7 @@ function storageOperand(
   }
   const near = random.chance(0.5) ? 8 * random.below(8) : random.below(64);
   const far = long ? signExtend(random.bits() & 0xfffff, 20) : random.below(4096);
-  operands[name] = random.chance(0.85)
+  operands[name] = random.chance(0.92)
     ? near
     : random.chance(0.5)
       ? random.chance(0.5) || !long

@@ -134,6 +134,8 @@ export class Lpar {
     }
     cpu.fpc = test.fpc;
     cpu.counted = way === 'counted';
+    // What has been given up of compiled code asks to be looked at, and strings would be broken off for it.
+    cpu.setField32(state.PENDING, 0);
     this.#endAtSupervisorCall();
     // The kernel's LPSWE is the last branch before the case.
     cpu.breakingEventAddress = kernel.symbols.get('enter')!;

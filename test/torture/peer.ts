@@ -1,6 +1,6 @@
 /** A machine in which cases run beside this one. */
 
-import { closeSync, ftruncateSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, ftruncateSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Case, describe, type Placed } from './case.ts';
 import type { Knowledge } from './disagreements.ts';
@@ -33,6 +33,8 @@ export abstract class Peer {
   /** Storage after a run. */
   readonly storage: string;
   readonly #tables: Uint8Array;
+  /** Where results and data of a run are read to, as long as nothing fails. */
+  #room = Buffer.alloc(0);
   pools: readonly Uint8Array[] = [];
   dictionaries: Uint8Array = new Uint8Array(0);
 
@@ -54,20 +56,27 @@ export abstract class Peer {
    */
   protected abstract start(image: Image): Promise<Failure | undefined>;
 
-  /** Results in the order of the cases. At most MOST_CASES. */
-  async run(cases: readonly Laid[]): Promise<(Result | Failure)[]> {
+  /**
+   * Results in the order of the cases, at most MOST_CASES. They are good until the next run.
+   * @param whole this is not a part of a run that has failed
+   */
+  async run(cases: readonly Laid[], whole = true): Promise<(Result | Failure)[]> {
     if (!cases.length) return [];
     const failure = await this.start(this.#image(cases));
     const file = openSync(this.storage, 'a+');
-    const read = (address: number, length: number): Buffer => {
-      const bytes = Buffer.allocUnsafe(length);
-      readSync(file, bytes, 0, length, address);
+    const read = (bytes: Buffer, address: number): Buffer => {
+      readSync(file, bytes, 0, bytes.length, address);
       return bytes;
     };
-    const cursor = read(VARIABLES.cursor, 8).readBigUInt64BE();
+    const cursor = read(Buffer.alloc(8), VARIABLES.cursor).readBigUInt64BE();
     const done = cursor ? (Number(cursor) - layout.CASES) / layout.CASE_SIZE : 0;
-    const records = read(layout.RESULTS, done * layout.RESULT_SIZE);
-    const dumps = read(layout.DUMPS, done * layout.DATA_SIZE);
+    const [size, all] = [done * layout.RESULT_SIZE, done * (layout.RESULT_SIZE + layout.DATA_SIZE)];
+    // What is run in several parts, after a failure, must be there together.
+    const keeps = whole && !failure;
+    const room = keeps && this.#room.length >= all ? this.#room : Buffer.allocUnsafe(all);
+    if (keeps) this.#room = room;
+    const records = read(room.subarray(0, size), layout.RESULTS);
+    const dumps = read(room.subarray(size, all), layout.DUMPS);
     const results = Array.from({ length: done }, (_, n): Result | Failure => {
       const data = dumps.subarray(n * layout.DATA_SIZE, (n + 1) * layout.DATA_SIZE);
       return new Result(records.subarray(n * layout.RESULT_SIZE, (n + 1) * layout.RESULT_SIZE), () => data);
@@ -76,9 +85,9 @@ export abstract class Peer {
     if (!failure || done === cases.length) return results;
     if (cases.length === 1) return [failure];
     // The next one is the one that took too long or took the machine down - if the machine tells.
-    if (done) return [...results, failure, ...(await this.run(cases.slice(done + 1)))];
+    if (done) return [...results, failure, ...(await this.run(cases.slice(done + 1), false))];
     const half = cases.length >> 1;
-    return [...(await this.run(cases.slice(0, half))), ...(await this.run(cases.slice(half)))];
+    return [...(await this.run(cases.slice(0, half), false)), ...(await this.run(cases.slice(half), false))];
   }
 
   #image(cases: readonly Laid[]): Image {
@@ -99,10 +108,14 @@ export abstract class Peer {
   }
 }
 
-/** Writes an image to a file of which the rest is zeros. */
+/** Storage that cases may look at, or that tells how far they have got: the rest need not be renewed. */
+const ZEROS = Buffer.alloc(layout.CASES);
+
+/** Writes an image to a file. */
 export function writeImage(path: string, image: Image, size: number): void {
-  const file = openSync(path, 'w');
+  const file = openSync(path, existsSync(path) ? 'r+' : 'w');
   ftruncateSync(file, size);
+  writeSync(file, ZEROS, 0, Math.min(ZEROS.length, size), 0);
   for (const [address, bytes] of image) writeSync(file, bytes, 0, bytes.length, address);
   closeSync(file);
 }

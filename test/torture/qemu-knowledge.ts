@@ -74,7 +74,7 @@ export const qemuKnowledge: Knowledge = {
     },
     {
       mnemonics: /^LAEY?$/,
-      when: step => space(step) === 2 && (mask(step) & PSW_DAT) !== 0n,
+      when: step => space(step) === 2,
       reason:
         'the peer takes the secondary-space for the access-register mode: lpar is right (PoP ch. 7, LOAD ADDRESS EXTENDED)',
     },
@@ -96,6 +96,11 @@ export const qemuKnowledge: Knowledge = {
       mnemonics: /^EX$/,
       when: ({ lpar, operands }) => (effectiveAddress(lpar, operands, 2) & 1n) !== 0n,
       reason: 'the peer executes a target at an odd address: lpar is right, specification exception',
+    },
+    {
+      mnemonics: /^BRCTH$/,
+      when: ({ executed }) => executed,
+      reason: 'the peer counts from EXECUTE itself, not from its target: lpar is right',
     },
     {
       mnemonics: /^STMH$/,
@@ -243,7 +248,7 @@ export const qemuKnowledge: Knowledge = {
     },
     {
       when: ({ row }, code) =>
-        /^(PACK|UNPK|UNPKA|UNPKU|MVO|CLM|CLMY|CLMH|LAM|LAMY|ICM|ICMY|STCM|STCMY|STCMH|ICMH|STAM|STAMY|STM|STMG|STMY|STCTL|STCTG)$/.test(
+        /^(PACK|UNPK|UNPKA|UNPKU|MVO|CLM|CLMY|CLMH|LAM|LAMY|ICM|ICMY|STCM|STCMY|STCMH|ICMH|STAM|STAMY|STM|STMG|STMY|STCTL|STCTG|LCTLG?)$/.test(
           row.mnemonic,
         ) && isAccess(code),
       reason: 'the peer begins to load or store before it meets an access exception: lpar is right',
