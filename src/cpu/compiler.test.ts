@@ -75,6 +75,22 @@ test('a loop is compiled when it has been gone round often, and what is run seld
   assert.equal(again(c), 400n);
 });
 
+test('while a CPU waits most of the time nothing is compiled for what it does now and then', () => {
+  const c = compiled();
+  const { regions, timers } = c.m.cpu;
+  const time = timers.now() + 1e6;
+  regions.waited(0, time);
+  regions.waited(900, time + 1000);
+  c.m.run();
+  assert.equal(c.compiler.work(), false);
+  assert.equal(again(c), 400n);
+  assert.equal(c.compiler.work(), false);
+  regions.waited(300, time + 2000);
+  assert.equal(again(c), 400n);
+  assert.equal(c.compiler.work(), true);
+  assert.ok(c.isRegion('loop'));
+});
+
 test('what leads to the same instructions is one region with several entries', () => {
   const c = compiled();
   c.m.run();

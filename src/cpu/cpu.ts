@@ -794,11 +794,13 @@ export class Cpu extends Registers {
     // CR0 bits 52 and 53: clock comparator and CPU timer.
     const subclasses = timersEnabled ? (this.field32(state.CR) >>> 10) & 3 : 0;
     const deadline = this.timers.publishDeadline(subclasses);
-    const rest = deadline - this.timers.now();
-    if (rest > 0) {
+    const began = this.timers.now();
+    if (deadline > began) {
       this.#executing(-1);
-      Atomics.wait(this.i32, pending, 0, rest);
+      Atomics.wait(this.i32, pending, 0, deadline - began);
       this.#executing(1);
+      const now = this.timers.now();
+      this.regions.waited(now - began, now);
     }
     this.timers.changed = true;
   }

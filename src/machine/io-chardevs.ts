@@ -7,6 +7,8 @@ import { Backend, type Chardev } from '../chardev/chardev.ts';
 import type { FromIo, ToIo } from './io-messages.ts';
 
 const WINDOW = 0x10000;
+/** With fewer bytes taken nothing is told: each message wakes a thread. */
+const NEWS = WINDOW / 4;
 
 /** On the I/O thread: looks like the character device. */
 export class DistantChardev extends Backend {
@@ -56,7 +58,7 @@ export class DistantChardev extends Backend {
 
   protected override hold(waiting: number): void {
     const bytes = this.#received - waiting;
-    if (bytes <= 0) return;
+    if (bytes < NEWS) return;
     this.#received = waiting;
     this.#post({ kind: 'taken', chardev: this.id, bytes });
   }
@@ -71,7 +73,8 @@ export class ChardevRelay {
   readonly #chardev: Chardev;
   readonly #post: (message: ToIo) => void;
   #room = WINDOW;
-  /** Output that the character device has been given when it had enough. */
+  /** Output that the character device has taken, and that it has been given when it had enough. */
+  #taken = 0;
   #held = 0;
   #connection = 0;
 
@@ -97,7 +100,14 @@ export class ChardevRelay {
   #drained(): void {
     const bytes = this.#held;
     this.#held = 0;
-    if (bytes) this.#post({ kind: 'taken', chardev: this.#chardev.id, bytes });
+    this.#tell(bytes);
+  }
+
+  #tell(bytes: number): void {
+    this.#taken += bytes;
+    if (this.#taken < NEWS) return;
+    this.#post({ kind: 'taken', chardev: this.#chardev.id, bytes: this.#taken });
+    this.#taken = 0;
   }
 
   /** The device wants no more of that connection. */
@@ -107,7 +117,7 @@ export class ChardevRelay {
 
   /** The device has written. */
   output(data: Uint8Array): void {
-    if (this.#chardev.write(data)) this.#post({ kind: 'taken', chardev: this.#chardev.id, bytes: data.length });
+    if (this.#chardev.write(data)) this.#tell(data.length);
     else this.#held += data.length;
   }
 
