@@ -69,14 +69,26 @@ const SHIFT = /^S[LR][AL]|^RLL|^S[LR]D[AL]/;
 /** Extended operands: floating-point registers in pairs. */
 const EXTENDED = /^[A-Z]*X[A-Z]*R|^(TCXB|MXD|SQX)/;
 const ALIGNED =
-  /^(LPSWE?|SCKC|STCKC|STPX|STAP|CDS|CDSY|CDSG|CS|CSY|CSG|CSST|LPQ|STPQ|LPD|LPDG|LA[ANOX]|PLO|LAMY?|STAMY?|LCTLG?|STCTL|STCTG|[LS].*RL$)/;
+  /^(LPSWE?|SCKC|STCKC|STPX|STAP|STRAG|CDS|CDSY|CDSG|CS|CSY|CSG|CSST|LPQ|STPQ|LPD|LPDG|LA[ANOX]|PLO|LAMY?|STAMY?|LCTLG?|STCTL|STCTG|[LS].*RL$)/;
 
 /** Of sixteen bytes, or of as many as general register 0 says. */
 const QUADWORDS = /^(LPQ|STPQ|CDSG|CSST|PLO)$/;
-/** Fixed-point division: the first half of a dividend is less than the divisor, or the quotient does not fit. */
-const DIVISION = /^D(L?G?R?)$/;
 /** Masks are rounding methods. */
 const ROUNDED = /^(CL?[FG][EDX]BRA?|C[EDX]L?[FG]BRA?|FI[EDX]BRA?|L[ED][DX]BRA|DI[ED]BR)$/;
+
+/** What instructions find in registers when they are to do their work. */
+const WANTED: readonly (readonly [
+  mnemonics: RegExp,
+  set: (random: Random, gr: bigint[], operands: Readonly<Record<string, number>>) => void,
+])[] = [
+  // The first half of a dividend is less than the divisor, or the quotient does not fit.
+  [/^D(L?G?R?)$/, (random, gr, { r1 }) => void (gr[r1!] = BigInt(random.pick([0, random.below(1000)])))],
+  [/^S(FPC|FASR)$/, (random, gr, { r1 }) => void (gr[r1!] = BigInt(fpc(random)))],
+  [/^(LURAG?|STURA|STURG)$/, (_, gr, { r2 }) => void (gr[r2!]! &= ~7n)],
+  [/^ESTA$/, (random, gr) => void (gr[0] = BigInt(random.below(6)))],
+  // A length and an access key.
+  [/^MVC[SD]K$/, (random, gr) => void ([gr[0], gr[1]] = [BigInt(random.below(256)), random.pick([0n, 0x10n, 0x30n])])],
+];
 
 export const mayOccur = (row: Instruction): boolean => row.privileged === true || !EXCLUDED.has(row.mnemonic);
 
@@ -242,7 +254,7 @@ export function pool(random: Random): Uint8Array {
   for (let at = 0; at < DATA_SIZE; ) {
     const length = Math.min(random.pick([16, 32, 64, 256]), DATA_SIZE - at);
     // The second frame is mostly digits and edit patterns.
-    const kind = at >> 12 === 1 && random.chance(0.85) ? random.pick([9, 9, 8, 8, 10]) : random.below(11);
+    const kind = at >> 12 === 1 && random.chance(0.95) ? random.pick([9, 9, 9, 9, 9, 8, 10]) : random.below(11);
     for (let n = at; n < at + length; n += 8) {
       if (kind === 0) view.setBigUint64(n, random.wide());
       else if (kind === 1) view.setBigUint64(n, value64(random));
@@ -352,7 +364,7 @@ export function generate(
   let wanted = focus;
   // What ends with an exception, or does not go with other instructions, comes only for its own sake.
   const others = focus ? unguarded(rows) : rows;
-  const place = wanted && random.chance(0.6) ? random.below(length) : 0;
+  const place = wanted && random.chance(0.4) ? random.below(length) : 0;
   while (items.length < length || wanted) {
     let row = random.pick(others);
     if (wanted && items.length >= place) [row, wanted] = [wanted, undefined];
@@ -403,7 +415,8 @@ export function generate(
     if (random.chance(0.5)) mask &= ~(3n << 46n);
   }
   if (items.some(({ row }) => SPACES.test(row.mnemonic)) && random.chance(0.85)) {
-    mask = (mask & ~(3n << 46n)) | PSW_DAT | (random.chance(0.3) && accessRegisters ? 1n << 46n : 0n);
+    const calls = items.some(({ row }) => row.mnemonic === 'PC');
+    mask = (mask & ~(3n << 46n)) | PSW_DAT | (calls && random.chance(0.3) && accessRegisters ? 1n << 46n : 0n);
     // ASNs in general registers, the address to which PROGRAM TRANSFER leads.
     for (const n of VALUES) gr[n] = (gr[n]! & ~0xffffn) | BigInt(random.below(random.chance(0.9) ? 6 : 0x10000));
     gr[13] = BigInt(WINDOW + 2 * random.below(200) + random.below(2));
@@ -425,19 +438,24 @@ export function generate(
       for (const register of [r1, r1 + 1, r3!, r3! + 1]) if (register % 16) gr[register % 16] = 0n;
   }
   // A program of many instructions gets nowhere where some of its operands are not there.
-  if (random.chance(0.75)) {
+  if (!string && random.chance(0.75)) {
     for (const n of BASES) gr[n] = BigInt(DATA + 0x1000 * random.pick([0, 1, 3]) + random.below(0xf00));
   }
   if (items.some(({ row }) => ALIGNED.test(row.mnemonic)) && random.chance(0.8)) {
     for (const n of BASES) gr[n]! &= ~15n;
   }
-  const divides = items.find(({ row }) => DIVISION.test(row.mnemonic));
-  if (divides && random.chance(0.7)) gr[divides.operands.r1!] = BigInt(random.pick([0, random.below(1000)]));
-  const controls = items.find(({ row }) => /^S(FPC|FASR)$/.test(row.mnemonic));
-  if (controls && random.chance(0.7)) gr[controls.operands.r1!] = BigInt(fpc(random));
+  for (const { row, operands } of items) {
+    for (const [mnemonics, set] of WANTED)
+      if (mnemonics.test(row.mnemonic) && random.chance(0.8)) set(random, gr, operands);
+  }
+  // Secondary-space control.
+  if (items.some(({ row }) => /^MVC[PS]$/.test(row.mnemonic)) && random.chance(0.85)) {
+    mask = (mask & ~(1n << 46n)) | PSW_DAT;
+    cr[0]! |= 0x0400_0000n;
+  }
   // Digits are in the second frame; a program of many instructions gets nowhere without good addresses.
   if (items.some(({ row }) => DECIMAL.test(row.mnemonic)) && random.chance(0.8)) {
-    for (const n of BASES) gr[n] = BigInt(DATA + 0x1000 * random.pick([0, 1, 1, 1, 3]) + random.below(0xf00));
+    for (const n of BASES) gr[n] = BigInt(DATA + 0x1000 * random.pick([0, 1, 1, 1, 1, 1, 1, 3]) + random.below(0xf00));
     mask &= ~(0xfn << 52n);
   }
   // A tree in the data: its base, and the index of a node.
@@ -642,6 +660,8 @@ function storageOperand(
     else if (field[0] === 'x') operands[field] = random.chance(0.65) ? 0 : random.chance(0.8) ? 9 : random.below(16);
     else if (field[0] === 'l') {
       operands[field] = random.chance(0.6) ? random.below(16) : random.below(256);
+      if (/PK[AU]$/.test(mnemonic) && random.chance(0.9))
+        operands[field] = mnemonic.endsWith('A') ? random.below(32) : 2 * random.below(32) + 1;
       // Multiplier and divisor are short.
       if (field === 'l2' && /^[MD]P$/.test(mnemonic) && random.chance(0.8)) operands[field]! &= 3;
     } else operands[field] = generalRegister(random, mnemonic, field);
