@@ -162,7 +162,8 @@ export const open: Knowledge = {
       mnemonics: /^(MVCLE|MVCLU)$/,
       when: ({ lpar: { cpu }, operands }) => {
         const [to, from] = [cpu.gr(operands.r1!) & 0x7fffn, cpu.gr(operands.r3!) & 0x7fffn];
-        const length = (register: number): bigint => cpu.gr((register + 1) & 15) & 0xffff_ffffn;
+        const bits = cpu.pswMask & PSW_EA ? -1n : 0xffff_ffffn;
+        const length = (register: number): bigint => cpu.gr((register + 1) & 15) & bits;
         const ahead = (to - from) & 0x7fffn;
         return ahead > 0n && ahead < length(operands.r1!) && ahead < length(operands.r3!);
       },
