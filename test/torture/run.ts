@@ -4,7 +4,7 @@
  *     npm run torture -- --seed 1 --count 100000 [--only MNEMONIC|FACILITY,...] [--peer qemu-system-s390x|hercules]
  *
  * --from N begins with case N of the seed; --longest N is the length of programs in instructions; --totals FILE adds
- * the coverage to that of earlier runs, and goes on where they ended; --limit N stops after N differences (10). With
+ * the coverage to that of earlier runs, and goes on where they ended; --limit N stops after N differences (10), SIGINT after the batch. With
  * --goal N each case is made for the instruction that has the fewest, until all have N cases; --focus MNEMONIC makes a
  * single one of these again. A difference is shrunk, and printed with the program and both results. The exit status is 1
  * if there was one.
@@ -99,15 +99,18 @@ const madeFor = ({ test: { focus } }: Laid): string => (focus ? ` focus ${focus.
 const reported = new Set<string>();
 const isReported = ({ row, target }: Item): boolean =>
   reported.has(row.mnemonic) || (target !== undefined && reported.has(target.row.mnemonic));
+let stopping = false;
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => (stopping = true));
 let differing = 0;
 let aborted = 0;
 let found = 0;
 let done = 0;
 const from = Number(values.from ?? coverage.count('cases', 'next'));
 const count = Number(values.count);
+const most = Number(values.limit);
 const began = performance.now();
 try {
-  for (let first = from, end: number; first < from + count && found < Number(values.limit); first = end) {
+  for (let first = from, end: number; first < from + count && found < most && !stopping; first = end) {
     end = Math.min(first + BATCH - (first % BATCH), from + count);
     const focuses = schedule?.next(end - first);
     if (focuses && !focuses.length) break;
@@ -144,7 +147,7 @@ try {
       if (one.aborted) aborted++;
       if (!one.differences.length) continue;
       differing++;
-      if (found >= Number(values.limit) || one.laid.test.items.some(isReported)) continue;
+      if (found >= most || one.laid.test.items.some(isReported)) continue;
       found++;
       const shrunk = await shrink(one, lpar, peer);
       print(shrunk, one.laid);
