@@ -300,6 +300,16 @@ export const unclearedAddresses: Disagreement = {
   reason: 'the peer does otherwise with the bits to the left of addresses: lpar is right',
 };
 
+/** Of a peer that breaks SEARCH STRING off after so many bytes. */
+export const brokenSearch = (most: bigint): OutcomeDisagreement => ({
+  mnemonics: /^SRST$/,
+  when: ({ lpar, operands }, before) => {
+    const end = lpar.cpu.cc === 1 ? lpar.cpu.gr(operands.r1!) : before[operands.r1!]!;
+    return ((end - before[operands.r2!]!) & lpar.cpu.addressMask) >= most;
+  },
+  reason: 'where a search that was resumed began is open',
+});
+
 /** Of a peer that breaks MOVE STRING off at the end of a page. */
 export const brokenMove: OutcomeDisagreement = {
   mnemonics: /^MVST$/,

@@ -48,7 +48,7 @@ const RESTARTED = new Set([...STRINGS].filter(name => !/^(CFC|MVPG|MVCL|CLCL)$/.
 /** First operands, or first and third, are even-odd pairs of registers. */
 const PAIRED = new Set(
   `CDS CDSG CDSY D DR DSG DSGF DSGR DSGFR DL DLR DLG DLGR M MR MFY ML MLR MLG MLGR MG MGRK LPQ STPQ LPD LPDG
-  SLDA SLDL SRDA SRDL CSP CSPG BRXH BRXLE BRXHG BRXLG BXH BXLE BXHG BXLEG PLO ESEA ESTA MSTA`.split(/\s+/),
+  SLDA SLDL SRDA SRDL FLOGR CSP CSPG BRXH BRXLE BRXHG BRXLG BXH BXLE BXHG BXLEG PLO ESEA ESTA MSTA`.split(/\s+/),
 );
 
 /** Branches that count come to an end by themselves, so that they may lead backward. */
@@ -67,9 +67,9 @@ const SPACES = /^(PC|PT|SSAR)$/;
 const DECIMAL = /^(AP|SP|ZAP|CP|MP|DP|SRP|TP|CVB|CVBY|CVBG|ED|EDMK)$/;
 const SHIFT = /^S[LR][AL]|^RLL|^S[LR]D[AL]/;
 /** Extended operands: floating-point registers in pairs. */
-const EXTENDED = /^[A-Z]*X[A-Z]*R|^(TCXB|MXD|SQX)/;
+const EXTENDED = /^[A-Z]*X[A-Z]*R|^(TCXB|MXD|SQX|LX[ED]B$)/;
 const ALIGNED =
-  /^(LPSWE?|SCKC|STCKC|STPX|STAP|STRAG|CDS|CDSY|CDSG|CS|CSY|CSG|CSST|LPQ|STPQ|LPD|LPDG|LA[ANOX]|PLO|LAMY?|STAMY?|LCTLG?|STCTL|STCTG|[LS].*RL$)/;
+  /^(LPSWE?|SCKC|STCKC|STPX|STAP|STRAG|CDS|CDSY|CDSG|CS|CSY|CSG|CSST|LPQ|STPQ|LPD|LPDG|LAAL?G?|LA[NOX]G?|PLO|LAMY?|STAMY?|LCTLG?|STCTL|STCTG|[LS].*RL$)/;
 
 /** Of sixteen bytes, or of as many as general register 0 says. */
 const QUADWORDS = /^(LPQ|STPQ|CDSG|CSST|PLO)$/;
@@ -82,7 +82,7 @@ const WANTED: readonly (readonly [
   set: (random: Random, gr: bigint[], operands: Readonly<Record<string, number>>) => void,
 ])[] = [
   // The first half of a dividend is less than the divisor, or the quotient does not fit.
-  [/^D(L?G?R?)$/, (random, gr, { r1 }) => void (gr[r1!] = BigInt(random.pick([0, random.below(1000)])))],
+  [/^D(L?G?R?)$/, (random, gr, { r1 }) => void (gr[r1!] = BigInt(random.pick([0, 0, 0, random.below(1000)])))],
   [/^S(FPC|FASR)$/, (random, gr, { r1 }) => void (gr[r1!] = BigInt(fpc(random)))],
   [/^(LURAG?|STURA|STURG)$/, (_, gr, { r2 }) => void (gr[r2!]! &= ~7n)],
   [/^ESTA$/, (random, gr) => void (gr[0] = BigInt(random.below(6)))],
@@ -438,10 +438,10 @@ export function generate(
       for (const register of [r1, r1 + 1, r3!, r3! + 1]) if (register % 16) gr[register % 16] = 0n;
   }
   // A program of many instructions gets nowhere where some of its operands are not there.
-  if (!string && random.chance(0.75)) {
+  if (!string && random.chance(0.85)) {
     for (const n of BASES) gr[n] = BigInt(DATA + 0x1000 * random.pick([0, 1, 3]) + random.below(0xf00));
   }
-  if (items.some(({ row }) => ALIGNED.test(row.mnemonic)) && random.chance(0.8)) {
+  if (items.some(({ row }) => ALIGNED.test(row.mnemonic)) && random.chance(0.9)) {
     for (const n of BASES) gr[n]! &= ~15n;
   }
   for (const { row, operands } of items) {
@@ -490,7 +490,7 @@ export function generate(
 }
 
 function fpc(random: Random): number {
-  const masks = random.chance(0.5) ? 0 : random.below(32) << 27;
+  const masks = random.chance(0.7) ? 0 : random.below(32) << 27;
   const flags = random.chance(0.5) ? 0 : random.below(32) << 19;
   const dxc = random.chance(0.8) ? 0 : random.below(256) << 8;
   const decimal = random.chance(0.8) ? 0 : random.below(8) << 4;
@@ -600,7 +600,7 @@ function item(
         break;
       case 'i':
       case 's':
-        operands[name] = immediate(random, name, bits);
+        operands[name] = mnemonic === 'MC' && random.chance(0.8) ? random.below(16) : immediate(random, name, bits);
         break;
       default:
         // Masks that came later are often zero.
@@ -676,7 +676,7 @@ function storageOperand(
     return;
   }
   if (mnemonic === 'SRNMB' && random.chance(0.8)) {
-    Object.assign(operands, { b2: 0, d2: random.below(8) });
+    Object.assign(operands, { b2: 0, d2: random.pick([0, 1, 2, 3, 7]) });
     return;
   }
   if (SHIFT.test(mnemonic) && random.chance(0.9)) {

@@ -3,6 +3,7 @@
 import type { Instruction } from '../../src/cpu/isa/insn.ts';
 import {
   brokenMove,
+  brokenSearch,
   isAccess,
   isNarrow,
   type Knowledge,
@@ -35,17 +36,7 @@ const divisionOutcomes: readonly OutcomeDisagreement[] = [
   },
 ];
 
-const searchOutcomes: readonly OutcomeDisagreement[] = [
-  {
-    mnemonics: /^SRST$/,
-    when: ({ lpar, operands }, before) => {
-      const end = lpar.cpu.cc === 1 ? lpar.cpu.gr(operands.r1!) : before[operands.r1!]!;
-      return end - before[operands.r2!]! >= 256n;
-    },
-    reason: 'where a search that was resumed began is open',
-  },
-  brokenMove,
-];
+const searchOutcomes: readonly OutcomeDisagreement[] = [brokenSearch(256n), brokenMove];
 
 const compressionOutcomes: readonly OutcomeDisagreement[] = [
   {

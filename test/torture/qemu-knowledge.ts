@@ -4,6 +4,7 @@ import { PSW_DAT } from '../../src/cpu/registers.ts';
 import {
   branchTarget,
   brokenMove,
+  brokenSearch,
   isAccess,
   isNarrow,
   type Knowledge,
@@ -226,7 +227,7 @@ export const qemuKnowledge: Knowledge = {
       reason: 'the peer loads bits 0-31 of the register instead of bits 32-63: lpar is right',
     },
   ],
-  outcomes: [brokenMove],
+  outcomes: [brokenMove, brokenSearch(0x2000n)],
   endings: [
     {
       when: ({ row, address, test }, code) =>
