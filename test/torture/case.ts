@@ -67,13 +67,32 @@ export function place({ items, start }: Case): Placed | undefined {
   }
   if (end > WINDOW + WINDOW_SIZE) return undefined;
   const put = (item: Item, address: number): void => {
-    bytes.set(encode(item.row, resolve(item, address, addresses, targets)), address - WINDOW);
+    bytes.set(encoded(item, address, addresses, targets), address - WINDOW);
   };
   for (const [n, item] of items.entries()) {
     put(item, addresses[n]!);
     if (item.target) put(item.target, targets.get(item.target)!);
   }
   return { bytes, addresses, targets, end };
+}
+
+/** Instructions that are the same wherever they are. */
+const fixed = new WeakMap<Item, Uint8Array>();
+
+function encoded(
+  item: Item,
+  address: number,
+  addresses: readonly number[],
+  targets: ReadonlyMap<Item, number>,
+): Uint8Array {
+  const known = fixed.get(item);
+  if (known) return known;
+  const { row, operands, to = {}, data = {}, target } = item;
+  if (target || Object.keys(to).length || Object.keys(data).length)
+    return encode(row, resolve(item, address, addresses, targets));
+  const text = encode(row, operands);
+  fixed.set(item, text);
+  return text;
 }
 
 function resolve(

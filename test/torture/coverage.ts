@@ -16,11 +16,17 @@ export class Coverage {
     this.#noted.push([group, name]);
   }
 
-  /** A case begins; what was noted of the one before does not count unless `keep` has been called. */
-  begin(): void {
-    this.#noted.length = 0;
+  /** How much has been noted of the case that is being looked at. */
+  get noted(): number {
+    return this.#noted.length;
   }
 
+  /** Forgets what has been noted since there was so much. */
+  forget(noted: number): void {
+    this.#noted.length = noted;
+  }
+
+  /** What has been noted counts. */
   keep(): void {
     for (const [group, name] of this.#noted) this.#count(group, name);
   }

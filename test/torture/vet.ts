@@ -45,11 +45,12 @@ export function vet(
   known: (reason: string) => void,
 ): Laid | undefined {
   if (knowledge.impossible?.(test)) return undefined;
+  const path: Path = { addresses: [], noted: [] };
+  coverage.forget(0);
   for (let candidate = test; candidate.items.length; ) {
     const placed = place(candidate);
-    coverage.begin();
     const trouble = placed
-      ? firstTrouble(lpar, knowledge, candidate, placed, coverage, known)
+      ? firstTrouble(lpar, knowledge, candidate, placed, path, coverage, known)
       : candidate.items.length - 1;
     if (trouble === undefined) {
       coverage.keep();
@@ -57,10 +58,22 @@ export function vet(
     }
     // The peer will not see what this has stored.
     if (!lpar.isSound()) lpar.renew(lpar.pools);
+    // Before the first that lay behind it, all will do the same again.
+    const same = path.addresses.findIndex(address => !placed || address >= placed.addresses[trouble]!);
+    if (same >= 0) {
+      coverage.forget(path.noted[same]!);
+      path.addresses.length = path.noted.length = same;
+    }
     candidate = without(candidate, trouble);
     if (isBrokenOff(candidate.items)) return undefined;
   }
   return undefined;
+}
+
+/** What has been executed of a case and is known to be good: where, and how much had been noted before each instruction. */
+interface Path {
+  readonly addresses: number[];
+  readonly noted: number[];
 }
 
 /** A case without one of its instructions. Branches to it lead to the one that follows. */
@@ -76,20 +89,25 @@ export function without(test: Case, index: number): Case {
   return pointer ? { ...test, items, pointer: [pointer[0], earlier(pointer[1])] } : { ...test, items };
 }
 
-/** Index of the first instruction that is to be taken out. */
+/** Index of the first instruction that is to be taken out; what is executed before is added to the path. */
 function firstTrouble(
   lpar: Lpar,
   knowledge: Knowledge,
   test: Case,
   placed: Placed,
+  path: Path,
   coverage: Coverage,
   known: (reason: string) => void,
 ): number | undefined {
   lpar.load(test, placed);
-  const been = new Set<number>();
-  let last = 0;
-  for (let executed = 0; ; executed++) {
+  const { addresses } = path;
+  for (let n = 0; n < addresses.length; n++) lpar.run(1);
+  const been = new Set(addresses);
+  let last = Math.max(placed.addresses.indexOf(addresses.at(-1) ?? 0), 0);
+  for (let executed = addresses.length; ; executed++) {
     const address = Number(lpar.cpu.pswAddress);
+    addresses.push(address);
+    path.noted.push(coverage.noted);
     const index = placed.addresses.indexOf(address);
     if (executed === FUEL) return index < 0 ? last : Math.min(index, test.items.length - 1);
     // At the end, or at zeros beside the program, there is the operation exception. Anything else was led astray.
@@ -128,10 +146,17 @@ function firstTrouble(
     if (!lpar.isSound()) return last;
     if (ended !== ENDED.program || !steps.length) return undefined;
     const reason = endingDisagreement(knowledge, step!, code, lpar.storage.read64(0x158));
-    if (reason === undefined) return undefined;
-    known(reason);
+    if (reason !== undefined) known(reason);
+    else if (!isInTheWay(test, last)) return undefined;
     return last;
   }
+}
+
+/** Most exceptions of instructions for which the case was not made would only keep others from being executed. */
+function isInTheWay({ focus, items, number }: Case, index: number): boolean {
+  if (!focus || index === items.length - 1 || (number + index) % 4 === 0) return false;
+  const { row, target } = items[index]!;
+  return row !== focus && target?.row !== focus;
 }
 
 /** The program has changed this instruction. */
