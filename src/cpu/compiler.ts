@@ -10,7 +10,7 @@ import { divide, type Placed, place, type RegionSource } from './engine/blocks.t
 import { type Handler, Pairs } from './engine/handlers.ts';
 import { FIRST_ROW_HANDLER, HANDLER_DECODE, HANDLER_REGION } from './engine/protocol.ts';
 import { RECORD_SIZE } from './engine/records.ts';
-import { buildModule } from './engine/region.ts';
+import { buildModule } from './engine/region-module.ts';
 import type { RegionOptions } from './engine/run.ts';
 import { Exclusion } from './exclusion.ts';
 import type { Decoder } from './isa/decode.ts';
@@ -29,6 +29,11 @@ const PUT_OFF = 2000;
 const MOST_PUT_OFF = 10_000;
 /** Fewer instructions are not worth the way in and out. */
 const FEWEST = 4;
+/** Milliseconds that CPUs are seen in a quick region, for each of its instructions and at least, before it is made thorough. */
+const SEEN_FOR_EACH = 1 / 8;
+const SEEN_AT_LEAST = 3;
+/** As many times where the guest has as many CPUs as the host, so that compiling takes time from them. */
+const BUSY = 8;
 /** Bytes of machine code and the like for a byte of WebAssembly. */
 const EXPANSION = 2.5;
 /** How many modules a CPU may have been given that it has not taken. */
@@ -37,6 +42,8 @@ const MOST_GIVEN = 16;
 export interface CompilerOptions extends RegionOptions {
   readonly decoder: Decoder<Instruction>;
   readonly handlers: readonly Handler[];
+  /** Whether regions contain what no CPU has come to yet. */
+  readonly unmet?: boolean;
   /** Most bytes of compiled code. */
   readonly capacity: number;
   /** Gives a module to a CPU. */
@@ -50,6 +57,7 @@ export interface Page {
   readonly frame: number;
   readonly version: number;
   readonly at: (offset: number) => Placed | undefined;
+  readonly executed: (offset: number) => Placed | undefined;
   /** What has been read of it: offsets and lengths of instructions. */
   readonly read: Map<number, number>;
 }
@@ -71,6 +79,10 @@ interface Made {
   readonly members: ReadonlySet<number>;
   /** The slot of each entry, by offset. */
   readonly slots: ReadonlyMap<number, number>;
+  /** It is, or is to become, a thorough one. */
+  thorough: boolean;
+  /** How often a CPU has been seen in it. */
+  seen: number;
 }
 
 interface Module extends CompiledModule {
@@ -111,9 +123,11 @@ export class Compiler {
   work(): boolean {
     this.#giveToAll();
     const records = new Set<number>();
-    for (let record = this.slots.takeWanted(); record; record = this.slots.takeWanted()) {
-      if (!this.#isPutOff(record)) records.add(record);
-      if (records.size === MOST_PLACES) break;
+    for (let wanted = this.slots.takeWanted(); wanted; wanted = this.slots.takeWanted()) {
+      const { record, seen } = wanted;
+      if (seen) for (const entry of this.#seen(record)) records.add(entry);
+      else if (!this.#isPutOff(record)) records.add(record);
+      if (records.size >= MOST_PLACES) break;
     }
     if (!records.size) return false;
     this.compile([...records]);
@@ -193,6 +207,22 @@ export class Compiler {
     return true;
   }
 
+  /** A CPU has been seen at a record. Gives the entries of the quick region that has it if that is to be made thorough now. */
+  #seen(record: number): number[] {
+    const page = this.slots.pageOf(record);
+    const region = this.#regionWith(page, this.#offsetOf(record, page));
+    if (!region || region.thorough) return [];
+    region.seen++;
+    const enough = Math.max(SEEN_AT_LEAST, SEEN_FOR_EACH * region.members.size);
+    if (region.seen < (this.slots.isHostBusy ? BUSY : 1) * enough) return [];
+    region.thorough = true;
+    return [...region.slots.keys()].map(entry => this.#recordOf(page, entry));
+  }
+
+  #recordOf(page: number, offset: number): number {
+    return this.#storage.layout.codePages + page * state.CODE_PAGE_SIZE + (offset / 2) * RECORD_SIZE;
+  }
+
   #offsetOf(record: number, page: number): number {
     return ((record - this.#storage.layout.codePages - page * state.CODE_PAGE_SIZE) / RECORD_SIZE) * 2;
   }
@@ -200,25 +230,31 @@ export class Compiler {
   /** What is to be made of some records. */
   sources(records: readonly number[], fewest: number): Wanted[] {
     const { slots } = this;
-    const places = new Map<number, Set<number>>();
+    const places = new Map<number, Map<number, boolean>>();
     for (const record of records) {
       const page = slots.pageOf(record);
-      const offsets = places.get(page) ?? new Set();
+      const offsets = places.get(page) ?? new Map<number, boolean>();
       places.set(page, offsets);
       const offset = this.#offsetOf(record, page);
       // Entries of a region that is made anew stay entries.
       const region = this.#regionWith(page, offset);
-      for (const [entry, slot] of region?.slots ?? []) if (slots.owner(slot) === region!.module) offsets.add(entry);
-      if (region || this.#u16[record / 2]! >= FIRST_ROW_HANDLER) offsets.add(offset);
+      const thorough = region?.thorough ?? false;
+      const add = (entry: number): void => void offsets.set(entry, thorough || offsets.get(entry) === true);
+      for (const [entry, slot] of region?.slots ?? []) if (slots.owner(slot) === region!.module) add(entry);
+      if (region || this.#u16[record / 2]! >= FIRST_ROW_HANDLER) add(offset);
     }
     const sources: Wanted[] = [];
     for (const [page, offsets] of places) {
       const from = this.#page(page);
       if (!from) continue;
       const pointer = (register: number): number | undefined => this.#pointer(page, register);
-      for (const group of divide([...offsets], from.at, () => slots.arrivals(page))) {
-        if (group.members.size < fewest) this.#counts.add('small', 1);
-        else sources.push({ ...group, at: from.at, pointer, from });
+      for (const group of divide([...offsets.keys()], from, () => slots.arrivals(page))) {
+        if (group.members.size < fewest) {
+          this.#counts.add('small', 1);
+          continue;
+        }
+        const thorough = group.entries.some(entry => offsets.get(entry));
+        sources.push({ ...group, thorough, at: from.at, executed: from.executed, pointer, from });
       }
     }
     return sources;
@@ -231,14 +267,19 @@ export class Compiler {
     if (frame < 0) return undefined;
     const read = new Map<number, number>();
     const known = new Map<number, Placed | undefined>();
-    const at = (offset: number): Placed | undefined => {
+    const executed = (offset: number): Placed | undefined => {
       if (known.has(offset)) return known.get(offset);
       const placed = place(this.#options.decoder, from => this.#storage.read16(frame + from), offset);
       known.set(offset, placed);
       if (placed) read.set(offset, placed.row.format.length);
       return placed;
     };
-    return { page, frame, version, at, read };
+    const isMet = (offset: number): boolean =>
+      this.#options.unmet ||
+      this.#u16[this.#recordOf(page, offset) / 2] !== HANDLER_DECODE ||
+      this.#regionWith(page, offset) !== undefined;
+    const at = (offset: number): Placed | undefined => (isMet(offset) ? executed(offset) : undefined);
+    return { page, frame, version, at, executed, read };
   }
 
   /** Where on a page a register of some CPU leads to, if that has been branched to. */
@@ -262,10 +303,9 @@ export class Compiler {
   /** Makes the records of regions theirs, where the instructions are still the same. Gives the number of those regions. */
   enter(regions: readonly Built[]): number {
     const { slots } = this;
-    const { codePages } = this.#storage.layout;
     const entered = this.#exclusion.alone(() => {
       let entered = 0;
-      for (const { module, members, slots: slotOf, from } of regions) {
+      for (const { module, members, thorough, slots: slotOf, from } of regions) {
         if (![...slotOf.values()].some(slot => slot)) continue;
         const { page, version, read } = from;
         const isSame = !slots.barred && slots.version(page) === version;
@@ -273,7 +313,7 @@ export class Compiler {
         const before = this.#made.get(page)?.filter(made => this.#isInUse(made)) ?? [];
         for (const [offset, slot] of slotOf) {
           if (!slot) continue;
-          const record = codePages + page * state.CODE_PAGE_SIZE + (offset / 2) * RECORD_SIZE;
+          const record = this.#recordOf(page, offset);
           const handler = this.#u16[record / 2]!;
           if (!isSame || (handler < FIRST_ROW_HANDLER && handler !== HANDLER_REGION)) {
             slots.revoke(slot, module);
@@ -288,7 +328,7 @@ export class Compiler {
         // A device may have stored to the frame meanwhile, and not seen that.
         if (isSame && slots.version(page) === version) {
           entered++;
-          this.#made.set(page, [...before, { module, members, slots: slotOf }]);
+          this.#made.set(page, [...before, { module, members, slots: slotOf, thorough, seen: 0 }]);
         } else for (const slot of slotOf.values()) if (slot) slots.revoke(slot, module);
       }
       return entered;
@@ -365,12 +405,19 @@ export class CompilerHere {
     this.#cpu = cpu;
     const { decoder, handlers, regionOptions, regions, slots, number } = cpu;
     const give = (_cpu: number, module: CompiledModule): void => regions.take(module);
-    this.#compiler = new Compiler(cpu.storage, { ...regionOptions, decoder, handlers, capacity: HERE_CAPACITY, give });
+    this.#compiler = new Compiler(cpu.storage, {
+      ...regionOptions,
+      decoder,
+      handlers,
+      capacity: HERE_CAPACITY,
+      unmet: true,
+      give,
+    });
     slots.setTaken(number, 0);
   }
 
   /** What is to be made of what begins at an absolute address, and at others unless that is part of it already. */
-  sources(addresses: readonly number[]): Wanted[] {
+  sources(addresses: readonly number[], thorough: boolean): Wanted[] {
     const { code } = this.#cpu;
     const members = new Set<number>();
     const found: Wanted[] = [];
@@ -382,7 +429,7 @@ export class CompilerHere {
         for (const offset of source.members) members.add(source.from.frame + offset);
         // What registers hold is told now: the module may be built later.
         const pointers = Array.from({ length: 16 }, (_, n) => source.pointer(n));
-        found.push({ ...source, pointer: register => pointers[register] });
+        found.push({ ...source, thorough, pointer: register => pointers[register] });
       }
     }
     return found;
@@ -437,11 +484,11 @@ const HERE_CAPACITY = 64 << 20;
 const compilers = new WeakMap<Cpu, CompilerHere>();
 
 /** Compiles in this thread what begins at the PSW address of a CPU, however small it is, if its fast program runs it. */
-export function compileHere(cpu: Cpu): void {
+export function compileHere(cpu: Cpu, thorough: boolean): void {
   if (!cpu.prepareRegions()) return;
   let compiler = compilers.get(cpu);
   if (!compiler) compilers.set(cpu, (compiler = new CompilerHere(cpu)));
   const absolute = cpu.dat.fillCode(Number(cpu.pswAddress & 0xffff_ffffn) | 0, Number(cpu.pswAddress >> 32n) | 0);
   if (absolute < 0) return;
-  for (const regions of compiler.build([compiler.sources([absolute])])) compiler.enter(regions);
+  for (const regions of compiler.build([compiler.sources([absolute], thorough)])) compiler.enter(regions);
 }

@@ -13,6 +13,8 @@ const LATE = 3000;
 /** With so many places waiting for the compiler, others have to be branched to many times more. */
 const BACKLOG = 64;
 const AGAIN = 2000;
+/** Marks a record among those that are wanted. */
+const SEEN = 1;
 /** As often as can be counted. */
 const NEVER = 0xffff;
 /** Each loss of a page's regions makes them wait so many times as long, as a power of two. */
@@ -92,6 +94,17 @@ export class RegionSlots {
     this.ring();
   }
 
+  /** A CPU has been seen at this record, which is part of a region. */
+  see(record: number): void {
+    const i32 = this.#i32;
+    const waiting = this.#machine + state.WANTED_IN / 4;
+    if (((Atomics.load(i32, waiting) - Atomics.load(i32, waiting + 1)) | 0) >= BACKLOG) return;
+    const at = Atomics.add(i32, waiting, 1);
+    Atomics.store(i32, this.#layout.wanted / 4 + (at & (state.WANTED - 1)), record | SEEN);
+    // Not worth waking the compiler each time.
+    if (at % 4 === 0) this.ring();
+  }
+
   /** Whether the place at an offset of a code page has been branched to. */
   hasArrived(page: number, offset: number): boolean {
     const record = this.#layout.codePages + page * state.CODE_PAGE_SIZE + 4 * offset;
@@ -120,8 +133,8 @@ export class RegionSlots {
     Atomics.notify(this.#i32, this.#machine + state.COMPILER_BELL / 4);
   }
 
-  /** For the compiler: the next record that is wanted. */
-  takeWanted(): number | undefined {
+  /** For the compiler: the next record that is wanted, or at which a CPU has been seen. */
+  takeWanted(): { record: number; seen: boolean } | undefined {
     const i32 = this.#i32;
     const out = this.#machine + state.WANTED_OUT / 4;
     if (Atomics.load(i32, out) === Atomics.load(i32, out - 1)) return undefined;
@@ -129,7 +142,7 @@ export class RegionSlots {
     const record = Atomics.exchange(i32, this.#layout.wanted / 4 + (i32[out]! & (state.WANTED - 1)), 0) >>> 0;
     if (!record) return undefined;
     Atomics.add(i32, out, 1);
-    return record;
+    return { record: record - (record & SEEN), seen: (record & SEEN) !== 0 };
   }
 
   /** Number of the code page to which a record belongs. */

@@ -95,8 +95,23 @@ export class Regions {
     const word = base >>> 2;
     i32[word + state.TICKS / 4]!++;
     const left = i32[word + state.REGION_EXITS / 4 + REGION_PENDING]!;
-    if (left !== this.#left) i32[word + state.TICKS_IN_REGIONS / 4]!++;
+    if (left !== this.#left) {
+      i32[word + state.TICKS_IN_REGIONS / 4]!++;
+      this.#showPlace();
+    }
     this.#left = left;
+  }
+
+  /** Tells the compiler where the CPU is. */
+  #showPlace(): void {
+    const { i32, base, slots } = this.#cpu;
+    const low = i32[(base + state.PSW_ADDRESS) >>> 2]!;
+    const high = i32[(base + state.PSW_ADDRESS + 4) >>> 2]!;
+    const index = (low >>> 12) & (state.TLB_ENTRIES - 1);
+    const entry = (i32[(base + state.FETCH_CONTEXT) >>> 2]! + index * state.TLB_ENTRY_SIZE) >>> 2;
+    const tag = entry + state.TLB_CODE_TAG / 4;
+    if (i32[tag] !== (low & -4096) || i32[tag + 1] !== high) return;
+    slots.see((i32[entry + state.TLB_CODE_PAGE / 4]! >>> 0) + (low & 0xffe) * 4);
   }
   /** How often regions have been left because something was pending. */
   #left = 0;

@@ -116,9 +116,9 @@ export class TestMachine {
   }
 
   /** As `fast`, with the program compiled as far as it can be. */
-  compiled(): this {
+  compiled(thorough = true): this {
     this.fast();
-    compileHere(this.cpu);
+    compileHere(this.cpu, thorough);
     return this;
   }
 

@@ -144,9 +144,10 @@ export class Lpar {
     this.#compiler.enter(this.#entered);
   }
 
-  /** What is to be compiled of a program that is loaded. */
+  /** What is to be compiled of a program that is loaded; where it begins decides between the kinds of regions. */
   sources({ addresses }: Placed): Wanted[] {
-    return this.cpu.prepareRegions() ? this.#compiler.sources(addresses.slice(0, -1)) : [];
+    const thorough = addresses[0]! % 4 === 0;
+    return this.cpu.prepareRegions() ? this.#compiler.sources(addresses.slice(0, -1), thorough) : [];
   }
 
   /** Compiles programs: ways in which to load them once more. */

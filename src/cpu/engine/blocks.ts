@@ -33,10 +33,18 @@ export interface Group {
   readonly members: ReadonlySet<number>;
 }
 
-/** What a region is made from; it is entered with the PSW address of one of its entries. */
-export interface RegionSource extends Group {
+/** What is on a page. */
+export interface Places {
   /** The instruction at an offset; undefined: there is none, or it is not to be compiled. */
   at(offset: number): Placed | undefined;
+  /** The target of an EXECUTE, which need not be met otherwise. */
+  executed(offset: number): Placed | undefined;
+}
+
+/** What a region is made from; it is entered with the PSW address of one of its entries. */
+export interface RegionSource extends Group, Places {
+  /** Its registers are in locals, and functions are compiled with what calls them. */
+  readonly thorough: boolean;
   /** Offset in the page that a general register designates, as far as can be seen now. */
   pointer(register: number): number | undefined;
 }
@@ -59,14 +67,14 @@ const MOST_DEPTH = 3;
 const MOST_CHOICES = 64;
 
 /** What is to be done for an instruction; undefined: it is left to the interpreter. */
-function stepOf(placed: Placed, at: (offset: number) => Placed | undefined): Step | undefined {
+function stepOf(placed: Placed, places: Places): Step | undefined {
   const { row, fields, offset } = placed;
   const { length } = row.format;
   if (row.mnemonic !== 'EXRL') {
     const facts = factsOf(row, fields);
     return facts.interpreted ? undefined : { ...placed, facts, length };
   }
-  const target = at(offset + 2 * fields.h2!);
+  const target = places.executed(offset + 2 * fields.h2!);
   if (!target || !isStorageToStorage(target.row)) return undefined;
   const register = fields.r1!;
   const operands = register ? { ...target.fields, l1: UNKNOWN, l: target.fields.l1! } : target.fields;
@@ -104,8 +112,6 @@ export interface Block {
   choice: number;
   /** Of the one that chooses where the region is entered, and among ways into the middle of loops: what may follow. */
   ways: number[];
-  /** Blocks from which the region comes here. */
-  readonly from: number[];
   /** Registers of which bits 0-31 are needed before they are set again. */
   wholeNeeded: number;
   /** Registers whose bits 32-63 are in a local of their own. */
@@ -130,7 +136,6 @@ const emptyBlock = (key: number): Block => ({
   guesses: [],
   choice: -1,
   ways: [],
-  from: [],
   wholeNeeded: 0,
   low: 0,
   dirtyWhole: 0,
@@ -146,16 +151,12 @@ const RETURN_REGISTER = 14;
 const isChoice = (step: Placed): boolean => isIndirect(step) && step.fields.r2 !== RETURN_REGISTER;
 
 /** Calls `visit` for what can be reached from an entry, until it says that it goes no further. */
-function explore(
-  entry: number,
-  at: (offset: number) => Placed | undefined,
-  visit: (step: Step) => 'on' | 'known' | 'stop',
-): void {
+function explore(entry: number, places: Places, visit: (step: Step) => 'on' | 'known' | 'stop'): void {
   const work = [entry];
   for (let from = work.pop(); from !== undefined; from = work.pop()) {
     for (let offset = from; ; ) {
-      const placed = at(offset);
-      const step = placed && stepOf(placed, at);
+      const placed = places.at(offset);
+      const step = placed && stepOf(placed, places);
       if (!step || visit(step) !== 'on') break;
       if (step.target !== undefined && !step.calls) work.push(step.target);
       if (!step.fallsThrough) break;
@@ -177,11 +178,7 @@ interface Growing {
  * same instructions becomes one, up to a size. Where there are branches to addresses in registers other than returns,
  * what has been branched to on the page, says `arrivals`, may be where they lead.
  */
-export function divide(
-  entries: readonly number[],
-  at: (offset: number) => Placed | undefined,
-  arrivals: () => readonly number[],
-): Group[] {
+export function divide(entries: readonly number[], places: Places, arrivals: () => readonly number[]): Group[] {
   const groups = new Set<Growing>();
   const groupOf = new Map<number, Growing>();
   for (const entry of entries) {
@@ -202,12 +199,12 @@ export function divide(
       group.chooses ||= isChoice(step);
       return 'on';
     };
-    explore(entry, at, visit);
+    explore(entry, places, visit);
     if (!members.size) continue;
     if (group.chooses) {
-      const places = arrivals().filter(offset => !members.has(offset) && !groupOf.has(offset));
-      for (const offset of places.slice(0, MOST_CHOICES)) {
-        explore(offset, at, visit);
+      const choices = arrivals().filter(offset => !members.has(offset) && !groupOf.has(offset));
+      for (const offset of choices.slice(0, MOST_CHOICES)) {
+        explore(offset, places, visit);
         if (members.has(offset)) group.choices.push(offset);
       }
     }
@@ -308,7 +305,7 @@ class Search {
 
   #step(offset: number): Step | undefined {
     const placed = this.#source.at(offset);
-    return placed && stepOf(placed, at => this.#source.at(at));
+    return placed && stepOf(placed, this.#source);
   }
 
   /** How many instructions a function has; 0: it is not one that returns, or too long. */
@@ -348,7 +345,8 @@ class Search {
       const { context, step } = call;
       const { target, fields } = step;
       const entry = target ?? (fields.r2 ? this.#source.pointer(fields.r2) : undefined);
-      const size = entry === undefined || context.depth >= MOST_DEPTH ? 0 : this.#sizeOf(entry);
+      const within = this.#source.thorough && context.depth < MOST_DEPTH;
+      const size = entry === undefined || !within ? 0 : this.#sizeOf(entry);
       if (!size || this.#found.size + size > MOST_JOINED || this.#calling(entry!, context)) {
         // What is called may set everything.
         call.step = {

@@ -185,21 +185,14 @@ export class CompiledInsn extends InterpretedInsn {
     const entry = f.evaluate(i32.add(tlbOffset(va), instruction ? run.fetchContext : run.dataContext));
     const tag = x.load('i64', loadOp.i64, entry, store ? state.TLB_STORE_TAG : state.TLB_FETCH_TAG);
     const last = x.constant32(size) === 1 ? va : i64.add(va, i64.fromU(i32.sub(size, 1)));
-    const host = f.temporary('i32');
-    f.set(host, i32.sub(x.load('i32', loadOp.i32, entry, state.TLB_ADDEND), i32.wrap(va)));
-    const slow = (): void => {
-      f.set(host, x.call('i32', run.helpers.miss, va, kind));
-      // What goes to the bounce buffer, code perhaps, is stored by the interpreter.
-      const failed =
-        once || access === 'store' || access === 'wide' ? i32.ltU(host, run.parts.options.layout.keys) : i32.eqz(host);
-      f.ifUnlikely(failed, () => run.leaveHere(host));
-    };
-    f.ifUnlikely(
-      i64.ne(tag, i64.and(last, -4096)),
-      slow,
-      access === 'wide' ? () => this.soleStorer(host, slow) : undefined,
-    );
-    return host;
+    return run.locate({
+      va,
+      kind,
+      missed: i64.ne(tag, i64.and(last, -4096)),
+      found: i32.sub(x.load('i32', loadOp.i32, entry, state.TLB_ADDEND), i32.wrap(va)),
+      inPlace: once || access === 'store' || access === 'wide',
+      check: access === 'wide' ? (host, slow) => this.soleStorer(host, slow) : undefined,
+    });
   }
 
   override placeOf(address: Address, size: I32, access: Access): ProbedPlace {
