@@ -58,8 +58,9 @@ export function vet(
     }
     // The peer will not see what this has stored.
     if (!lpar.isSound()) lpar.renew(lpar.pools);
-    // Before the first that lay behind it, all will do the same again.
-    const same = path.addresses.findIndex(address => !placed || address >= placed.addresses[trouble]!);
+    // What comes before it will do the same again; a branch over it may become one to the next instruction.
+    const first = Object.keys(candidate.items[trouble - 1]?.to ?? {}).length ? trouble - 1 : trouble;
+    const same = path.addresses.findIndex(address => !placed || address >= placed.addresses[first]!);
     if (same >= 0) {
       coverage.forget(path.noted[same]!);
       path.addresses.length = path.noted.length = same;
