@@ -154,6 +154,11 @@ export const open: Knowledge = {
       reason: 'storage that is not set up alike, or not for each case',
     },
     {
+      mnemonics: /^(ISKE|RRBE|IVSK)$/,
+      when: ({ test }) => test.items.some(({ row }) => row.mnemonic === 'TB'),
+      reason: 'the storage key of a block that has been tested is open',
+    },
+    {
       mnemonics: /^(MVCLE|CLCLE|MVCLU|CLCLU)$/,
       when: ({ operands }) => [operands.r1, operands.r3].some(r => r === operands.b2 || r! + 1 === operands.b2),
       reason: 'the padding character changes when the instruction is resumed: open',
