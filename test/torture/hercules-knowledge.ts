@@ -14,6 +14,7 @@ import {
   wrapping,
 } from './disagreements.ts';
 import { hasNanOf } from './floating.ts';
+import { STORAGE_SIZE } from './layout.ts';
 import { conditionOf } from './result.ts';
 import type { Step } from './vet.ts';
 
@@ -107,6 +108,15 @@ export const herculesKnowledge: Knowledge = {
       mnemonics: /^ESTA$/,
       when: ({ lpar, operands }) => (lpar.cpu.gr32(operands.r2!) & 0xff) === 5,
       reason: 'the peer does not know code 5: lpar is right, it has the ASN-and-LX-reuse facility',
+    },
+    {
+      mnemonics: /^(BAKR|PC)$/,
+      when: ({ lpar: { cpu, storage } }) => {
+        // The next state entry is in a frame at its own address in all spaces.
+        const next = (Number(cpu.cr(15) & 0xffff_fff8n) + 8) >>> 0;
+        return next < STORAGE_SIZE - 224 && storage.read(next + 176, 48).some(byte => byte !== 0);
+      },
+      reason: 'the peer leaves bytes 176-223 of a state entry as they are: lpar is right, it has ASTE instance numbers',
     },
     {
       mnemonics: /^SSKE$/,
