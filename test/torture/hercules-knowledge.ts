@@ -114,9 +114,11 @@ export const herculesKnowledge: Knowledge = {
       when: ({ lpar: { cpu, storage } }) => {
         // The next state entry is in a frame at its own address in all spaces.
         const next = (Number(cpu.cr(15) & 0xffff_fff8n) + 8) >>> 0;
-        return next < STORAGE_SIZE - 224 && storage.read(next + 176, 48).some(byte => byte !== 0);
+        if (next > STORAGE_SIZE - 224) return false;
+        return [...storage.read(next - 2, 2), ...storage.read(next + 176, 48)].some(byte => byte !== 0);
       },
-      reason: 'the peer leaves bytes 176-223 of a state entry as they are: lpar is right, it has ASTE instance numbers',
+      reason:
+        'the peer leaves reserved bytes of the entry before, and bytes 176-223 of a state entry, as they are: open, but lpar has ASTE instance numbers there',
     },
     {
       mnemonics: /^SSKE$/,

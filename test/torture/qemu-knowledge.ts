@@ -104,6 +104,12 @@ export const qemuKnowledge: Knowledge = {
       reason: 'the peer counts from EXECUTE itself, not from its target: lpar is right',
     },
     {
+      mnemonics: /^POPCNT$/,
+      when: ({ executed }) => executed,
+      reason:
+        'EXECUTE may make this of another instruction, with a mask that the peer knows as that of facility 61: both are right',
+    },
+    {
       mnemonics: /^STMH$/,
       reason: 'the peer stores zeros: lpar is right',
     },
