@@ -10,6 +10,7 @@ import {
   lengths,
   mask,
   type OutcomeDisagreement,
+  space,
   unclearedAddresses,
   wrapping,
 } from './disagreements.ts';
@@ -121,6 +122,11 @@ export const herculesKnowledge: Knowledge = {
         'the peer leaves reserved bytes of the entry before, and bytes 176-223 of a state entry, as they are: open, but lpar has ASTE instance numbers there',
     },
     {
+      mnemonics: /^PLO$/,
+      when: step => space(step) === 1 && (step.lpar.cpu.gr32(0) & 0xff) >= 16,
+      reason: 'which of several ALETs is left in access register R3 is open',
+    },
+    {
       mnemonics: /^SSKE$/,
       when: ({ operands }) => operands.m3 !== 0,
       reason: 'the peer has no conditional setting of keys, nor of those of several frames',
@@ -196,9 +202,10 @@ export const herculesKnowledge: Knowledge = {
   outcomes: [...searchOutcomes, ...compressionOutcomes, ...divisionOutcomes],
   // COMPRESSION CALL looks for a symbol before it looks for room; PERFORM LOCKED OPERATION looks at all operands although
   // they do not compare equal, which is open.
+  // What follows PERFORM LOCKED OPERATION may have changed the condition code that tells of a failed comparison.
   goesTooFar: ({ mnemonic }, code, ours) =>
-    conditionOf(ours) === 1 &&
-    ((mnemonic === 'CMPSC' && code === 7) || (/^(CMPSC|PLO)$/.test(mnemonic) && isAccess(code))),
+    (mnemonic === 'PLO' && isAccess(code)) ||
+    (conditionOf(ours) === 1 && mnemonic === 'CMPSC' && (code === 7 || isAccess(code))),
   endings: [
     {
       when: ({ row }) => row.mnemonic === 'PR',
