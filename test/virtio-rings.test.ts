@@ -50,7 +50,8 @@ before(async () => {
     ...['-chardev', `socket,id=console,path=${path('console')},server=on,wait=off`],
     ...['-device', 'virtconsole,chardev=console'],
     ...['-chardev', `socket,id=port,path=${path('port')},server=on,wait=off`],
-    ...['-device', 'virtserialport,chardev=port,name=org.example.test'],
+    ...['-device', 'virtserialport,id=port0,chardev=port,name=org.example.test'],
+    ...['-qmp', `unix:${path('qmp')},server=on,wait=off`],
   ]);
   await guest.waitFor(/is up/, 300);
   await guest.waitFor(guest.prompt, 60);
@@ -111,6 +112,18 @@ test('what is written is in the file', async () => {
   assert.notEqual((await guest.shell('echo no | dd of=/dev/read-only conv=fsync')).status, 0);
 });
 
+test('a packed ring of a driver that goes through the platform for its addresses', async () => {
+  const bits = await sh('cat /packed/device/features');
+  // VIRTIO_F_VERSION_1, VIRTIO_F_ACCESS_PLATFORM, VIRTIO_F_RING_PACKED: the leftmost is bit 0.
+  assert.equal(bits.slice(32, 35), '111');
+  assert.equal((await sh('cat /files/device/features')).slice(32, 35), '100');
+  await sh('dd if=/dev/data of=/dev/packed bs=64k conv=fsync oflag=direct');
+  assert.equal(digest(readFileSync(path('packed')).subarray(0, original.length)), digest(readFileSync(path('data'))));
+  const reads = [1, 2, 3].map(n => `dd if=/dev/packed bs=4k count=1024 iflag=direct > /packed${n} &`).join(' ');
+  await sh(`${reads} wait; sha256sum /packed? | cut -d' ' -f1 | sort -u`);
+  assert.equal(await sh("sha256sum /packed? | cut -d' ' -f1 | sort -u"), digest(readFileSync(path('data'))));
+});
+
 test('random numbers come from the device', async () => {
   assert.match(await sh('cat /sys/class/misc/hw_random/rng_current'), /^virtio_rng/);
   const numbers = await sh(
@@ -149,6 +162,20 @@ test('a console', async () => {
   await sh('(read line < /dev/hvc0; echo "got $line" > /dev/hvc0) & :');
   socket.write('typed\n');
   await came(/got typed/);
+  socket.destroy();
+});
+
+test('QMP tells when the guest opens a port and closes it', async () => {
+  const { socket, came } = await attach('qmp');
+  await came(/QMP/);
+  socket.write('{"execute":"qmp_capabilities"}\n');
+  await came(/"return"/);
+  const opened = (open: boolean) =>
+    new RegExp(`"VSERPORT_CHANGE".*("open": ?${open}.*"id": ?"port0"|"id": ?"port0".*"open": ?${open})`);
+  await sh(`exec 3<> ${await sh('ls /dev/vport*p1')}`);
+  await came(opened(true));
+  await sh('exec 3>&-');
+  await came(opened(false));
   socket.destroy();
 });
 

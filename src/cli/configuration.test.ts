@@ -140,7 +140,7 @@ test('devices of the channel subsystem', () => {
   ).devices.map(({ configuration }) => configuration);
   assert.equal(first!.driver, 'virtio-rng-ccw');
   assert.deepEqual(first!.devno, { cssid: 0xfe, ssid: 0, number: 0x42 });
-  assert.equal(first!.properties['max-bytes'], 16);
+  assert.equal(first!.properties['max-bytes'], 16n);
   assert.equal(second!.properties.packed, true);
   const rng = '-device virtio-rng-ccw';
   refuses(`${rng},foo=1`, `${rng},foo=1: Property 'virtio-rng-ccw.foo' not found`);
@@ -169,9 +169,9 @@ test('defaults that -global gives', () => {
   const all = '-global virtio-rng-ccw.max-bytes=16 -global driver=virtio-rng-device,property=packed,value=on';
   assert.deepEqual(
     [device(`${all} -device virtio-rng`)['max-bytes'], device(`${all} -device virtio-rng`).packed],
-    [16, true],
+    [16n, true],
   );
-  assert.equal(device(`${all} -device virtio-rng-ccw,max-bytes=7`)['max-bytes'], 7);
+  assert.equal(device(`${all} -device virtio-rng-ccw,max-bytes=7`)['max-bytes'], 7n);
   assert.equal(device('-global virtio-rng-ccw.max-bytes=1 -device virtio-serial-ccw')['max-bytes'], undefined);
   assert.deepEqual(from('-global foo.bar=1').warnings, ['warning: global foo.bar has invalid class name']);
   refuses('-global foo', "-global foo: Invalid parameter 'foo'");

@@ -518,11 +518,11 @@ class Builder {
   }
 
   /** A drive is for one device. @throws ConfigurationError */
-  #unused(driver: string, { name, type }: Property, id: string): void {
+  #unused({ type }: Property, id: string): void {
     if (type !== 'drive') return;
     const { devices } = this.configuration;
     if (devices.some(({ configuration: { properties } }) => properties.drive === id)) {
-      throw new ConfigurationError(`Property '${driver}.${name}' can't take value '${id}', it's in use`);
+      throw new ConfigurationError(`Drive '${id}' is already in use by another device`);
     }
   }
 
@@ -611,7 +611,7 @@ class Builder {
       const backends: Backends = {
         chardev: id => this.#stateOf(id),
         resource: (property, id) => {
-          this.#unused(driver, property, id);
+          this.#unused(property, id);
           return findResource(configuration, driver, property, id);
         },
       };

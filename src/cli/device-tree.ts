@@ -35,7 +35,8 @@ const TRANSPORT = ['ioeventfd', 'max_revision'];
 
 function shown({ type }: Property, value: PropertyValue | undefined): string {
   if (typeof value === 'boolean') return `${value}`;
-  if (typeof value === 'number') return type === 'int32' ? `${value}` : `${value} (0x${value.toString(16)})`;
+  if (typeof value === 'number' || typeof value === 'bigint')
+    return type === 'int32' ? `${value}` : `${value} (0x${value.toString(16)})`;
   return `"${value ?? ''}"`;
 }
 

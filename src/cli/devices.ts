@@ -120,9 +120,10 @@ const LIMITS: Readonly<Record<string, readonly [number, number]>> = {
   uint8: [0, 0xff],
   uint16: [0, 0xffff],
   uint32: [0, 0xffff_ffff],
-  uint64: [0, Number.MAX_SAFE_INTEGER],
   int32: [-(2 ** 31), 2 ** 31 - 1],
 };
+
+const INTEGER = /^[+-]?(0[xX][0-9a-fA-F]+|[0-9]+)$/;
 
 function parseProperty(type: string, { name, type: kind, choices, range }: Property, text: string): PropertyValue {
   switch (kind) {
@@ -140,8 +141,15 @@ function parseProperty(type: string, { name, type: kind, choices, range }: Prope
       throw new ConfigurationError(`Property '${type}.${name}' doesn't take value '${text}'`);
     case 'size':
       return parseSize(text, name);
+    case 'uint64': {
+      const value = INTEGER.test(text) ? parseLong(text) : undefined;
+      if (value === undefined || value >= 1n << 64n || value < -(1n << 63n)) {
+        throw new ConfigurationError(`Parameter '${name}' expects integer`);
+      }
+      return BigInt.asUintN(64, value);
+    }
     default: {
-      const value = /^[+-]?(0[xX][0-9a-fA-F]+|[0-9]+)$/.test(text) ? parseInteger(text) : Number.NaN;
+      const value = INTEGER.test(text) ? parseInteger(text) : Number.NaN;
       const [lowest, highest] = range ?? LIMITS[kind]!;
       if (Number.isNaN(value)) throw new ConfigurationError(`Parameter '${name}' expects integer`);
       if (value < LIMITS[kind]![0] || value > LIMITS[kind]![1]) {
@@ -155,9 +163,12 @@ function parseProperty(type: string, { name, type: kind, choices, range }: Prope
   }
 }
 
-function parseInteger(text: string): number {
+const parseInteger = (text: string): number => Number(parseLong(text));
+
+/** Octal digits after a zero, as C has it. */
+function parseLong(text: string): bigint {
   const digits = text.replace(/^[+-]/, '');
-  const value = /^0[0-7]+$/.test(digits) ? Number.parseInt(digits, 8) : Number(digits);
+  const value = BigInt(/^0[0-7]+$/.test(digits) ? `0o${digits}` : digits);
   return text[0] === '-' ? -value : value;
 }
 

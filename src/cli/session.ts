@@ -278,7 +278,7 @@ class Session {
       },
       resource: (property, id) => {
         if (property.type === 'drive' && machine.devices.list.some(({ properties }) => properties.drive === id)) {
-          throw new ConfigurationError(`Property '${driver}.${property.name}' can't take value '${id}', it's in use`);
+          throw new ConfigurationError(`Drive '${id}' is already in use by another device`);
         }
         return findResource(this.#configuration, driver, property, id);
       },

@@ -5,7 +5,8 @@ import type { ControlUnit } from '../css/control-unit.ts';
 import type { Storage } from '../machine/storage.ts';
 import type { ImageFiles } from '../platform/image-files.ts';
 
-export type PropertyValue = string | number | boolean;
+/** A bigint for `uint64`. */
+export type PropertyValue = string | number | bigint | boolean;
 export type PropertyValues = Readonly<Record<string, PropertyValue>>;
 
 /** A property as `-device NAME,help` shows it. */
@@ -38,6 +39,8 @@ export interface Property {
 
 /** What a device is made with; everything here belongs to the thread where devices are. */
 export interface DeviceEnvironment {
+  /** The device's own. */
+  readonly id: string | undefined;
   readonly storage: Storage;
   readonly files: ImageFiles;
   /** The character device of that identifier, which becomes this device's. */

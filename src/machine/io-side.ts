@@ -76,7 +76,11 @@ export class IoSide {
     } catch (error) {
       if (error instanceof DeviceError || error instanceof PlugError || error instanceof SaveError) {
         this.#post({ kind: 'refusal', number, message: error.message });
-      } else this.#post({ kind: 'failed', error });
+      } else {
+        this.#post({ kind: 'failed', error });
+        // Who has asked is not to wait for ever.
+        this.#post({ kind: 'refusal', number, message: (error as Error).message });
+      }
     }
   }
 
@@ -144,8 +148,9 @@ export class IoSide {
     throw new DeviceError(`No '${bus}' bus found for device '${driver}'`);
   }
 
-  #environment({ resources }: DeviceConfiguration, chardevs: DistantChardev[]): DeviceEnvironment {
+  #environment({ id, resources }: DeviceConfiguration, chardevs: DistantChardev[]): DeviceEnvironment {
     return {
+      id,
       storage: this.#storage,
       files: this.#platform.files,
       chardev: id => {

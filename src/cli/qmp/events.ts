@@ -20,6 +20,13 @@ const ending = { guest: 'bool', reason: causes } as const;
 
 /** The events and their data. */
 export const events = {
+  BLOCK_IO_ERROR: {
+    device: 'str',
+    operation: ['read', 'write'],
+    action: ['ignore', 'report', 'stop'],
+    '*nospace': 'bool',
+    reason: 'str',
+  },
   CPU_POLARIZATION_CHANGE: { polarization: ['horizontal', 'vertical'] },
   DEVICE_DELETED: { '*device': 'str', path: 'str' },
   GUEST_PANICKED: {
@@ -40,6 +47,7 @@ export const events = {
   RESUME: {},
   SHUTDOWN: ending,
   STOP: {},
+  VSERPORT_CHANGE: { id: 'str', open: 'bool' },
   WATCHDOG: { action: watchdogActions },
 } as const satisfies Readonly<Record<string, Members>>;
 export type EventName = keyof typeof events;
@@ -67,6 +75,7 @@ export class QmpEvents {
     machine.on('polarization', ({ vertical }) => {
       this.tell('CPU_POLARIZATION_CHANGE', { polarization: vertical ? 'vertical' : 'horizontal' });
     });
+    machine.on('device', ({ name, data }) => this.tell(name as EventName, data as JsonObject));
     machine.on('powerdown', () => this.tell('POWERDOWN'));
     machine.on('watchdog', ({ action }) => this.tell('WATCHDOG', { action }));
     machine.on('reset', ({ cause }) => {

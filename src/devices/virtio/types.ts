@@ -2,6 +2,8 @@
 
 import { type DriveOptions, openDrive } from '../../block/drives.ts';
 import { BlockError, type ErrorPolicy, type Image } from '../../block/image.ts';
+import { MOST_QUEUES } from '../../css/table.ts';
+import { HostError } from '../../platform/host.ts';
 import {
   type ChannelDeviceType,
   type DeviceEnvironment,
@@ -19,7 +21,7 @@ import { BuiltinSource, type EntropySource, FileSource } from './rng/source.ts';
 import { PortError, VirtioSerial } from './serial/serial.ts';
 
 const bool = (name: string, on: boolean): Property => ({ name, type: 'bool', default: on });
-const number = (name: string, type: 'uint16' | 'uint32' | 'uint64' | 'size', value: number): Property => ({
+const number = (name: string, type: 'uint16' | 'uint32' | 'size', value: number): Property => ({
   name,
   type,
   default: value,
@@ -59,8 +61,15 @@ export interface EntropyOptions {
 async function entropySource(environment: DeviceEnvironment): Promise<EntropySource> {
   const options = environment.resource('rng') as EntropyOptions | undefined;
   if (options?.path === undefined) return new BuiltinSource();
-  return new FileSource(await environment.files.stream(options.path), message => environment.complain(message));
+  try {
+    return new FileSource(await environment.files.stream(options.path), message => environment.complain(message));
+  } catch (error) {
+    throw error instanceof HostError ? new DeviceError(`Could not open '${options.path}': ${error.message}`) : error;
+  }
 }
+
+/** Of `max-bytes`. */
+const UNLIMITED = (1n << 63n) - 1n;
 
 const rng: ChannelDeviceType = {
   name: 'virtio-rng-ccw',
@@ -69,13 +78,18 @@ const rng: ChannelDeviceType = {
   backend: 'virtio-rng-device',
   category: 'Misc',
   properties: [
-    number('max-bytes', 'uint64', Number.MAX_SAFE_INTEGER),
+    { name: 'max-bytes', type: 'uint64', default: UNLIMITED },
     number('period', 'uint32', 65536),
     { name: 'rng', type: 'link' },
     ...common,
   ],
   async make(values, environment) {
-    const maxBytes = values['max-bytes'] as number;
+    const most = values['max-bytes'] as bigint;
+    if (most > UNLIMITED) {
+      throw new DeviceError("'max-bytes' parameter must be non-negative, and less than 2^63");
+    }
+    // More than can be counted exactly is no limit.
+    const maxBytes = most > Number.MAX_SAFE_INTEGER ? Number.POSITIVE_INFINITY : Number(most);
     const period = values.period as number;
     if (period === 0) throw new DeviceError("'period' parameter expects a positive integer");
     const source = await entropySource(environment);
@@ -107,6 +121,24 @@ function inBlocks(values: PropertyValues, name: string, logicalBlockSize: number
   throw new DeviceError(`${name} must be a multiple of logical_block_size`);
 }
 
+/** Of `num-queues`: one. */
+const AUTOMATIC = 0xffff;
+/** Descriptors of a queue. */
+const MOST_DESCRIPTORS = 1024;
+
+/** How many queues, and of what size. */
+function queuesOf(values: PropertyValues): { numQueues: number; queueSize: number } {
+  const numQueues = values['num-queues'] === AUTOMATIC ? 1 : (values['num-queues'] as number);
+  const queueSize = values['queue-size'] as number;
+  if (numQueues === 0) throw new DeviceError('num-queues property must be larger than 0');
+  if (numQueues > MOST_QUEUES) throw new DeviceError(`num-queues property must be at most ${MOST_QUEUES}`);
+  if (queueSize <= 2) throw new DeviceError(`invalid queue-size property (${queueSize}), must be > 2`);
+  if ((queueSize & (queueSize - 1)) !== 0 || queueSize > MOST_DESCRIPTORS) {
+    throw new DeviceError(`invalid queue-size property (${queueSize}), must be a power of 2 (max ${MOST_DESCRIPTORS})`);
+  }
+  return { numQueues, queueSize };
+}
+
 /** Cylinders, heads and sectors that go with the size, where nobody gives them. */
 function geometryOf(image: Image): { cylinders: number; heads: number; sectors: number } {
   const heads = 16;
@@ -134,8 +166,8 @@ const block: ChannelDeviceType = {
   properties: [
     { name: 'drive', type: 'drive', description: 'Node name or ID of a block device to use as a backend' },
     { name: 'serial', type: 'str' },
-    { name: 'num-queues', type: 'uint16', default: 1, range: [1, 1024] },
-    { name: 'queue-size', type: 'uint16', default: 256, range: [2, 1024] },
+    number('num-queues', 'uint16', AUTOMATIC),
+    number('queue-size', 'uint16', 256),
     bool('seg-max-adjust', true),
     number('logical_block_size', 'size', 512),
     number('physical_block_size', 'size', 512),
@@ -167,6 +199,7 @@ const block: ChannelDeviceType = {
     const whole = (name: string) => inBlocks(values, name, logicalBlockSize);
     const [minIoSize, optIoSize, granularity] = ['min_io_size', 'opt_io_size', 'discard_granularity'].map(whole);
     const given = { cylinders: values.cyls as number, heads: values.heads as number, sectors: values.secs as number };
+    const queues = queuesOf(values);
     let image: Image;
     try {
       image = await openDrive(environment.files, drive, values['share-rw'] as boolean);
@@ -178,8 +211,7 @@ const block: ChannelDeviceType = {
     const properties = {
       ...commonProperties(values),
       serial: (values.serial as string | undefined) ?? '',
-      numQueues: values['num-queues'] as number,
-      queueSize: values['queue-size'] as number,
+      ...queues,
       segMaxAdjust: values['seg-max-adjust'] as boolean,
       logicalBlockSize,
       physicalBlockSize,
@@ -236,12 +268,15 @@ const port = (name: string, console: boolean): PartType => ({
   attach(to, values, environment) {
     const device = (to as VirtioCcw).device as VirtioSerial;
     const { nr, chardev } = values;
+    const { id } = environment;
     try {
       const added = device.addPort({
         console,
         ...(nr !== undefined && { number: nr as number }),
         ...(values.name !== undefined && { name: values.name as string }),
         ...(chardev !== undefined && { chardev: environment.chardev(chardev as string) }),
+        // Of what has no name nothing is told.
+        ...(id !== undefined && { opened: (open: boolean) => environment.event('VSERPORT_CHANGE', { id, open }) }),
       });
       return { detach: () => device.removePort(added) };
     } catch (error) {

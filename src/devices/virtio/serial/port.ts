@@ -16,6 +16,8 @@ export interface PortOptions {
   readonly number: number;
   readonly name?: string;
   readonly chardev?: Chardev;
+  /** Is told when the guest has opened or closed it. */
+  readonly opened?: (open: boolean) => void;
 }
 
 /** The device that a port belongs to. */
@@ -37,8 +39,8 @@ export class Port implements FrontEnd {
   readonly number: number;
   readonly name: string | undefined;
   readonly console: boolean;
-  /** A program in the guest has opened it. */
-  guestConnected = false;
+  #guestConnected = false;
+  readonly #opened: (open: boolean) => void;
   /** Somebody is at the other end. What is sent to a console gets lost while nobody is. */
   hostConnected: boolean;
   readonly #chardev: Chardev | undefined;
@@ -60,6 +62,17 @@ export class Port implements FrontEnd {
     this.#receive = receive;
     this.#transmit = transmit;
     this.hostConnected = this.console;
+    this.#opened = options.opened ?? (() => {});
+  }
+
+  /** A program in the guest has opened it. */
+  get guestConnected(): boolean {
+    return this.#guestConnected;
+  }
+  set guestConnected(open: boolean) {
+    if (open === this.#guestConnected) return;
+    this.#guestConnected = open;
+    this.#opened(open);
   }
 
   /** Takes up its character device. */
@@ -219,7 +232,7 @@ export class Port implements FrontEnd {
       return { chain: this.#owner.loadChain(fields), done: fields.integer('done') };
     });
     return () => {
-      this.guestConnected = guestConnected;
+      this.#guestConnected = guestConnected;
       this.#input = input;
       this.#output = output;
       this.throttled = false;

@@ -36,6 +36,8 @@ export interface NewPort {
   readonly number?: number;
   readonly name?: string;
   readonly chardev?: Chardev;
+  /** Is told when the guest has opened or closed it. */
+  readonly opened?: (open: boolean) => void;
 }
 
 /** A port cannot be. */
@@ -93,12 +95,12 @@ export class VirtioSerial extends VirtioDevice implements PortOwner {
   }
 
   /** @throws PortError */
-  addPort({ console, number, name, chardev }: NewPort): Port {
+  addPort({ console, number, name, chardev, opened }: NewPort): Port {
     const wanted = this.#portNumber(console, number);
     const first = wanted === 0 ? 0 : 2 + 2 * wanted;
     const port = new Port(
       this,
-      { console, number: wanted, name, chardev },
+      { console, number: wanted, name, chardev, opened },
       this.queues[first]!,
       this.queues[first + 1]!,
     );
