@@ -27,6 +27,8 @@ const v8Flags = [
   '--wasm-tier-mask-for-testing=-1',
   // Regions are compiled beside the guest's CPUs, which would have to share the host's with several such threads.
   '--wasm-num-compilation-tasks=1',
+  // So would threads that collect garbage, of which there is little.
+  '--single-threaded-gc',
 ];
 
 /** Flags that Node takes only on its command line; any flag here costs a second start of Node. */
@@ -40,9 +42,14 @@ export async function lpar(args) {
   if (!(await ensureRuntime(fileURLToPath(new URL('./lpar', import.meta.url)), args))) return;
   // Without it the types of every source file are stripped anew at each start: half a second.
   module.enableCompileCache();
-  const built = join(root, 'dist', 'cli', 'main.js');
-  const main = isCheckout ? join(root, 'src', 'cli', 'main.ts') : built;
-  const { main: run } = await import(pathToFileURL(main).href);
+  const load = path => {
+    const file = isCheckout ? join(root, 'src', `${path}.ts`) : join(root, 'dist', `${path}.js`);
+    return import(pathToFileURL(file).href);
+  };
+  // While this thread loads the rest. Where nothing is run after all it does no harm.
+  const informs = args.some(arg => /^-?-?(h|help|version)$|(^|,)(help|\?)$/.test(arg));
+  if (!informs) (await load('platform/node/threads')).prepareThreads();
+  const { main: run } = await load('cli/main');
   // Also for a process that is killed later.
   module.flushCompileCache();
   process.exitCode = await run(args);

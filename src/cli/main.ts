@@ -5,7 +5,7 @@ import { cpuHelp } from '../machine/cpu-model.ts';
 import { createMachine } from '../machine/machine.ts';
 import type { Host } from '../platform/host.ts';
 import { nodeHost } from '../platform/node/host.ts';
-import { nodeThreads } from '../platform/node/threads.ts';
+import { dropPreparedThreads, nodeThreads } from '../platform/node/threads.ts';
 import { version } from '../version.ts';
 import { chardevHelp } from './chardev-options.ts';
 import { configure, deviceHelp, machineName } from './configuration.ts';
@@ -17,7 +17,11 @@ import { traceHelp } from './trace-options.ts';
 
 /** Runs the command with its arguments until the machine ends. Returns the exit status. */
 export function main(argv: string[]): Promise<number> {
-  return mainOn(argv, nodeHost, configuration => createMachine(configuration, nodeThreads));
+  return mainOn(argv, nodeHost, async configuration => {
+    const machine = await createMachine(configuration, nodeThreads);
+    dropPreparedThreads();
+    return machine;
+  });
 }
 
 export async function mainOn(argv: readonly string[], host: Host, makeMachine: MachineMaker): Promise<number> {

@@ -23,7 +23,7 @@ import * as state from './state.ts';
 /** Regions in a module. The engine optimises 32 functions at once (docs/compiler.md, "Optimised at once"), some of which help. */
 export const MOST_REGIONS = 28;
 /** Places that are looked at together: many of them belong to the same region. */
-const MOST_PLACES = 32;
+const MOST_PLACES = 12;
 /** Branches after which a place that was put off is compiled. */
 const PUT_OFF = 2000;
 const MOST_PUT_OFF = 10_000;
@@ -102,6 +102,8 @@ export class Compiler {
   readonly #modules = new Map<number, Module>();
   /** Regions by page: those in use, and some that were. */
   readonly #made = new Map<number, readonly Made[]>();
+  /** Places that are to be compiled. */
+  readonly #waiting = new Set<number>();
   /** Places that were put off, and the regions because of which. */
   readonly #putOff = new Map<number, Made>();
   /** What has been given to each CPU: the number of the last module. */
@@ -126,12 +128,24 @@ export class Compiler {
     for (let wanted = this.slots.takeWanted(); wanted; wanted = this.slots.takeWanted()) {
       const { record, seen } = wanted;
       if (seen) for (const entry of this.#seen(record)) records.add(entry);
-      else if (!this.#isPutOff(record)) records.add(record);
-      if (records.size >= MOST_PLACES) break;
+      else if (!this.#isPutOff(record)) this.#waiting.add(record);
     }
+    for (const record of this.#hottest(MOST_PLACES)) records.add(record);
     if (!records.size) return false;
     this.compile([...records]);
     return true;
+  }
+
+  /** Takes those of the places that wait to which most has been branched since. */
+  #hottest(count: number): number[] {
+    const { slots } = this;
+    const hottest = [...this.#waiting]
+      .map(record => ({ record, arrivals: slots.arrivalsSince(record) }))
+      .sort((a, b) => b.arrivals - a.arrivals)
+      .slice(0, count)
+      .map(({ record }) => record);
+    for (const record of hottest) this.#waiting.delete(record);
+    return hottest;
   }
 
   /** Compiles what begins at some records, unless it has fewer instructions. Gives the number of regions. */

@@ -8,10 +8,10 @@ import type { Layout } from './state.ts';
 import * as state from './state.ts';
 
 /** Branches to a place after which it is compiled, while the host has a CPU to spare for that; and otherwise. */
-const SOON = 150;
+const SOON = 400;
 const LATE = 3000;
 /** With so many places waiting for the compiler, others have to be branched to many times more. */
-const BACKLOG = 64;
+const BACKLOG = 1024;
 const AGAIN = 2000;
 /** Marks a record among those that are wanted. */
 const SEEN = 1;
@@ -125,6 +125,11 @@ export class RegionSlots {
   /** Begins to count anew how often one place is branched to, at least to `least`. */
   countAnew(record: number, least = 0): void {
     this.#u16[this.#counterOf(record)] = Math.max(this.#patience(this.pageOf(record)), least);
+  }
+
+  /** How often a place has been branched to since it was wanted. */
+  arrivalsSince(record: number): number {
+    return -this.#u16[this.#counterOf(record)]! & 0xffff;
   }
 
   /** Tells the compiler that there is something to look at. */

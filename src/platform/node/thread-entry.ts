@@ -8,7 +8,7 @@ import type { ThreadPort, ThreadRole } from '../threads.ts';
 module.enableCompileCache();
 const { roles } = await import('../../machine/threads.ts');
 
-const { role, data } = workerData as { role: ThreadRole; data: never };
+const role = workerData as ThreadRole;
 // Files are for one role; the others start without them.
 const io = role === 'io' ? (await import('./io-platform.ts')).nodeIoPlatform : undefined;
 const port: ThreadPort = {
@@ -26,4 +26,5 @@ const port: ThreadPort = {
 const run = await roles[role]();
 // A thread that is ended from outside would not store what it has put into the cache.
 module.flushCompileCache();
-run(port, data);
+// The first message is what the role is given, and may be long in coming; others wait until somebody listens.
+parentPort!.once('message', data => run(port, data as never));
