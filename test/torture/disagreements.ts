@@ -175,9 +175,9 @@ export const open: Knowledge = {
       reason: 'the operands overlap: open',
     },
     {
-      mnemonics: /^(MVCP|MVCS)$/,
+      mnemonics: /^(MVCP|MVCS|MVCK|MVCSK|MVCDK)$/,
       when: ({ lpar, operands }) => {
-        // Frames are at other places in the secondary space.
+        // Frames are at other places in other spaces.
         const distance = (effectiveAddress(lpar, operands, 1) - effectiveAddress(lpar, operands, 2)) & 0xfffn;
         return distance < 256n || distance > 0xfffn - 256n;
       },
@@ -257,7 +257,7 @@ export const open: Knowledge = {
       reason: 'the operands overlap, but not by their addresses: open',
     },
     {
-      mnemonics: /^(UNPKA|UNPKU|PKA|PKU|ED|EDMK|MP|DP|MVCK|MVCSK|MVCDK)$/,
+      mnemonics: /^(UNPKA|UNPKU|PKA|PKU|ED|EDMK|MP|DP)$/,
       when: ({ lpar, operands }) => {
         // The same frames are at several places, 32 KiB apart or more.
         const distance = (effectiveAddress(lpar, operands, 1) - effectiveAddress(lpar, operands, 2)) & 0x7fffn;

@@ -164,6 +164,14 @@ export const herculesKnowledge: Knowledge = {
       reason: 'the peer combines the symbol with what was in its place: lpar is right',
     },
     {
+      mnemonics: /^CMPSC$/,
+      when: step => {
+        const { expands, bit } = compression(step, registers(step));
+        return !expands && bit !== 0 && space(step) === 1;
+      },
+      reason: 'in the access-register mode the peer changes bits before the first symbol now and then: lpar is right',
+    },
+    {
       mnemonics: /^TRTR?E$/,
       when: ({ lpar, operands }) => (operands.m3! & 8) !== 0 && (lpar.cpu.gr32((operands.r1! + 1) & 15) & 1) !== 0,
       reason: 'the peer takes an odd length of two-byte arguments: lpar is right, specification exception',
