@@ -33,6 +33,8 @@ import { type Found, shrink } from './shrink.ts';
 import { vet } from './vet.ts';
 
 const BATCH = 4000;
+/** Cases that are shown because the peer breaks down. */
+const MOST_ABORTED = 4;
 
 // Each case is compiled, and runs once: optimising what has been compiled would take most of the time.
 for (const flag of ['--no-experimental-wasm-compilation-hints', '--wasm-tier-mask-for-testing=0'])
@@ -75,6 +77,9 @@ const program = ({ placed }: Laid): string[] =>
     return `  ${address.toString(16)}  ${line.replace('\t', ' ')}`;
   });
 
+const title = ({ test }: Laid): string =>
+  `--- seed ${seed} case ${test.number}${test.focus ? ` focus ${test.focus.mnemonic}` : ''}`;
+
 function print({ laid, differences }: Found, original: Laid): void {
   const { test, placed } = laid;
   const hex = (value: bigint): string => value.toString(16);
@@ -82,18 +87,16 @@ function print({ laid, differences }: Found, original: Laid): void {
     numbers.flatMap((value, n) => (value ? [`${name}${n}=${value.toString(16)}`] : [])).join(' ');
   console.log(
     [
-      `--- seed ${seed} case ${original.test.number}${madeFor(original)}, ${laid.test.items.length} of ${original.test.items.length} instructions`,
+      `${title(original)}, ${laid.test.items.length} of ${original.test.items.length} instructions`,
       ...program(laid),
       `  PSW ${hex(test.mask)} FPC ${test.fpc.toString(16)} pool ${test.pool}`,
       `  ${nonzero('GR', registersOf(test, placed))}`,
       `  ${nonzero('FPR', test.fpr)}`,
+      `  ${nonzero('AR', test.ar)}`,
       ...differences.slice(0, 12).map(([what, ours, theirs]) => `  ${what}: ${ours} here, ${theirs} in the peer`),
     ].join('\n'),
   );
 }
-
-/** What tells a case apart from others of its number. */
-const madeFor = ({ test: { focus } }: Laid): string => (focus ? ` focus ${focus.mnemonic}` : '');
 
 /** Instructions in differences that have been printed: other differences with them are only counted. */
 const reported = new Set<string>();
@@ -144,7 +147,8 @@ try {
     coverage.cases(cases.length);
     done += cases.length;
     for (const one of compared) {
-      if (one.aborted) aborted++;
+      if (one.aborted && aborted++ < MOST_ABORTED)
+        console.log([`${title(one.laid)}: the peer breaks down`, ...program(one.laid)].join('\n'));
       if (!one.differences.length) continue;
       differing++;
       if (found >= most || one.laid.test.items.some(isReported)) continue;
