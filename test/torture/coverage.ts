@@ -28,7 +28,12 @@ export class Coverage {
 
   /** What has been noted counts. */
   keep(): void {
-    for (const [group, name] of this.#noted) this.#count(group, name);
+    const met = new Set<string | number>();
+    for (const [group, name] of this.#noted) {
+      // An instruction counts once for a case.
+      if (group === 'instructions' && met.size === met.add(name).size) continue;
+      this.#count(group, name);
+    }
   }
 
   #count(group: string, name: string | number, by = 1): void {
