@@ -3,7 +3,7 @@
  * says it is, and the machine can be ended amid of it. How many times: $LPAR_HOTPLUGS.
  */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -13,6 +13,8 @@ import { emulator, Terminal } from './support/terminal.ts';
 
 const times = Number(process.env.LPAR_HOTPLUGS ?? 12);
 const folder = mkdtempSync(join(tmpdir(), 'lpar-hotplug-'));
+/** Another emulator's events are not these. */
+const traced = !process.env.LPAR_EMULATOR;
 let guest: Terminal;
 let qmp: Qmp;
 
@@ -40,6 +42,8 @@ before(async () => {
       'virtio-rng-ccw,devno=fe.0.0000',
     ],
     ...['-qmp', `unix:${join(folder, 'qmp')},server=on,wait=off`],
+    ...(traced ? ['css_assign_subch', 'css_crw', 'ioinst'].flatMap(name => ['-trace', name]) : []),
+    ...(traced ? ['-trace', `file=${join(folder, 'trace')},format=json`] : []),
   ]);
   qmp = await talk(join(folder, 'qmp'));
   await guest.waitFor(/is up/, 300);
@@ -76,6 +80,34 @@ test(`${times} devices come and go under load`, async () => {
   }
   assert.equal(qmp.events.filter(({ event }) => event === 'DEVICE_DELETED').length, times);
   assert.equal((await guest.shell("dmesg | grep -E 'WARNING|BUG|Oops|stalled'")).output, '');
+});
+
+test('channel reports come in the order in which devices came and went, and are taken in that order', {
+  skip: !traced,
+}, () => {
+  const lines = readFileSync(join(folder, 'trace'), 'utf8').trim().split('\n');
+  const all = lines.map((line): Readonly<Record<string, string | number>> => JSON.parse(line));
+  const named = (name: string) => all.filter(({ event }) => event === name);
+  // The one that was there when the machine was started is not reported.
+  const moves = named('css_assign_subch').slice(1);
+  assert.equal(moves.length, 2 * times);
+  // Two that are chained: one for the number of the subchannel, one for its set.
+  const [chained, overflow, source] = [0x1000_0000, 0x2000_0000, 0x0f00_0000];
+  const words = named('css_crw').map(({ word }) => word as number);
+  assert.deepEqual(
+    words.map(word => [word & source, word & overflow, word & 0xffff, (word & chained) !== 0]),
+    moves.flatMap(({ ssid, schid }) => [
+      [3 << 24, 0, schid as number, true],
+      [3 << 24, 0, (ssid as number) << 4, false],
+    ]),
+  );
+  const taken = named('ioinst')
+    .filter(({ insn, value }) => insn === 'stcrw' && value !== 0)
+    .sort((a, b) => (a.timestamp as number) - (b.timestamp as number));
+  assert.deepEqual(
+    taken.map(({ value }) => value),
+    words,
+  );
 });
 
 test('the machine ends while devices come', { timeout: 120_000 }, async () => {
