@@ -112,6 +112,27 @@ test('what is written is in the file', async () => {
   assert.notEqual((await guest.shell('echo no | dd of=/dev/read-only conv=fsync')).status, 0);
 });
 
+test('the channel subsystem measures what a device is started for, as cmb_enable asks it to', async () => {
+  // The driver switches the write cache by a channel program.
+  const started = async (name: string, times: number): Promise<number> => {
+    const device = `$(readlink -f /${name}/device/..)`;
+    const count = async () => Number(await sh(`cat ${device}/cmf/ssch_rsch_count`));
+    await sh(`echo 1 > ${device}/cmb_enable`);
+    assert.equal(await sh(`cat ${device}/cmb_enable`), '1');
+    const before = await count();
+    await sh(`for n in $(seq ${times}); do echo write through > /${name}/cache_type; done`);
+    const more = (await count()) - before;
+    assert.equal(await sh(`cat ${device}/cmf/sample_count`), `${before + more}`);
+    // Nanoseconds; what is not measured is 0.
+    assert.ok(Number(await sh(`cat ${device}/cmf/avg_device_connect_time`)) >= 0);
+    await sh(`echo write back > /${name}/cache_type; echo 0 > ${device}/cmb_enable`);
+    return more;
+  };
+  const once = await started('files', 1);
+  assert.ok(once > 0);
+  assert.equal(await started('files', 5), 5 * once);
+});
+
 test('a packed ring of a driver that goes through the platform for its addresses', async () => {
   const bits = await sh('cat /packed/device/features');
   // VIRTIO_F_VERSION_1, VIRTIO_F_ACCESS_PLATFORM, VIRTIO_F_RING_PACKED: the leftmost is bit 0.
