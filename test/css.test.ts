@@ -274,8 +274,8 @@ test('each function of a subchannel and each command is told of by a trace event
   for (const name of ['stsch', 'msch', 'ssch', 'tsch']) assert.ok(instructions.includes(name), name);
 });
 
-/** A program that enables MCSS-E, and stores what STORE SUBCHANNEL says of subchannel 2.0.0000 before and after. */
-const program = `
+/** A program that enables something of the channel subsystem, and stores what STORE SUBCHANNEL says of a subchannel before and after. */
+const program = (operation: number, subchannel: string): string => `
         larl %r1,subchannel
         lg %r1,0(%r1)
         larl %r2,schib
@@ -299,25 +299,26 @@ const program = `
         lpswe 0(%r4)
         .balign 8
 wait:   .quad 0x0002000180000000, 0xfff
-subchannel: .quad 0x02090000
+subchannel: .quad ${subchannel}
         .balign 4096
-request: .short 0x400, 0x31
-        .skip 4092
+request: .short 0x400, 0x31, 0, ${operation}
+        .skip 4088
 result: .skip 16
 schib:  .skip 52
 `;
 
-test('a guest that enables MCSS-E sees every image', { timeout: 60_000 }, async () => {
+/** Runs the program with a device; gives the condition codes before, after, of the request, and the device number. */
+async function enables(operation: number, subchannel: string, devno: string): Promise<readonly number[]> {
   const entry = 0x10000;
-  const { bytes, symbols } = new Assembler(instructions).assemble(program, entry);
+  const { bytes, symbols } = new Assembler(instructions).assemble(program(operation, subchannel), entry);
   const image = new Uint8Array(entry + bytes.length);
   image.set(bytes, entry);
   writeFileSync(join(folder, 'image'), image);
-  const path = join(folder, 'other');
+  const path = join(folder, `qmp-${subchannel}-${operation}`);
   const machine = new Terminal([
     ...emulator(),
     ...['-nodefaults', '-nographic', '-no-shutdown', '-kernel', join(folder, 'image')],
-    ...['-device', 'virtio-rng-ccw,devno=2.0.2222', '-qmp', `unix:${path},server=on,wait=off`],
+    ...['-device', `virtio-rng-ccw,devno=${devno}`, '-qmp', `unix:${path},server=on,wait=off`],
   ]);
   try {
     const control = await talk(path);
@@ -327,10 +328,19 @@ test('a guest that enables MCSS-E sees every image', { timeout: 60_000 }, async 
     assert.equal(status.status, 'shutdown');
     const words = await control.human(`xp /4xw 0x${symbols.get('result')!.toString(16)}`);
     control.close();
-    // Not there; there after the request was carried out; and it is device 2222.
-    assert.match(words, /0x00000003 0x00000000 0x00000000 0x0000[0-9a-f]{4}/);
-    assert.match(words, /2222/);
+    return [...words.matchAll(/0x([0-9a-f]{8})/g)].map(([, digits]) => Number.parseInt(digits!, 16));
   } finally {
     await machine.kill();
   }
+}
+
+// Not there; there after the request was carried out; and it is that device.
+
+test('a guest that enables MCSS-E sees every image', { timeout: 60_000 }, async () => {
+  assert.deepEqual(await enables(0, '0x02090000', '2.0.2222'), [3, 0, 0, 0x2222]);
+});
+
+test('a guest that has not enabled multiple subchannel sets sees set 0 only', { timeout: 60_000 }, async () => {
+  assert.deepEqual(await enables(2, '0x00050000', 'fe.2.1111'), [3, 0, 0, 0x1111]);
+  assert.deepEqual(await enables(2, '0x00010000', 'fe.0.1111'), [0, 0, 0, 0x1111]);
 });
