@@ -92,9 +92,11 @@ function endingOf({ test, placed }: Laid, result: Result): Item | undefined {
   return test.items[placed.addresses.indexOf(address)];
 }
 
+/** The peer ended with an exception of an instruction after which this CPU went on. */
 function isTooFar(laid: Laid, ours: Result, theirs: Result, { knowledge }: Peer): boolean {
-  const row = endingOf(laid, theirs)?.row;
-  return row !== undefined && (knowledge.goesTooFar?.(row, codeOf(theirs), ours) ?? false);
+  const item = endingOf(laid, theirs);
+  if (!item || item === endingOf(laid, ours)) return false;
+  return knowledge.goesTooFar?.(item.row, codeOf(theirs)) ?? false;
 }
 
 /** What results may differ in although both are right, or the peer is known to be wrong. */

@@ -9,7 +9,6 @@ import type { Case } from './case.ts';
 import { HARMLESS_CONTROLS, isGuarded, isString } from './generate.ts';
 import * as layout from './layout.ts';
 import { WINDOW, WINDOW_SIZE } from './layout.ts';
-import type { Result } from './result.ts';
 import { effectiveAddress, type Step } from './vet.ts';
 
 export interface Disagreement {
@@ -48,7 +47,7 @@ export interface Knowledge {
   readonly endings: readonly EndingDisagreement[];
   readonly outcomes?: readonly OutcomeDisagreement[];
   /** The peer ended a case with an exception of this instruction, and is known to do so where lpar goes on. */
-  readonly goesTooFar?: (row: Instruction, code: number, ours: Result) => boolean;
+  readonly goesTooFar?: (row: Instruction, code: number) => boolean;
 }
 
 export const mask = ({ lpar }: Step): bigint => lpar.cpu.pswMask;

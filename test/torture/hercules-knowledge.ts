@@ -16,7 +16,6 @@ import {
 } from './disagreements.ts';
 import { hasNanOf } from './floating.ts';
 import { STORAGE_SIZE } from './layout.ts';
-import { conditionOf } from './result.ts';
 import type { Step } from './vet.ts';
 
 /** COMPRESSION CALL as it was called: bits of a symbol, whether it expands, lengths of the operands. */
@@ -210,10 +209,8 @@ export const herculesKnowledge: Knowledge = {
   outcomes: [...searchOutcomes, ...compressionOutcomes, ...divisionOutcomes],
   // COMPRESSION CALL looks for a symbol before it looks for room; PERFORM LOCKED OPERATION looks at all operands although
   // they do not compare equal, which is open.
-  // What follows PERFORM LOCKED OPERATION may have changed the condition code that tells of a failed comparison.
-  goesTooFar: ({ mnemonic }, code, ours) =>
-    (mnemonic === 'PLO' && isAccess(code)) ||
-    (conditionOf(ours) === 1 && mnemonic === 'CMPSC' && (code === 7 || isAccess(code))),
+  goesTooFar: ({ mnemonic }, code) =>
+    (/^(CMPSC|PLO)$/.test(mnemonic) && isAccess(code)) || (mnemonic === 'CMPSC' && code === 7),
   endings: [
     {
       when: ({ row }) => row.mnemonic === 'PR',

@@ -52,9 +52,6 @@ export class Result {
 export const codeOf = (result: Result): number =>
   result.kind === ENDED.program ? result.lowcore.getUint16(0x8e - 0x80) & 0x7f : 0;
 
-/** The condition code in the program old PSW. */
-export const conditionOf = ({ lowcore }: Result): number => (lowcore.getUint8(0x152 - 0x80) >> 4) & 3;
-
 /** Codes whose translation-exception identification is defined; only the bits given are compared. */
 const IDENTIFIED = new Set([0x10, 0x11, 0x38, 0x39, 0x3a, 0x3b]);
 
