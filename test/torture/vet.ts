@@ -54,7 +54,9 @@ export function vet(
       : candidate.items.length - 1;
     if (trouble === undefined) {
       coverage.keep();
-      return { test: candidate, placed: placed!, ours: lpar.left(lpar.ended()) };
+      const laid = { test: candidate, placed: placed! };
+      // Looking at operands has set reference bits.
+      return lpar.keys ? laid : { ...laid, ours: lpar.left(lpar.ended()) };
     }
     // The peer will not see what this has stored.
     if (!lpar.isSound()) lpar.renew(lpar.pools);
