@@ -96,7 +96,7 @@ export const peers: readonly Peer[] = [
   qemuLike('lpar', lpar, [], lparVersion),
   qemuLike('interpreter', lpar, ['-accel', 'interpreter'], lparVersion),
   // Without vectors, which lpar does not have.
-  qemuLike('qemu', ['qemu-system-s390x'], ['-cpu', 'qemu,vx=off,vxeh=off'], () => {
+  qemuLike('qemu', ['qemu-system-s390x'], ['-cpu', 'qemu'], () => {
     try {
       return firstLine('qemu-system-s390x', '--version');
     } catch {

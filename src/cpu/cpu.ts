@@ -33,6 +33,7 @@ import { Decoder } from './isa/decode.ts';
 import { instructionLength } from './isa/formats.ts';
 import { type Instruction, LEAVE } from './isa/insn.ts';
 import { invalidInstructions } from './isa/invalid.ts';
+import { ENHANCED_1, ENHANCED_2, VECTOR } from './isa/vector/elements.ts';
 import { lastAttributeFunction } from './millicode/storage-key.ts';
 import { carryOutOrder } from './orders.ts';
 import { raiseMalfunctionAlert } from './pending.ts';
@@ -96,6 +97,13 @@ export class Cpu extends Registers {
     this.#environment = environment;
     const { facilities } = environment;
     this.setField32(state.EPOCH_INDEX_MASK, facilities.has(MULTIPLE_EPOCH) ? 0xff : 0);
+    const lack = (bit: number, what: number): number => (facilities.has(bit) ? 0 : what);
+    this.setField32(
+      state.LACKING,
+      lack(VECTOR, state.LACKS_VECTORS) |
+        lack(ENHANCED_1, state.LACKS_ENHANCEMENTS_1) |
+        lack(ENHANCED_2, state.LACKS_ENHANCEMENTS_2),
+    );
     this.setField32(state.LAST_ATTRIBUTE_FUNCTION, lastAttributeFunction(facilities));
   }
   #environment = standalone;

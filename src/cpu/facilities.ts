@@ -56,13 +56,16 @@ export const facilities: readonly Facility[] = [
   { bit: 78, name: 'edat2' },
   { bit: 81, name: 'ppa15' },
   { bit: 82, name: 'bpb' },
+  { bit: 129, name: 'vx' },
   { bit: 130, name: 'iep' },
   { bit: 131, name: 'sea_esop2' },
+  { bit: 135, name: 'vxeh' },
   { bit: 138, name: 'czam' },
   { bit: 139, name: 'mepoch' },
   { bit: 140, name: 'els' },
   { bit: 145, name: 'irbm' },
   { bit: 147, name: 'cmmnt' },
+  { bit: 148, name: 'vxeh2' },
   { bit: 193, name: 'beareh' },
 ];
 

@@ -123,7 +123,7 @@ test('machine checks that are pending together are indicated together, as far as
   pending.raiseMachineCheck(...parts(m.cpu), 0, { kind: 'degradation' });
   m.gr(7, 0x1122_3344_5566_7788n);
   arrived(m, 'machineCheck');
-  assert.equal(m.hex(0xe8, 8), '05404ffd40330000');
+  assert.equal(m.hex(0xe8, 8), '05404fbd40330000');
   assert.equal(m.storage.read32(0xf4), 0x2000);
   assert.equal(m.storage.read64(0xf8), 0x12345n);
   assert.equal(m.storage.read64(0x1280 + 8 * 7), 0x1122_3344_5566_7788n);
@@ -131,7 +131,7 @@ test('machine checks that are pending together are indicated together, as far as
   m.cr(14, 0xffff_ffffn);
   m.cpu.setPsw(WIDE | PSW_MACHINE_CHECK, 0x400n);
   arrived(m, 'machineCheck');
-  assert.equal(m.hex(0xe8, 8), '20800f5d40330000');
+  assert.equal(m.hex(0xe8, 8), '20800f1d40330000');
 });
 
 test('exigent machine checks: no subclass mask, storage error; check stop when they cannot be taken', () => {
@@ -143,7 +143,7 @@ test('exigent machine checks: no subclass mask, storage error; check stop when t
   } as const;
   pending.raiseMachineCheck(...parts(m.cpu), 0, damage);
   arrived(m, 'machineCheck');
-  assert.equal(m.hex(0xe8, 8), '40008fdd40330000');
+  assert.equal(m.hex(0xe8, 8), '40008f9d40330000');
   const masked = prepared('loop: j loop');
   pending.raiseMachineCheck(...parts(masked.cpu), 0, damage);
   assert.equal(masked.cpu.run(), 'check-stop');

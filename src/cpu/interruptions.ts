@@ -5,11 +5,13 @@
 
 import type { Cpu } from './cpu.ts';
 import { AccessFault } from './dat.ts';
+import { VECTOR } from './isa/vector/elements.ts';
 import type { PerEvents } from './per.ts';
 import * as program from './program.ts';
 import { nullifies, ProgramInterruption } from './program.ts';
+import { CR0_AFP } from './registers.ts';
 import * as state from './state.ts';
-import { storeRegisters, storeVectors } from './status.ts';
+import { extendedSaveArea, storeRegisters, storeVectors } from './status.ts';
 
 // Assigned storage locations: real addresses.
 const EXTERNAL_PARAMETER = 0x80;
@@ -57,7 +59,6 @@ const CR0_CLOCK_COMPARATOR = 0x0800;
 const CR0_CPU_TIMER = 0x0400;
 const CR0_SERVICE_SIGNAL = 0x0200;
 const CR0_INTERRUPT_KEY = 0x0040;
-const AFP_REGISTER_CONTROL = 0x0004_0000;
 
 /** What a channel subsystem stores for an I/O interruption (PoP ch. 16). */
 export interface IoInterruption {
@@ -90,7 +91,6 @@ const VALID_LOW = 0x4033_0000;
 const VALID_FAILING_STORAGE = 0x80;
 const VALID_VECTORS = 0x40;
 const VALID_EXTERNAL_DAMAGE = 0x20;
-const VECTOR_FACILITY = 129;
 /** Real address of the designation of the machine-check extended save area. */
 const EXTENDED_SAVE_AREA = 0x11b0;
 
@@ -230,9 +230,9 @@ export class Interruptions {
     if (fault instanceof AccessFault) {
       if (fault.identifiesAddress) this.store64(TRANSLATION_EXCEPTION, fault.teidHigh, fault.teidLow);
       if (fault.identifiesAccess) this.store8(EXCEPTION_ACCESS_ID, fault.accessId);
-    } else if (code === program.DATA) {
+    } else if (code === program.DATA || code === program.VECTOR_PROCESSING) {
       this.store32(DATA_EXCEPTION_CODE, fault.dxc);
-      if (this.#i32[this.#word + state.CR / 4]! & AFP_REGISTER_CONTROL) {
+      if (this.#i32[this.#word + state.CR / 4]! & CR0_AFP) {
         cpu.fpc = (cpu.fpc & ~0xff00) | (fault.dxc << 8);
       }
     }
@@ -341,9 +341,11 @@ export class Interruptions {
       high |= error | VALID_FAILING_STORAGE;
     }
     storeRegisters(cpu, cpu.prefix);
-    const area = cpu.storage.read64(cpu.prefix + EXTENDED_SAVE_AREA);
+    const area = extendedSaveArea(cpu, cpu.storage.read64(cpu.prefix + EXTENDED_SAVE_AREA));
+    const hasVectors = cpu.environment.facilities.has(VECTOR);
+    if (hasVectors && area) storeVectors(cpu, area);
     // Of vector registers that are not there nothing is invalid: Linux wants the bit in any case.
-    if (!cpu.environment.facilities.has(VECTOR_FACILITY) || storeVectors(cpu, area)) high |= VALID_VECTORS;
+    if (!hasVectors || area) high |= VALID_VECTORS;
     this.store64(MACHINE_CHECK_CODE, high, VALID_LOW);
     this.#swap(MACHINE_CHECK);
     return true;

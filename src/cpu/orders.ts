@@ -5,11 +5,12 @@
  */
 
 import type { Cpu } from './cpu.ts';
+import { VECTOR } from './isa/vector/elements.ts';
 import { raiseEmergencySignal, raiseExternalCall, raiseRestart, wake } from './pending.ts';
 import { PSW_WAIT } from './registers.ts';
 import { resetCpu } from './reset.ts';
 import * as state from './state.ts';
-import { storeStatus } from './status.ts';
+import { extendedSaveArea, isOnBoundary, storeStatus, storeVectors } from './status.ts';
 
 export interface SignalAnswer {
   readonly cc: number;
@@ -31,6 +32,7 @@ export const STORE_STATUS = 0x0e;
 export const SET_ARCHITECTURE = 0x12;
 export const CONDITIONAL_EMERGENCY_SIGNAL = 0x13;
 export const SENSE_RUNNING_STATUS = 0x15;
+export const STORE_ADDITIONAL_STATUS = 0x17;
 
 // Status bits.
 export const NOT_RUNNING = 0x400;
@@ -53,8 +55,12 @@ const PSW_IO_EXTERNAL = 0x0300_0000_0000_0000n;
 const word = (cpu: Cpu, target: number, field: number): number =>
   (cpu.layout.cpuBase + target * state.CPU_STRIDE + field) >>> 2;
 
-/** Sends an order to another CPU of the configuration. */
-export function signalAnother(cpu: Cpu, order: number, target: number, parameter: number): SignalAnswer {
+/**
+ * Sends an order to another CPU of the configuration.
+ * @param designation the whole parameter register, of which most orders use bits 32-63
+ */
+export function signalAnother(cpu: Cpu, order: number, target: number, designation: bigint): SignalAnswer {
+  const parameter = Number(designation & 0xffff_ffffn);
   const { layout, i32 } = cpu;
   const { memory } = cpu.storage;
   if (target >= layout.cpus || !cpu.environment.isConfigured(target)) return NOT_OPERATIONAL;
@@ -91,14 +97,22 @@ export function signalAnother(cpu: Cpu, order: number, target: number, parameter
       const address = parameter & (order === SET_PREFIX ? 0x7fff_e000 : 0x7fff_fe00);
       if (!cpu.storage.contains(address, order === SET_PREFIX ? 0x2000 : 0x200)) return statusOf(INVALID_PARAMETER);
       if (!isStopped) return statusOf(INCORRECT_STATE);
-      const answer = hand(cpu, target, order, address);
-      if (answer === ACCEPTED) awaitOrder(cpu, target);
-      return answer;
+      return handAndAwait(cpu, target, order, address);
+    }
+    case STORE_ADDITIONAL_STATUS: {
+      if (!hasAdditionalStatus(cpu)) return statusOf(INVALID_ORDER);
+      const address = extendedSaveArea(cpu, designation);
+      if (address === undefined || !isOnBoundary(cpu, designation)) return statusOf(INVALID_PARAMETER);
+      if (!isStopped) return statusOf(INCORRECT_STATE);
+      return handAndAwait(cpu, target, order, address);
     }
     default:
       return statusOf(INVALID_ORDER);
   }
 }
+
+/** There is additional status if there are vector registers. */
+export const hasAdditionalStatus = ({ environment }: Cpu): boolean => environment.facilities.has(VECTOR);
 
 /** The conditional emergency signal is for a CPU that cannot be interrupted, waits, or runs in the given address space. */
 function isNeeded(cpu: Cpu, target: number, asn: number): boolean {
@@ -122,6 +136,12 @@ function hand(cpu: Cpu, target: number, order: number, parameter: number): Signa
   wake(cpu.storage.memory, cpu.layout, target, state.PENDING_REQUEST);
   cpu.environment.ordered();
   return ACCEPTED;
+}
+
+function handAndAwait(cpu: Cpu, target: number, order: number, parameter: number): SignalAnswer {
+  const answer = hand(cpu, target, order, parameter);
+  if (answer === ACCEPTED) awaitOrder(cpu, target);
+  return answer;
 }
 
 /** Waits until a stopped CPU has carried out its order, or this one is to come to a halt. */
@@ -165,6 +185,9 @@ export function carryOutOrder(cpu: Cpu, order: number, parameter: number): void 
       break;
     case STORE_STATUS:
       storeStatus(cpu, parameter - STATUS_AREA);
+      break;
+    case STORE_ADDITIONAL_STATUS:
+      storeVectors(cpu, parameter >>> 0);
       break;
   }
 }

@@ -17,6 +17,7 @@ export const TRANSLATION_SPECIFICATION = 0x12;
 export const SPECIAL_OPERATION = 0x13;
 export const OPERAND = 0x15;
 export const TRACE_TABLE = 0x16;
+export const VECTOR_PROCESSING = 0x1b;
 export const SPACE_SWITCH_EVENT = 0x1c;
 export const PC_TRANSLATION_SPECIFICATION = 0x1f;
 export const AFX_TRANSLATION = 0x20;

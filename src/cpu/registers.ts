@@ -16,6 +16,10 @@ export const PSW_PROBLEM = 1n << 48n;
 export const PSW_EA = 1n << 32n;
 export const PSW_BA = 1n << 31n;
 
+/** Bits of control register 0: the AFP-register control and the vector-enablement control. */
+export const CR0_AFP = 0x40000;
+export const CR0_VECTOR = 0x20000;
+
 export class Registers {
   readonly layout: state.Layout;
   readonly number: number;
@@ -83,6 +87,14 @@ export class Registers {
   }
   setFpr(n: number, value: bigint): void {
     this.setField64(state.FPR + 16 * n, value);
+  }
+  /** A vector register, 128 bits. */
+  vr(n: number): bigint {
+    return (this.fpr(n) << 64n) | this.field64(state.VR + 16 * n);
+  }
+  setVr(n: number, value: bigint): void {
+    this.setFpr(n, BigInt.asUintN(64, value >> 64n));
+    this.setField64(state.VR + 16 * n, BigInt.asUintN(64, value));
   }
   get fpc(): number {
     return this.field32(state.FPC);

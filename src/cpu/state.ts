@@ -94,6 +94,8 @@ export const LAST_CLOCK = 0x30c0;
 export const LAST_CLOCK_EPOCH = 0x30c8;
 /** What STORE CLOCK EXTENDED shows of the epoch index: X'FF', or 0 without the multiple-epoch facility. */
 export const EPOCH_INDEX_MASK = 0x30cc;
+/** What the CPU has not of the vector facility and its enhancements: bits LACKS_*. */
+export const LACKING = 0x30d0;
 /** When the CPU must be interrupted by a timer, in milliseconds of the machine's clock (clock.ts), as a double. */
 export const DEADLINE = 0x3060;
 /** Not zero: an interruption condition is pending that the PSW or the control registers keep off. */
@@ -159,6 +161,11 @@ export const CONDITION_PROCESSING_DAMAGE = 0x0200;
 export const CONDITION_RECOVERY = 0x0400;
 export const CONDITION_DEGRADATION = 0x0800;
 export const CONDITION_MACHINE_CHECKS = 0x0f00;
+
+export const LACKS_VECTORS = 4;
+/** Vector-enhancements facilities 1 and 2. */
+export const LACKS_ENHANCEMENTS_1 = 1;
+export const LACKS_ENHANCEMENTS_2 = 2;
 
 /** States of a CPU (PoP ch. 4). In a disabled wait it operates, but nothing will come of it. */
 export const CPU_OPERATING = 0;

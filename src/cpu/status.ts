@@ -31,22 +31,28 @@ const SMALLEST_AREA = 10;
 const LARGEST_AREA = 11;
 
 /**
- * Stores the vector registers in the machine-check extended save area that a designation gives, where it is an absolute
- * address and, with the guarded-storage facility, the logarithm of a length; false when there is none.
+ * The absolute address that the designation of a machine-check extended save area, or of one for additional status,
+ * gives: with the guarded-storage facility the logarithm of its length stands behind it. Undefined when it is not valid.
  */
-export function storeVectors(cpu: Cpu, designation: bigint): boolean {
-  const { storage, environment } = cpu;
+export function extendedSaveArea({ storage, environment }: Cpu, designation: bigint): number | undefined {
   const hasLength = environment.facilities.has(GUARDED_STORAGE);
   const logarithm = hasLength && designation & 0xfn ? Number(designation & 0xfn) : SMALLEST_AREA;
+  if (logarithm < SMALLEST_AREA || logarithm > LARGEST_AREA) return undefined;
   const at = Number(designation & ~((1n << BigInt(logarithm)) - 1n));
-  if (at === 0 || logarithm < SMALLEST_AREA || logarithm > LARGEST_AREA) return false;
-  if (!storage.contains(at, 1 << logarithm)) return false;
+  return storage.contains(at, 1 << logarithm) ? at : undefined;
+}
+
+/** Whether a designation has nothing but the length behind the address. */
+export const isOnBoundary = ({ environment }: Cpu, designation: bigint): boolean =>
+  (designation & 0x3ffn & ~(environment.facilities.has(GUARDED_STORAGE) ? 0xfn : 0n)) === 0n;
+
+/** Stores the vector registers at an absolute address. */
+export function storeVectors(cpu: Cpu, at: number): void {
   for (let n = 0; n < 32; n++) {
-    storage.write64(at + 16 * n, cpu.field64(state.VR + 16 * n + 8));
-    storage.write64(at + 16 * n + 8, cpu.field64(state.VR + 16 * n));
+    cpu.storage.write64(at + 16 * n, cpu.vr(n) >> 64n);
+    cpu.storage.write64(at + 16 * n + 8, BigInt.asUintN(64, cpu.vr(n)));
   }
   cpu.access.stored(at, VECTOR_AREA);
-  return true;
 }
 
 /** Everything that STORE STATUS stores. */

@@ -14,7 +14,7 @@ import { Assembler, type Program } from './isa/assemble.ts';
 import { instructions } from './isa/index.ts';
 import type { Instruction } from './isa/insn.ts';
 import { OPERATION } from './program.ts';
-import { PSW_BA, PSW_EA, PSW_WAIT } from './registers.ts';
+import { CR0_AFP, CR0_VECTOR, PSW_BA, PSW_EA, PSW_WAIT } from './registers.ts';
 import * as state from './state.ts';
 
 /** Where the program begins: data near it is within reach of a displacement without base. */
@@ -68,8 +68,8 @@ export class TestMachine {
     this.storage.write(ORIGIN, this.program.bytes);
     this.storage.write64(0x1d0, PSW_WAIT | PSW_EA | PSW_BA);
     this.storage.write64(0x1d8, STOPPED);
-    // AFP-register control, as guests have it.
-    this.cpu.setCr(0, 0x40000n);
+    // As guests have it.
+    this.cpu.setCr(0, BigInt(CR0_AFP | CR0_VECTOR));
     this.cpu.counted = true;
     this.cpu.setPsw(mask, BigInt(ORIGIN));
   }
@@ -82,6 +82,11 @@ export class TestMachine {
   }
   fpr(n: number, value: bigint): this {
     this.cpu.setFpr(n, value);
+    return this;
+  }
+  /** A vector register: hexadecimal digits from the left, zeros behind them. */
+  vr(n: number, digits: string): this {
+    this.cpu.setVr(n, BigInt(`0x${digits.replaceAll(' ', '').padEnd(32, '0')}`));
     return this;
   }
   ar(n: number, value: number): this {
@@ -159,6 +164,10 @@ export class TestMachine {
   /** Condition code of the PSW, or of the program-old PSW. */
   get cc(): number {
     return this.cpu.cc;
+  }
+  /** The digits of a vector register. */
+  vector(n: number): string {
+    return this.cpu.vr(n).toString(16).padStart(32, '0');
   }
   /** Bytes at an absolute address or label, in hexadecimal. */
   hex(where: number | string, length: number): string {

@@ -21,6 +21,8 @@ export interface Case {
   readonly number: number;
   readonly gr: readonly bigint[];
   readonly fpr: readonly bigint[];
+  /** Vector registers, 128 bits each, of which `fpr` replaces the left halves of the first 16. */
+  readonly vr: readonly bigint[];
   readonly ar: readonly number[];
   readonly cr: readonly bigint[];
   readonly fpc: number;
@@ -115,6 +117,10 @@ function resolve(
   return resolved;
 }
 
+/** Vector registers of a case as doublewords, the left one of each first. */
+export const vectorHalves = ({ fpr, vr }: Case): bigint[] =>
+  vr.flatMap((value, n) => [fpr[n] ?? value >> 64n, BigInt.asUintN(64, value)]);
+
 /** General registers of a case, the address of an item included. */
 export function registersOf({ gr, pointer }: Case, { addresses }: Placed): bigint[] {
   const registers = [...gr];
@@ -134,6 +140,7 @@ export function describe(test: Case, placed: Placed): Uint8Array {
     view.setUint32(CASE.ar + 4 * n, ar[n]!);
     view.setBigUint64(CASE.cr + 8 * n, cr[n]!);
   }
+  for (const [n, half] of vectorHalves(test).entries()) view.setBigUint64(CASE.vr + 8 * n, half);
   view.setUint32(CASE.fpc, fpc);
   view.setBigUint64(CASE.pool, BigInt(POOLS + pool * DATA_SIZE));
   view.setBigUint64(CASE.psw, mask);

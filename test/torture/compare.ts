@@ -32,7 +32,12 @@ export async function compareWays(cases: readonly Laid[], lpar: Lpar, peer: Peer
     const other = theirs[n]!;
     if (other === 'endless') found.push(['end', 'reached', 'not reached']);
     else if (other !== 'aborted' && !found.length && !isTooFar(laid, result, other, peer))
-      found.push(...differences(result, other, toleranceOf(laid, result, other)));
+      found.push(
+        ...differences(result, other, {
+          ...toleranceOf(laid, result, other),
+          withoutVectors: !peer.knowledge.vectors,
+        }),
+      );
     return { laid, aborted: other === 'aborted', differences: found };
   });
 }
@@ -127,4 +132,4 @@ const isEitherOf = ({ mnemonic }: Instruction, codes: readonly number[]): boolea
  * Of access exceptions for several parts of an instruction's operands, any may be recognised (PoP ch. 6, "Access
  * Exceptions"): there are two operands, or one that is long enough to be met at two places.
  */
-const hasSeveralParts = ({ format }: Instruction): boolean => /^(SS|RS|SIL?)/.test(format.name);
+const hasSeveralParts = ({ format }: Instruction): boolean => /^(SS|RS|SIL?|VRS)/.test(format.name);

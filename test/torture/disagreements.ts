@@ -39,6 +39,8 @@ export interface Knowledge {
   readonly accessRegisters?: true;
   /** It has key-controlled protection. */
   readonly keys?: true;
+  /** It has vector registers. */
+  readonly vectors?: true;
   /** Instructions that it has. */
   readonly has?: (row: Instruction) => boolean;
   /** Cases that the peer cannot begin with. */

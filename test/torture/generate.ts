@@ -471,11 +471,14 @@ export function generate(
   // A branch by register needs somewhere to go.
   const byRegister = items.findIndex(({ row }) => BRANCHING_BY_REGISTER.test(row.mnemonic));
   const pointer = [13, random.between(byRegister + 1, items.length)] as const;
+  const usesVectors = items.some(({ row, target }) => isVector(target?.row ?? row));
+  if (usesVectors && random.chance(0.97)) cr[0]! |= 0x20000n;
   return {
     seed,
     number,
     gr,
     fpr: Array.from({ length: 16 }, () => floating64(random)),
+    vr: vectors(random, items, usesVectors),
     ar: Array.from({ length: 16 }, () => (random.chance(0.9) ? random.pick(ALETS) : random.bits())),
     cr,
     fpc: fpc(random),
@@ -487,6 +490,46 @@ export function generate(
     focus,
     ...(byRegister >= 0 && random.chance(0.6) ? { pointer } : {}),
   };
+}
+
+const isVector = ({ additionalFloatingPoint }: Instruction): boolean => additionalFloatingPoint === 'vector';
+
+/** Vector registers; those that instructions use often have the same elements, or zeros among them. */
+function vectors(random: Random, items: readonly Item[], used: boolean): bigint[] {
+  if (!used) return Array.from({ length: 32 }, () => 0n);
+  const values = Array.from({ length: 32 }, () => vector(random));
+  for (const { operands } of items) {
+    const { v1, v2, v3, v4 } = operands;
+    if (v2 !== undefined && v3 !== undefined && random.chance(0.4)) values[v3] = similar(random, values[v2]!);
+    if (v4 !== undefined && random.chance(0.3)) values[v4] = BigInt(random.below(17)) << 64n;
+    if (v1 !== undefined && v2 !== undefined && v3 === undefined && random.chance(0.3)) {
+      values[v1] = similar(random, values[v2]!);
+    }
+  }
+  return values;
+}
+
+function vector(random: Random): bigint {
+  const bytes = random.chance(0.3) ? random.pick([1, 2, 4]) : 0;
+  if (bytes) {
+    // Few different elements, zeros among them.
+    const few = Array.from({ length: 3 }, () => BigInt(random.below(256 ** Math.min(bytes, 3))));
+    let value = 0n;
+    for (let n = 0; n < 16; n += bytes) {
+      value = (value << BigInt(8 * bytes)) | (random.chance(0.1) ? 0n : random.pick(few));
+    }
+    return value;
+  }
+  const half = (): bigint =>
+    random.chance(0.5) ? floating64(random) : random.chance(0.5) ? value64(random) : random.wide();
+  return (half() << 64n) | half();
+}
+
+/** The same but for a few bytes. */
+function similar(random: Random, value: bigint): bigint {
+  let changed = value;
+  for (let n = random.below(4); n > 0; n--) changed ^= BigInt(random.below(256)) << BigInt(8 * random.below(16));
+  return changed;
 }
 
 function fpc(random: Random): number {
@@ -582,6 +625,9 @@ function item(
       case 'r':
         operands[name] = generalRegister(random, mnemonic, name);
         break;
+      case 'v':
+        operands[name] = random.below(random.chance(0.5) ? 6 : 32);
+        break;
       case 'f':
         operands[name] =
           EXTENDED.test(mnemonic) && random.chance(0.93) ? random.pick([0, 1, 4, 5, 8, 9, 12, 13]) : random.below(16);
@@ -607,6 +653,7 @@ function item(
         if (ROUNDED.test(mnemonic) && random.chance(0.9))
           operands[name] =
             name === 'm4' && !mnemonic.startsWith('DI') ? random.pick([0, 0, 4, 8]) : random.pick([0, 1, 4, 5, 6, 7]);
+        else if (isVector(row)) operands[name] = vectorMask(random, row, name);
         else operands[name] = mnemonic === 'SSKE' && random.chance(0.7) ? 0 : random.below(2 ** bits);
     }
   }
@@ -631,6 +678,31 @@ function item(
     delete data.h2;
   }
   return { row, operands, to, data, ...extra };
+}
+
+/** A mask field of a vector instruction: a size that it has, a format, flags. */
+function vectorMask(random: Random, { mnemonic, sizes, floatingFields }: Instruction, name: string): number {
+  if (random.chance(0.04)) return random.below(16);
+  const letters = sizes?.[name];
+  if (letters) return random.pick([...letters].flatMap((letter, size) => (letter === '-' ? [] : [size])));
+  if (floatingFields) {
+    const [format, single] = floatingFields;
+    if (name === format) return random.pick([2, 3, 3, 3, 4]);
+    if (name === single) return random.pick([0, 8]) | (random.chance(0.2) ? 4 : 0);
+    if (/^VF(MAX|MIN)$/.test(mnemonic)) return random.pick([0, 1, 2, 3, 4, 8, 9, 10, 11, 12]);
+    if (/^VFC/.test(mnemonic)) return random.below(2);
+    return random.pick([0, 1, 3, 4, 5, 6, 7]);
+  }
+  if (/^(VF[AEN]|VSTRC|VISTR|VSTRS)/.test(mnemonic)) {
+    return mnemonic === 'VSTRS'
+      ? 2 * random.below(2)
+      : random.below(/^VISTR/.test(mnemonic) ? 2 : /^VFE/.test(mnemonic) ? 4 : 16);
+  }
+  if (/^V(LE|STE|GE|SCE)/.test(mnemonic)) {
+    const size = { B: 0, H: 1, F: 2, G: 3 }[mnemonic.at(-1)!] ?? 0;
+    return random.below(16 >> size);
+  }
+  return random.below(random.chance(0.5) ? 7 : 16);
 }
 
 function generalRegister(random: Random, mnemonic: string, name: string): number {

@@ -40,6 +40,8 @@ const rows: readonly Instruction[] = (
     ['STFPC', 0xb29c, f.S],
     ['STG', 0xe324, f.RXY_a],
     ['STMG', 0xeb24, f.RSY_a],
+    ['VLM', 0xe736, f.VRS_a],
+    ['VSTM', 0xe73e, f.VRS_a],
     ['XC', 0xd7, f.SS_a],
   ] as const
 ).map(([mnemonic, opcode, format]) => insn(mnemonic, opcode, format, 'z', () => {}));
@@ -95,7 +97,12 @@ next:   larl %r13,cursor
         ${layout.KEYS.map((key, n) => `lghi %r1,${key}; llilf %r2,${layout.DATA + 4096 * n}; sske %r1,%r2`).join('\n')}
 1:      lfpc ${CASE.fpc}(%r12)
         ${each(16, n => `ld %f${n},${CASE.fpr + 8 * n}(%r12)`)}
-        lam %a0,%a15,${CASE.ar}(%r12)
+        lg %r0,vectors-cursor(%r13)
+        clg %r0,zero-cursor(%r13)
+        je 1f
+        vlm %v0,%v15,${CASE.vr}(%r12)
+        vlm %v16,%v31,${CASE.vr + 0x100}(%r12)
+1:      lam %a0,%a15,${CASE.ar}(%r12)
         ptlb
         lctlg %c0,%c15,${CASE.cr}(%r12)
         lmg %r0,%r15,0x380
@@ -109,7 +116,12 @@ save:   larl %r13,cursor
         lghi %r2,0x1280
         mvc ${RESULT.gr}(128,%r12),0(%r2)
         ${each(16, n => `std %f${n},${RESULT.fpr + 8 * n}(%r12)`)}
-        stam %a0,%a15,${RESULT.ar}(%r12)
+        lg %r1,vectors-cursor(%r13)
+        clg %r1,zero-cursor(%r13)
+        je 1f
+        vstm %v0,%v15,${RESULT.vr}(%r12)
+        vstm %v16,%v31,${RESULT.vr + 0x100}(%r12)
+1:      stam %a0,%a15,${RESULT.ar}(%r12)
         stfpc ${RESULT.fpc}(%r12)
         stg %r0,${RESULT.kind}(%r12)
         mvc ${RESULT.lowcore}(256,%r12),0x80
@@ -141,6 +153,8 @@ result: .quad ${layout.RESULTS}
 dump:   .quad ${layout.DUMPS}
 # Whether storage keys are to be set for each case.
 keys:   .quad 0
+# Whether there are vector registers.
+vectors: .quad 0
 zero:   .quad 0
 `;
 
@@ -155,6 +169,7 @@ export const VARIABLES = {
   result: Number(kernel.symbols.get('result')),
   dump: Number(kernel.symbols.get('dump')),
   keys: Number(kernel.symbols.get('keys')),
+  vectors: Number(kernel.symbols.get('vectors')),
 } as const;
 
 /** Where an interruption of this kind continues. */

@@ -34,7 +34,7 @@ export const POOL_COUNT = 8;
 export const CASES = 0x110_0000;
 export const CASE_SIZE = 0x800;
 export const RESULTS = 0x200_0000;
-export const RESULT_SIZE = 0x400;
+export const RESULT_SIZE = 0x600;
 /** The data frames after each case. */
 export const DUMPS = 0x280_0000;
 /** As many cases as there is room for. */
@@ -50,13 +50,23 @@ export const CASE = {
   psw: 0x150,
   cr: 0x160,
   code: 0x200,
+  vr: 0x400,
 } as const;
 /** Offsets in a result. `lowcore` is a copy of locations 0x80 to 0x1ff. */
-export const RESULT = { gr: 0, fpr: 0x80, ar: 0x100, fpc: 0x140, kind: 0x148, cr: 0x150, lowcore: 0x200 } as const;
+export const RESULT = {
+  gr: 0,
+  fpr: 0x80,
+  ar: 0x100,
+  fpc: 0x140,
+  kind: 0x148,
+  cr: 0x150,
+  lowcore: 0x200,
+  vr: 0x400,
+} as const;
 
 /** How a case ended, as the kernel notes it. */
 export const ENDED = { external: 1, supervisorCall: 2, program: 3, machineCheck: 4, io: 5 } as const;
 
 export const KERNEL_MASK = PSW_EA | PSW_BA;
-/** Control registers while the kernel runs: only the AFP-register control. */
-export const KERNEL_CR0 = 0x40000n;
+/** Control registers while the kernel runs: only the AFP-register control and the vector-enablement control. */
+export const KERNEL_CR0 = 0x60000n;

@@ -6,7 +6,7 @@ import { EXIT_FUEL } from '../../src/cpu/engine/protocol.ts';
 import { instructions } from '../../src/cpu/isa/index.ts';
 import * as state from '../../src/cpu/state.ts';
 import { Storage } from '../../src/machine/storage.ts';
-import { type Case, type Placed, registersOf } from './case.ts';
+import { type Case, type Placed, registersOf, vectorHalves } from './case.ts';
 import { handlerAddress, kernel } from './kernel.ts';
 import * as layout from './layout.ts';
 import { CODE, DATA, DATA_SIZE, ENDED, RESULT, WINDOW } from './layout.ts';
@@ -128,10 +128,10 @@ export class Lpar {
     const gr = registersOf(test, placed);
     for (let n = 0; n < 16; n++) {
       cpu.setGr(n, gr[n]!);
-      cpu.setFpr(n, test.fpr[n]!);
       cpu.setAr(n, test.ar[n]!);
       cpu.setCr(n, test.cr[n]!);
     }
+    for (const [n, half] of vectorHalves(test).entries()) cpu.setField64(state.VR + 8 * (n ^ 1), half);
     cpu.fpc = test.fpc;
     cpu.counted = way === 'counted';
     // What has been given up of compiled code asks to be looked at, and strings would be broken off for it.
@@ -227,6 +227,7 @@ export class Lpar {
     };
     big(RESULT.gr, state.GR, 16);
     for (let n = 0; n < 16; n++) big(RESULT.fpr + 8 * n, state.FPR + 16 * n, 1);
+    for (let n = 0; n < 64; n++) big(RESULT.vr + 8 * n, state.VR + 8 * (n ^ 1), 1);
     big(RESULT.cr, state.CR, 16);
     record.set(this.#registers.subarray(state.AR, state.AR + 64), RESULT.ar);
     record.subarray(RESULT.ar, RESULT.ar + 64).swap32();

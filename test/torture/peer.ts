@@ -98,6 +98,7 @@ export abstract class Peer {
     const view = new DataView(program.buffer);
     view.setBigUint64(VARIABLES.last, last);
     view.setBigUint64(VARIABLES.keys, this.knowledge.keys ? 1n : 0n);
+    view.setBigUint64(VARIABLES.vectors, this.knowledge.vectors ? 1n : 0n);
     return [
       [0, program],
       [layout.DICTIONARIES, this.dictionaries],

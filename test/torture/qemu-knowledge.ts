@@ -15,16 +15,18 @@ import {
   wrapping,
   wrappingTable,
 } from './disagreements.ts';
-import { floating, floatingEndings } from './floating.ts';
+import { floating, floatingEndings, vectors } from './floating.ts';
 import { KEYS } from './generate.ts';
 import { WINDOW } from './layout.ts';
 import { effectiveAddress } from './vet.ts';
 
 export const qemuKnowledge: Knowledge = {
+  vectors: true,
   // Key-controlled protection is not there.
   has: ({ mnemonic }) => !KEYS.test(mnemonic),
   disagreements: [
     ...floating,
+    ...vectors,
     {
       mnemonics: /^LPSWE?$/,
       when: ({ lpar, operands }) => (effectiveAddress(lpar, operands, 2) & 7n) !== 0n,

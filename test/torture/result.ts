@@ -25,6 +25,13 @@ export class Result {
   fpr(n: number): bigint {
     return this.#view.getBigUint64(RESULT.fpr + 8 * n);
   }
+  /** The left or the right doubleword of a vector register. */
+  vr(n: number, side: 0 | 1): bigint {
+    return this.#view.getBigUint64(RESULT.vr + 16 * n + 8 * side);
+  }
+  get vectors(): Uint8Array {
+    return this.record.subarray(RESULT.vr, RESULT.vr + 0x200);
+  }
   ar(n: number): number {
     return this.#view.getUint32(RESULT.ar + 4 * n);
   }
@@ -62,6 +69,8 @@ export type Difference = readonly [what: string, ours: string, theirs: string];
 export interface Tolerance {
   readonly breakingEvent?: boolean;
   readonly instructionLength?: boolean;
+  /** One of the machines has no vector registers. */
+  readonly withoutVectors?: boolean;
   /** Which access exception it is. */
   readonly accessException?: boolean;
   /** Registers and data: how far an instruction got is open. */
@@ -122,6 +131,12 @@ export function differences(a: Result, b: Result, tolerance: Tolerance = {}): Di
       compare(`CR${n}`, a.cr(n), b.cr(n));
     }
     compare('FPC', a.fpc, b.fpc);
+  }
+  if (!tolerance.withoutVectors && Buffer.compare(a.vectors, b.vectors)) {
+    for (let n = 0; n < 32; n++) {
+      if (n >= 16) compare(`VR${n} left`, a.vr(n, 0), b.vr(n, 0));
+      compare(`VR${n} right`, a.vr(n, 1), b.vr(n, 1));
+    }
   }
   const [x, y] = [a.data, b.data];
   if (Buffer.compare(x, y)) found.push(...dataDifferences(x, y));

@@ -92,6 +92,7 @@ function print({ laid, differences }: Found, original: Laid): void {
       `  PSW ${hex(test.mask)} FPC ${test.fpc.toString(16)} pool ${test.pool}`,
       `  ${nonzero('GR', registersOf(test, placed))}`,
       `  ${nonzero('FPR', test.fpr)}`,
+      `  ${nonzero('VR', test.vr)}`,
       `  ${nonzero('AR', test.ar)}`,
       ...differences.slice(0, 12).map(([what, ours, theirs]) => `  ${what}: ${ours} here, ${theirs} in the peer`),
     ].join('\n'),

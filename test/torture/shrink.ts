@@ -22,6 +22,7 @@ function* simpler(test: Case): Generator<Case> {
     if (test.fpr[n] !== 0n) yield { ...test, fpr: test.fpr.with(n, 0n) };
     if (test.ar[n] !== 0) yield { ...test, ar: test.ar.with(n, 0) };
   }
+  for (const [n, value] of test.vr.entries()) if (value) yield { ...test, vr: test.vr.with(n, 0n) };
   if (test.fpc) yield { ...test, fpc: 0 };
   // Problem state, condition code, program mask, DAT.
   for (const bits of [1n << 48n, 3n << 44n, 15n << 40n, (1n << 58n) | (3n << 46n)]) {
@@ -56,6 +57,7 @@ export async function shrink(found: Found, lpar: Lpar, peer: Peer): Promise<Foun
         ...together,
         gr: together.gr.map((value, n) => (test.gr[n] === 0n ? 0n : value)),
         fpr: together.fpr.map((value, n) => (test.fpr[n] === 0n ? 0n : value)),
+        vr: together.vr.map((value, n) => (test.vr[n] === 0n ? 0n : value)),
         ar: together.ar.map((value, n) => (test.ar[n] === 0 ? 0 : value)),
         fpc: test.fpc && together.fpc,
         mask: test.mask & together.mask,

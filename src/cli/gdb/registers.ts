@@ -5,7 +5,7 @@ import * as state from '../../cpu/state.ts';
 
 interface GdbRegister {
   readonly name: string;
-  readonly bits: 32 | 64;
+  readonly bits: 32 | 64 | 128;
   readonly type: string;
   readonly group: string;
   readonly get: (registers: Registers) => bigint;
@@ -14,6 +14,8 @@ interface GdbRegister {
 
 interface Feature {
   readonly name: string;
+  /** Types that its registers have, as XML. */
+  readonly types?: string;
   readonly registers: readonly GdbRegister[];
 }
 
@@ -96,6 +98,29 @@ const features: readonly Feature[] = [
     ],
   },
   {
+    name: 'org.gnu.gdb.s390.vx',
+    types: vectorTypes(),
+    registers: [
+      // The left halves of the first 16 are the floating-point registers.
+      ...sixteen(n => ({
+        name: `v${n}l`,
+        bits: 64,
+        type: 'uint64',
+        group: 'vector',
+        get: registers => registers.field64(state.VR + 16 * n),
+        set: (registers, value) => registers.setField64(state.VR + 16 * n, value),
+      })),
+      ...sixteen(n => ({
+        name: `v${n + 16}`,
+        bits: 128,
+        type: 'vec128',
+        group: 'vector',
+        get: registers => registers.vr(n + 16),
+        set: (registers, value) => registers.setVr(n + 16, value),
+      })),
+    ],
+  },
+  {
     name: 'org.gnu.gdb.s390.cr',
     registers: sixteen(n => ({
       name: `cr${n}`,
@@ -136,11 +161,27 @@ export const targetDescription = `<?xml version="1.0"?>
 ${features.map(featureXml).join('')}</target>
 `;
 
-function featureXml({ name, registers }: Feature): string {
+/** A vector register as elements of each kind. */
+function vectorTypes(): string {
+  const kinds = [
+    ['v4f', 'ieee_single', 4, 'v4_float'],
+    ['v2d', 'ieee_double', 2, 'v2_double'],
+    ['v16i8', 'int8', 16, 'v16_int8'],
+    ['v8i16', 'int16', 8, 'v8_int16'],
+    ['v4i32', 'int32', 4, 'v4_int32'],
+    ['v2i64', 'int64', 2, 'v2_int64'],
+  ] as const;
+  const vectors = kinds.map(([id, type, count]) => `    <vector id="${id}" type="${type}" count="${count}"/>\n`);
+  const fields = kinds.map(([id, , , name]) => `      <field name="${name}" type="${id}"/>\n`);
+  const whole = '      <field name="uint128" type="uint128"/>\n';
+  return `${vectors.join('')}    <union id="vec128">\n${fields.join('')}${whole}    </union>\n`;
+}
+
+function featureXml({ name, types = '', registers }: Feature): string {
   const lines = registers.map(
     ({ name, bits, type, group }) => `    <reg name="${name}" bitsize="${bits}" type="${type}" group="${group}"/>\n`,
   );
-  return `  <feature name="${name}">\n${lines.join('')}  </feature>\n`;
+  return `  <feature name="${name}">\n${types}${lines.join('')}  </feature>\n`;
 }
 
 /** Digits of a register's value as it would be in storage. */

@@ -100,6 +100,11 @@ test('registers', async () => {
   assert.equal(await ask('P12=00000007'), 'OK');
   assert.equal(cpu.ar(0), 7);
   assert.equal(await ask('p12'), '00000007');
+  // Vector registers: the right half of the first, the whole of the seventeenth.
+  assert.equal(await ask('P33=0123456789abcdef'), 'OK');
+  assert.equal(await ask(`P43=${'0123456789abcdef'.repeat(2)}`), 'OK');
+  assert.deepEqual([cpu.vr(0), cpu.vr(16)], [0x0123456789abcdefn, 0x0123456789abcdef0123456789abcdefn]);
+  assert.equal(await ask('p43'), '0123456789abcdef'.repeat(2));
   const all = await ask('g');
   assert.equal(
     all.length,

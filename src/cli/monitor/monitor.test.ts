@@ -147,7 +147,7 @@ test('what is shown', async () => {
   const lines = (await say('info registers')).split('\n');
   assert.deepEqual(lines.slice(0, 3), ['', 'CPU#0', 'PSW=mask 0704300180000000 addr 0000000000000123 cc 03']);
   assert.equal(lines[3], 'R00=0000000000000000 R01=0000000000000000 R02=0000000000000000 R03=0000000000000000');
-  assert.equal(lines.length, 17);
+  assert.equal(lines.length, 29);
   assert.equal(await say('info registers 1'), 'CPU#1 not available\n');
   assert.equal(await say('info status'), 'VM status: paused (prelaunch)\n');
   machine.status = 'paused';

@@ -5,8 +5,9 @@
  */
 
 import * as x from '../ir/expr.ts';
-import { type F32, type F64, type I32, type I64, k32 } from '../ir/expr.ts';
+import { type F32, type F64, type I32, type I64, k32, type V128 } from '../ir/expr.ts';
 import type { Address, ConditionKind, Insn, Instruction, Place, Register, RegisterPart } from '../isa/insn.ts';
+import { CR0_AFP, CR0_VECTOR } from '../registers.ts';
 import * as state from '../state.ts';
 
 /** How a condition code can be kept: as a value, or as operands from which it follows. */
@@ -73,8 +74,8 @@ export const UNKNOWN = -1;
 export interface Needs {
   /** Fixed-point overflow must not interrupt. */
   readonly quietOverflow: boolean;
-  /** The AFP-register control must be one. */
-  readonly floatingPoint: boolean;
+  /** Bits of CR0 that must be one: the AFP-register control, the vector-enablement control. */
+  readonly controls: number;
   readonly supervisor: boolean;
 }
 
@@ -95,14 +96,14 @@ interface Pattern {
   mayKeepCode: boolean;
   usesCode: boolean;
   mayExit: boolean;
-  needs: { quietOverflow: boolean; floatingPoint: boolean; supervisor: boolean };
+  needs: { quietOverflow: boolean; controls: number; supervisor: boolean };
   interpreted: boolean;
   everyRegister: boolean;
   routine: string | undefined;
 }
 
 /** Fields whose values decide what an instruction does. */
-const DECISIVE = ['m1', 'm3', 'm4', 'i3', 'i4', 'i5'];
+const DECISIVE = ['m1', 'm3', 'm4', 'm5', 'm6', 'i3', 'i4', 'i5'];
 
 const I32_VALUE: I32 = x.local('i32', 0);
 /** What a comparison that is written out gives. */
@@ -110,6 +111,7 @@ export const COMPARED: I32 = x.local('i32', 0);
 const I64_VALUE: I64 = x.local('i64', 0);
 const F32_VALUE: F32 = x.local('f32', 0);
 const F64_VALUE: F64 = x.local('f64', 0);
+const V128_VALUE: V128 = x.local('v128', 0);
 
 class FactsPlace implements Place {
   load8 = (): I32 => I32_VALUE;
@@ -126,6 +128,8 @@ class FactsPlace implements Place {
   store64 = (): void => {};
   storeF32 = (): void => {};
   storeF64 = (): void => {};
+  load128 = (): V128 => V128_VALUE;
+  store128 = (): void => {};
   loadPair = (): readonly [I64, I64] => [I64_VALUE, I64_VALUE];
   storePair = (): void => {};
   add32 = (): I32 => I32_VALUE;
@@ -160,7 +164,7 @@ class FactsInsn implements Insn {
     mayKeepCode: false,
     usesCode: false,
     mayExit: false,
-    needs: { quietOverflow: false, floatingPoint: false, supervisor: false },
+    needs: { quietOverflow: false, controls: 0, supervisor: false },
     interpreted: false,
     everyRegister: false,
     routine: undefined,
@@ -174,7 +178,9 @@ class FactsInsn implements Insn {
     this.#fields = fields;
     const { needs } = this.pattern;
     if (row.privileged) needs.supervisor = true;
-    if (row.additionalFloatingPoint) needs.floatingPoint = true;
+    if (row.additionalFloatingPoint) {
+      needs.controls = row.additionalFloatingPoint === 'vector' ? CR0_AFP | CR0_VECTOR : CR0_AFP;
+    }
     if (row.branches) this.pattern.mayExit = true;
   }
 
@@ -228,6 +234,14 @@ class FactsInsn implements Insn {
   setFpr32(): void {}
   setFprF64(): void {}
   setFprF32(): void {}
+  vr(): V128 {
+    return V128_VALUE;
+  }
+  setVr(): void {}
+  element(): I64 {
+    return I64_VALUE;
+  }
+  setElement(): void {}
   ar(): I32 {
     return I32_VALUE;
   }
@@ -260,7 +274,7 @@ class FactsInsn implements Insn {
     this.state64(offset);
   }
 
-  let<T extends I32 | I64 | F32 | F64>(value: T): T {
+  let<T extends I32 | I64 | F32 | F64 | V128>(value: T): T {
     return value;
   }
   multiplyAdd(): F64 {
@@ -321,6 +335,10 @@ class FactsInsn implements Insn {
     this.#exits();
     return F64_VALUE;
   }
+  load128(): V128 {
+    this.#exits();
+    return V128_VALUE;
+  }
   store8(): void {
     this.#exits();
   }
@@ -329,6 +347,7 @@ class FactsInsn implements Insn {
   store64 = this.store8;
   storeF32 = this.store8;
   storeF64 = this.store8;
+  store128 = this.store8;
   place(): Place {
     this.#exits();
     return PLACE;
@@ -345,6 +364,9 @@ class FactsInsn implements Insn {
   storeRegisters(_: Place, part: RegisterPart, first: string, last: string): void {
     this.pattern.ranges.push({ way: 'store', part, first, last, always: true });
   }
+
+  loadVectors(): void {}
+  storeVectors(): void {}
 
   #setsCode(kind: CodeKind): void {
     const { pattern } = this;
@@ -480,7 +502,8 @@ function patternOf(row: Instruction, fields: Readonly<Record<string, number>>): 
   let known = patterns.get(row);
   if (!known) patterns.set(row, (known = new Map()));
   let key = row.branches && fields.r2 !== undefined ? fields.r2 : 0;
-  for (const name of DECISIVE) key = key * 256 + (fields[name] ?? 0);
+  // None has more than 12 bits, and no format more than three.
+  for (const name of DECISIVE) if (name in fields) key = key * 4096 + fields[name]!;
   if (fields.l1 !== undefined) {
     const distance = fields.b1 === fields.b2 ? Math.min(Math.max(fields.d1! - fields.d2!, -1), 256) : -2;
     key = (fields.l1 + 1) * 512 + distance + 2;

@@ -3,7 +3,8 @@
 import { UNITS } from '../clock.ts';
 import { type FunctionCode, loadOp, storeOp } from '../ir/code.ts';
 import * as x from '../ir/expr.ts';
-import { type Expr, type F32, type F64, f64, type I32, type I64, i32, i64, k32, k64 } from '../ir/expr.ts';
+import { type Expr, type F32, type F64, f64, type I32, type I64, i32, i64, k32, k64, type V128 } from '../ir/expr.ts';
+import { elementsOf, replace, type Size } from '../ir/vector.ts';
 import type {
   Access,
   Address,
@@ -15,6 +16,7 @@ import type {
   Register,
   RegisterPart,
 } from '../isa/insn.ts';
+import { CR0_AFP, CR0_VECTOR } from '../registers.ts';
 import * as state from '../state.ts';
 import { loadAt, recordOn, storeAt, tlbOffset } from './addressing.ts';
 import { selectedValue } from './condition.ts';
@@ -28,7 +30,6 @@ import {
   ACCESS_SIZE_SHIFT,
   ACCESS_STORE,
   ACCESS_WIDE,
-  EXIT_LEFT,
 } from './protocol.ts';
 import { RECORD_SIZE, type RecordField, readField, readField64, recordLayout } from './records.ts';
 import type { Run } from './run.ts';
@@ -131,15 +132,23 @@ export class ProbedPlace implements Place {
     this.write(storeOp.f64, 8, offset, value);
   }
 
+  load128(offset: Offset = 0): V128 {
+    return this.read('v128', loadOp.v128, 16, offset);
+  }
+
+  store128(value: V128, offset: Offset = 0): void {
+    this.write(storeOp.v128, 16, offset, value);
+  }
+
   /** Hosts carry out aligned accesses of sixteen bytes as one. */
   loadPair(): readonly [I64, I64] {
     const { f } = this.i;
-    const both = this.read<x.V128>('v128', loadOp.v128, 16, 0);
+    const both = this.load128();
     return [f.evaluate(x.v128.lane64(both, 1)), f.evaluate(x.v128.lane64(both, 0))];
   }
 
   storePair(left: I64, right: I64): void {
-    this.write(storeOp.v128, 16, 0, x.v128.fromLanes(right, left));
+    this.store128(x.v128.fromLanes(right, left));
   }
 
   private atomic<T extends 'i32' | 'i64'>(type: T, opcode: number, log2: number, ...operands: Expr<T>[]): Expr<T> {
@@ -226,9 +235,11 @@ export class InterpretedInsn implements Insn {
       this.programIf(i32.and(i32.wrap(i64.shrU(this.state64(state.PSW_MASK), 48)), 1), 2);
     }
     const dxc = { register: 1, bfp: 2, dfp: 3, vector: 0xfe }[row.additionalFloatingPoint ?? 'bfp'];
-    if (row.additionalFloatingPoint) {
-      // CR0 bit 45.
-      const off = i32.eqz(i32.and(this.state32(state.CR), 0x40000));
+    if (row.additionalFloatingPoint === 'vector') {
+      const controls = CR0_AFP | CR0_VECTOR;
+      this.dataIf(i32.ne(i32.and(this.state32(state.CR), controls), controls), dxc);
+    } else if (row.additionalFloatingPoint) {
+      const off = i32.eqz(i32.and(this.state32(state.CR), CR0_AFP));
       if (row.additionalFloatingPoint === 'register') {
         const numbers = Object.keys(row.format.fields).filter(name => name[0] === 'f');
         const additional = numbers.map(name => i32.and(this.field(name), 9)).reduce((a, b) => i32.or(a, b), k32(0));
@@ -262,6 +273,9 @@ export class InterpretedInsn implements Insn {
 
   /** Millicode carries the instruction out in any case: the next one begins a region, if any. */
   #always = false;
+  get isMillicode(): boolean {
+    return this.#always;
+  }
 
   /** Distance to the record of the next instruction. */
   protected get recordLength(): number {
@@ -411,6 +425,35 @@ export class InterpretedInsn implements Insn {
     this.writeRegister(storeOp.f32, register, 4, state.FPR + 4, value);
   }
 
+  vr(register: Register): V128 {
+    return this.readRegister('v128', loadOp.v128, register, 4, state.VR);
+  }
+
+  setVr(register: Register, value: V128): void {
+    this.writeRegister(storeOp.v128, register, 4, state.VR, value);
+  }
+
+  /** Base and offset of an element; the rightmost has the lowest address. */
+  private elementAt(register: Register, size: Size, index: I32): [base: I32, offset: number] {
+    const { base, offset } = this.registerBase(register, 4);
+    const last = elementsOf(size) - 1;
+    const constant = x.constant32(index);
+    if (constant !== undefined) return [base, state.VR + offset + ((last - constant) << size)];
+    return [i32.add(base, i32.shl(i32.sub(k32(last), index), size)), state.VR + offset];
+  }
+
+  element(register: Register, size: Size, index: I32): I64 {
+    return this.f.evaluate(loadAt('i64', ELEMENT_LOADS[size], ...this.elementAt(register, size, index)));
+  }
+
+  setElement(register: Register, size: Size, index: I32, value: I64): void {
+    const constant = x.constant32(index);
+    // A store of part of the register would delay the next load of all of it.
+    if (constant !== undefined) return this.setVr(register, replace(size, this.vr(register), constant, value));
+    this.changes();
+    storeAt(this.f, ELEMENT_STORES[size], ...this.elementAt(register, size, index), value);
+  }
+
   ar(register: Register): I32 {
     return this.readRegister('i32', loadOp.i32, register, 2, state.AR);
   }
@@ -451,7 +494,7 @@ export class InterpretedInsn implements Insn {
     return this.f.evaluate(i64.truncS(f64.floor(f64.mul(milliseconds, x.kf64(UNITS)))));
   }
 
-  let<T extends I32 | I64 | F32 | F64>(value: T): T {
+  let<T extends I32 | I64 | F32 | F64 | V128>(value: T): T {
     return this.f.evaluate(value as Expr) as T;
   }
 
@@ -638,6 +681,10 @@ export class InterpretedInsn implements Insn {
     return this.place(address, 8, 'fetch').loadF64();
   }
 
+  load128(address: Address): V128 {
+    return this.place(address, 16, 'fetch').load128();
+  }
+
   store8(address: Address, value: I32): void {
     this.place(address, 1, 'store').store8(value);
   }
@@ -662,6 +709,10 @@ export class InterpretedInsn implements Insn {
     this.place(address, 8, 'store').storeF64(value);
   }
 
+  store128(address: Address, value: V128): void {
+    this.place(address, 16, 'store').store128(value);
+  }
+
   registerCount(first: string, last: string): I32 {
     return this.f.evaluate(i32.add(i32.and(i32.sub(this.field(last), this.field(first)), 15), 1));
   }
@@ -674,6 +725,50 @@ export class InterpretedInsn implements Insn {
   storeRegisters(place: ProbedPlace, part: RegisterPart, first: string, last: string): void {
     place.written();
     this.inOrder(() => this.moveRegisters('store', place, part, first, last));
+  }
+
+  loadVectors(place: ProbedPlace, first: string, last: string): void {
+    this.changes();
+    this.inOrder(() =>
+      this.eachVector(place, first, last, (host, storage, base, register) =>
+        storeAt(this.f, storeOp.v128, base, register, x.load('v128', loadOp.v128, host, storage)),
+      ),
+    );
+  }
+
+  storeVectors(place: ProbedPlace, first: string, last: string): void {
+    place.written();
+    this.inOrder(() =>
+      this.eachVector(place, first, last, (host, storage, base, register) =>
+        this.f.store(storeOp.v128, host, storage, loadAt('v128', loadOp.v128, base, register)),
+      ),
+    );
+  }
+
+  /** Visits the vector registers of a range: where one is in storage and in the CPU's block, addresses and offsets. */
+  private eachVector(
+    { host }: ProbedPlace,
+    first: string,
+    last: string,
+    visit: (host: I32, storage: number, base: I32, register: number) => void,
+  ): void {
+    const [from, to] = [x.constant32(this.field(first)), x.constant32(this.field(last))];
+    const { base, offset } = this.registerBase(first, 4);
+    const at = state.BIAS - 16;
+    if (from !== undefined && to !== undefined) {
+      for (let n = 0; n <= to - from; n++) visit(host, at - 16 * n, base, state.VR + offset + 16 * n);
+      return;
+    }
+    const end = this.f.evaluate(i32.shl(i32.sub(this.field(last), this.field(first)), 4));
+    const n = this.variable32(k32(0));
+    this.while(
+      () => i32.leU(n.get(), end),
+      () => {
+        const moved = n.get();
+        visit(i32.sub(host, moved), at, i32.add(base, moved), state.VR + offset);
+        n.set(i32.add(moved, 16));
+      },
+    );
   }
 
   protected moveRegisters(
@@ -1002,7 +1097,7 @@ export class InterpretedInsn implements Insn {
     run.save();
     const left = f.temporary('i32');
     this.inOrder(() => f.set(left, x.call('i32', run.parts.imports.millicode, k32(id), run.record)));
-    f.ifUnlikely(left, () => f.return(k32(EXIT_LEFT)));
+    f.ifUnlikely(left, () => run.leaveAfterMillicode());
     f.set(run.condition, run.load32(state.CC));
     this.changes();
   }
@@ -1065,6 +1160,10 @@ export class InterpretedInsn implements Insn {
     });
   }
 }
+
+/** Loads that extend with zeros, and stores of the rightmost bytes, by the size of an element. */
+const ELEMENT_LOADS = [0x31, 0x33, 0x35, loadOp.i64] as const;
+const ELEMENT_STORES = [0x3c, 0x3d, 0x3e, storeOp.i64] as const;
 
 /** Moves one register: to or from storage at host + storage, from or to the CPU's block at register + at. */
 type Move = (opcodes: typeof WORD | typeof DOUBLEWORD, host: I32, storage: number, register: I32, at: number) => void;

@@ -22,6 +22,7 @@ import {
   storeAt,
   tlbOffset,
 } from './addressing.ts';
+import { apartFunctions, callApart } from './apart.ts';
 import { defineMultiplyAdd, fusesMultiplyAdd } from './fused.ts';
 import { type Handler, isStorageToStorage } from './handlers.ts';
 import { InterpretedInsn } from './interpreted.ts';
@@ -41,6 +42,7 @@ import {
   REGION_INTERPRET,
   REGION_PENDING,
 } from './protocol.ts';
+import { RECORD_SIZE } from './records.ts';
 import { defineRoutines } from './routines.ts';
 import { type InterpreterOptions, type MillicodeCall, type Parts, Run } from './run.ts';
 
@@ -85,7 +87,7 @@ export function buildInterpreter(options: InterpreterOptions): InterpreterProgra
   const { handlers } = options;
   const run = module.declareFunction([], ['i32']);
   const millicode: MillicodeCall[] = [];
-  const code = new RunFunction({
+  const parts: Parts = {
     options,
     handlers,
     millicode,
@@ -93,10 +95,12 @@ export function buildInterpreter(options: InterpreterOptions): InterpreterProgra
     miss,
     enter,
     multiplyAdd,
+    apart: apartFunctions(module, () => parts),
     imports,
     cpu,
     regionType,
-  });
+  };
+  const code = new RunFunction(parts);
   module.defineFunction(run, code.build());
   module.exportFunction('run', run);
   if (regionType !== undefined) {
@@ -303,6 +307,7 @@ export class RunFunction extends Run {
   }
 
   private handler(handler: Handler): void {
+    if (handler.row.apart) return this.apart(handler);
     const first = new InterpretedInsn(this, handler);
     first.begin();
     handler.row.semantics(first);
@@ -310,6 +315,18 @@ export class RunFunction extends Run {
     if (!handler.second || this.full) return first.end();
     first.proceed();
     this.handler(handler.second);
+  }
+
+  /** Has the instruction's own function carry it out. */
+  private apart(handler: Handler): void {
+    const { f } = this;
+    const made = this.parts.apart(handler);
+    const result = f.evaluate(callApart(made, this.record, this.condition));
+    f.brIfUnlikely(this.fault, i32.ltS(result, 0));
+    f.set(this.condition, result);
+    f.set(this.record, i32.add(this.record, (handler.row.format.length / 2) * RECORD_SIZE));
+    if (made.isMillicode) this.countFollower();
+    f.br(this.next);
   }
 
   /** Goes to the page of an instruction address. */

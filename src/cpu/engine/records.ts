@@ -9,7 +9,7 @@ import { loadOp } from '../ir/code.ts';
 import * as x from '../ir/expr.ts';
 import { type I32, type I64, i32, i64 } from '../ir/expr.ts';
 import { bitsOf, signExtend } from '../isa/decode.ts';
-import type { Field, Format } from '../isa/formats.ts';
+import { type Field, type Format, isLeftPart, leftPart } from '../isa/formats.ts';
 import type { Operands } from '../isa/insn.ts';
 
 export const RECORD_SIZE = 8;
@@ -42,11 +42,8 @@ export function recordLayout(format: Format): ReadonlyMap<string, RecordField> {
 
 function planRecord(format: Format): ReadonlyMap<string, RecordField> {
   const all = Object.entries(format.fields)
-    .filter(([name]) => !name.startsWith('dh'))
-    .map(([name, [, width]]) => ({
-      name,
-      width: `dh${name.slice(1)}` in format.fields && name[0] === 'd' ? 20 : width,
-    }));
+    .filter(([name]) => !isLeftPart(name))
+    .map(([name, [, width]]) => ({ name, width: width + (format.fields[leftPart(name)]?.[1] ?? 0) }));
   // Whole bytes if they fit; else displacements of 12 bits, and at last numbers of four bits.
   const bytes = (width: number): number => Math.ceil(width / 8) * 8;
   const tight = (width: number): number => (width === 12 ? 12 : bytes(width));
@@ -77,8 +74,8 @@ const isAddress = (name: string): boolean => name[0] === 'b' || name[0] === 'x';
 interface Step extends RecordField {
   readonly name: string;
   readonly text: Field;
-  /** The upper part of a long displacement. */
-  readonly textHigh: Field | undefined;
+  /** The left part of a long displacement, or of the number of a vector register. */
+  readonly textLeft: Field | undefined;
   /** Relative: a number of halfwords. */
   readonly relative: boolean;
 }
@@ -94,7 +91,7 @@ export class RecordBuilder {
       ...place,
       name,
       text: format.fields[name]!,
-      textHigh: name[0] === 'd' ? format.fields[`dh${name.slice(1)}`] : undefined,
+      textLeft: format.fields[leftPart(name)],
       relative: name[0] === 'h',
     }));
     this.#values = new Int32Array(this.#steps.length);
@@ -103,10 +100,10 @@ export class RecordBuilder {
 
   /** Takes the operands of an instruction that is left-aligned in 48 bits. */
   take(upper: number, lower: number): void {
-    this.#steps.forEach(({ text, textHigh, signed }, n) => {
+    this.#steps.forEach(({ text, textLeft, signed }, n) => {
       let value = bitsOf(text, upper, lower);
-      if (textHigh) value = signExtend((bitsOf(textHigh, upper, lower) << 12) | value, 20);
-      else if (signed) value = signExtend(value, text[1]);
+      if (textLeft) value |= bitsOf(textLeft, upper, lower) << text[1];
+      if (signed) value = signExtend(value, text[1] + (textLeft?.[1] ?? 0));
       this.#values[n] = value;
     });
   }

@@ -159,6 +159,7 @@ export function buildModule(options: RegionOptions, sources: readonly RegionSour
     miss: none,
     multiplyAdd: undefined as number | undefined,
     enter: none,
+    apart: () => ({ index: none, isMillicode: false }),
     imports: {
       fetchPage: none,
       decode: none,

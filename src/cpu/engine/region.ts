@@ -282,19 +282,19 @@ export abstract class RegionRun extends Run {
   /** Where a region would have to look at each instruction, it is not entered. */
   #guard(): void {
     let mask = 0;
-    let floating = false;
+    let controls = 0;
     for (const { steps } of this.blocks) {
       for (const { facts } of steps) {
         // PSW bits 20 and 15.
         if (facts.needs.quietOverflow) mask |= 0x800;
         if (facts.needs.supervisor) mask |= 0x1_0000;
-        floating ||= facts.needs.floatingPoint;
+        controls |= facts.needs.controls;
       }
     }
     const interpret = (): void => this.helpers.interpret(this, this.condition);
     if (mask) this.f.ifUnlikely(i32.and(this.load32(state.PSW_MASK + 4), mask), interpret);
-    // CR0 bit 45.
-    if (floating) this.f.ifUnlikely(i32.eqz(i32.and(this.load32(state.CR), 0x40000)), interpret);
+    if (!controls) return;
+    this.f.ifUnlikely(i32.ne(i32.and(this.load32(state.CR), controls), controls), interpret);
   }
 
   get fetchContext(): I32 {

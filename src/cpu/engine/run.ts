@@ -8,7 +8,7 @@ import type { Millicode } from '../isa/insn.ts';
 import * as state from '../state.ts';
 import { instructionAddress, loadAt, storeAt } from './addressing.ts';
 import type { Handler } from './handlers.ts';
-import { EXIT_PENDING } from './protocol.ts';
+import { EXIT_LEFT, EXIT_PENDING } from './protocol.ts';
 import type { Routines } from './routines.ts';
 
 /** What regions of compiled code are made for. */
@@ -32,6 +32,13 @@ export interface MillicodeCall {
   readonly format: Format;
 }
 
+/** A function of its own for an instruction: (record, condition code) -> condition code, or -1 after an exception. */
+export interface ApartFunction {
+  readonly index: number;
+  /** Millicode carries the instruction out in any case. */
+  readonly isMillicode: boolean;
+}
+
 /** Functions that generated code calls, and what it was made from. */
 export interface Parts {
   readonly options: InterpreterOptions;
@@ -42,6 +49,8 @@ export interface Parts {
   /** The function that replaces what the host has no instruction for. */
   readonly multiplyAdd: number | undefined;
   readonly enter: number;
+  /** The function of its own that carries out an instruction. */
+  readonly apart: (handler: Handler) => ApartFunction;
   readonly imports: Readonly<
     Record<'fetchPage' | 'decode' | 'original' | 'execute' | 'millicode' | 'flush' | 'now' | 'hot', number>
   >;
@@ -85,6 +94,11 @@ export abstract class Run {
   save(address: I64 = this.pc()): void {
     this.store64(state.PSW_ADDRESS, address);
     this.store32(state.CC, this.condition);
+  }
+
+  /** Millicode has changed what the loop relies on, or has recognised an exception. */
+  leaveAfterMillicode(): void {
+    this.f.return(k32(EXIT_LEFT));
   }
 
   leave(reason: number, address?: I64): void {

@@ -196,6 +196,10 @@ export class FunctionCode implements Body {
         } else if (e.type === 'i64') {
           code.u8(0x42);
           code.s64(e.value as bigint);
+        } else if (e.type === 'v128') {
+          code.u8(0xfd);
+          code.u32(0x0c);
+          for (let n = 0n; n < 16n; n++) code.u8(Number(((e.value as bigint) >> (8n * n)) & 0xffn));
         } else {
           code.u8(e.type === 'f32' ? 0x43 : 0x44);
           code.float(e.value as number, e.type === 'f32' ? 4 : 8);
@@ -223,6 +227,13 @@ export class FunctionCode implements Body {
         this.push(e.b);
         this.push(e.c);
         this.#operator(e.opcode);
+        return;
+      case 'shuffle':
+        this.push(e.a);
+        this.push(e.b);
+        code.u8(0xfd);
+        code.u32(0x0d);
+        code.bytes(e.lanes);
         return;
       case 'select':
         this.push(e.a);

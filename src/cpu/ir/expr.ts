@@ -21,6 +21,13 @@ export type Expr<T extends Type = Type> =
       readonly b: Expr;
       readonly c: Expr;
     }
+  | {
+      readonly kind: 'shuffle';
+      readonly type: T;
+      readonly lanes: readonly number[];
+      readonly a: Expr;
+      readonly b: Expr;
+    }
   | { readonly kind: 'select'; readonly type: T; readonly a: Expr; readonly b: Expr; readonly condition: Expr }
   | {
       readonly kind: 'load';
@@ -307,6 +314,7 @@ export const f32 = {
   div: (a: F32, b: F32): F32 => binary('f32', 0x95, a, b),
   sqrt: (a: F32): F32 => unary('f32', 0x91, a),
   abs: (a: F32): F32 => unary('f32', 0x8b, a),
+  neg: (a: F32): F32 => unary('f32', 0x8c, a),
   eq: (a: F32, b: F32): I32 => binary('i32', 0x5b, a, b),
   ne: (a: F32, b: F32): I32 => binary('i32', 0x5c, a, b),
   lt: (a: F32, b: F32): I32 => binary('i32', 0x5d, a, b),
@@ -319,8 +327,33 @@ export const f32 = {
   fromBits: (a: I32): F32 => unary('f32', 0xbe, a),
 };
 
+/** The operation of the host with this opcode. */
+export function operation<T extends Type>(type: T, opcode: number, ...[a, b, c]: Expr[]): Expr<T> {
+  if (!b) return unary(type, opcode, a!);
+  return c ? { kind: 'ternary', type, opcode, a: a!, b, c } : binary(type, opcode, a!, b);
+}
+
+/** An unsigned number of 128 bits. */
+export const v128Constant = (value: bigint): V128 => ({ kind: 'const', type: 'v128', value });
+
 /** 128-bit vectors: bytes and doublewords side by side. Comparisons give all ones or zeros in each byte. */
 export const v128 = {
+  not: (a: V128): V128 => unary('v128', 0x14d, a),
+  /** a without the bits of b. */
+  andNot: (a: V128, b: V128): V128 => binary('v128', 0x14f, a, b),
+  /** Bits of a where the mask has ones, of b where it has zeros. */
+  select: (a: V128, b: V128, mask: V128): V128 => ({ kind: 'ternary', type: 'v128', opcode: 0x152, a, b, c: mask }),
+  /** Whether there is a one anywhere. */
+  any: (a: V128): I32 => unary('i32', 0x153, a),
+  /** Whether all bytes are other than zero. */
+  all8: (a: V128): I32 => unary('i32', 0x163, a),
+  /** Bytes of a by the numbers of their lanes in the bytes of b; zero where there is no such lane. */
+  swizzle: (a: V128, b: V128): V128 => binary('v128', 0x10e, a, b),
+  /** Bytes by the numbers of their lanes, those of b counting from 16. */
+  shuffle: (lanes: readonly number[], a: V128, b: V128): V128 => ({ kind: 'shuffle', type: 'v128', lanes, a, b }),
+  sub8: (a: V128, b: V128): V128 => binary('v128', 0x171, a, b),
+  add8: (a: V128, b: V128): V128 => binary('v128', 0x16e, a, b),
+  gtU8: (a: V128, b: V128): V128 => binary('v128', 0x128, a, b),
   and: (a: V128, b: V128): V128 => binary('v128', 0x14e, a, b),
   or: (a: V128, b: V128): V128 => binary('v128', 0x150, a, b),
   xor: (a: V128, b: V128): V128 => binary('v128', 0x151, a, b),

@@ -7,7 +7,7 @@
 
 import { operandsIn, optionalOperands } from './disassemble.ts';
 import { encode } from './encode.ts';
-import type { Field, Format } from './formats.ts';
+import { type Format, leftPart } from './formats.ts';
 import type { Instruction, Operands } from './insn.ts';
 import { type Extended, extendedMnemonics } from './mnemonics.ts';
 
@@ -177,7 +177,7 @@ class Pass {
       const halfwords = BigInt.asIntN(64, distance) >> 1n;
       if (this.final && BigInt.asIntN(bits, halfwords) !== halfwords) this.fail(`${text} is too far away`);
       operands[name] = Number(BigInt.asIntN(bits, halfwords));
-    } else if ('racfv'.includes(kind)) operands[name] = this.register(text, kind, fields[name]!);
+    } else if ('racfv'.includes(kind)) operands[name] = this.register(text, kind, widthOf(fields, name));
     else operands[name] = this.number(text, this.#range(fields, name), text);
   }
 
@@ -197,21 +197,21 @@ class Pass {
       operands[name] =
         name[0] === 'l'
           ? Math.max(this.number(item, [0, 2 ** fields[name]![1]], text) - 1, 0)
-          : this.register(item.trim(), 'r', fields[name]!);
+          : this.register(item.trim(), name[0] === 'v' ? 'v' : 'r', widthOf(fields, name));
     }
-    if (names.length === 2 && 'lr'.includes(names[0]![0]!) && !list.length) this.fail(`${text}: length is missing`);
+    if (names.length === 2 && 'lrv'.includes(names[0]![0]!) && !list.length)
+      this.fail(`${text}: ${names[0]![0] === 'v' ? 'vector register' : 'length'} is missing`);
   }
 
-  register(text: string, kind: string, [, bits]: Field): number {
+  register(text: string, kind: string, bits: number): number {
     const named = /^%([racfv])(\d+)$/i.exec(text);
     if (named && named[1]!.toLowerCase() !== kind) this.fail(`${text} is not a register of kind ${kind}`);
     return this.number(named ? named[2]! : text, [0, 2 ** bits - 1], text);
   }
 
   #range(fields: Format['fields'], name: string): readonly [number, number] {
-    const bits = fields[name]![1];
-    if (name[0] === 's') return [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1];
-    if (fields[name.replace('d', 'dh')] && name[0] === 'd') return [-(2 ** 19), 2 ** 19 - 1];
+    const bits = widthOf(fields, name);
+    if (name[0] === 's' || leftPart(name) in fields) return [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1];
     return [0, 2 ** bits - 1];
   }
 
@@ -226,6 +226,10 @@ class Pass {
     return new Expression(text, this, now).value();
   }
 }
+
+/** Bits of a field, its left part included. */
+const widthOf = (fields: Format['fields'], name: string): number =>
+  fields[name]![1] + (fields[leftPart(name)]?.[1] ?? 0);
 
 /** Expressions over integers: + - * / % & | << >> ~ and parentheses, all binary operators grouped as in C. */
 class Expression {

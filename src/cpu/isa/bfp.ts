@@ -45,8 +45,8 @@ const settled = (fpc: I32): I32 =>
 /** Precise results leave no trace: subnormal ones may interrupt, and sums of zero depend on the rounding mode. */
 const plain = (fpc: I32): I32 => i32.eqz(i32.and(fpc, UNDERFLOW_MASK | ROUNDING_MODE));
 
-/** What to do with a result of the host: `quick` if it is right as it is, else `slow`. */
-interface Choice {
+/** What to do with a result of the host, or several: `quick` if it is right as it is, else `slow`. */
+export interface Choice {
   /** The result is right if the controls are settled. */
   readonly whenSettled: I32;
   /** The result is right in any case, because it is precise. */
@@ -57,7 +57,7 @@ interface Choice {
   readonly slow: () => void;
 }
 
-function choose(i: Insn, { whenSettled, isPrecise, isDecisive, quick, slow }: Choice): void {
+export function choose(i: Insn, { whenSettled, isPrecise, isDecisive, quick, slow }: Choice): void {
   const fpc = i.state32(state.FPC);
   const first = (): void => {
     if (!isDecisive) return slow();
@@ -81,7 +81,7 @@ function choose(i: Insn, { whenSettled, isPrecise, isDecisive, quick, slow }: Ch
 // Short and long operands
 
 /** A format as the host knows it. */
-interface Kind<F extends F32 | F64> {
+export interface Kind<F extends F32 | F64> {
   readonly format: exact.Format;
   readonly host: Host<F>;
   readonly zero: F;
@@ -118,7 +118,7 @@ const fits = (a: F64, b: F64, product: F64): I32 =>
     i64.add(i64.sub(i64.sub(exponent(product), exponent(a)), exponent(b)), 1075),
   );
 
-const long: Kind<F64> = {
+export const long: Kind<F64> = {
   format: LONG,
   host: f64,
   zero: kf64(0),
@@ -152,7 +152,7 @@ const SHORT_LEAST = 0x0080_0000;
 /** Precise: long numbers have room for it. */
 const longProduct = (a: F32, b: F32): F64 => f64.mul(f64.promote(a), f64.promote(b));
 
-const short: Kind<F32> = {
+export const short: Kind<F32> = {
   format: SHORT,
   host: f32,
   zero: kf32(0),
@@ -186,7 +186,7 @@ function slowly<F extends F32 | F64>(i: Insn, kind: Kind<F>, from: Second, b: F,
 // ADD, SUBTRACT, MULTIPLY, DIVIDE, SQUARE ROOT
 
 /** An operation on operands of either format. */
-interface Operation {
+export interface Operation {
   result<F extends F32 | F64>(host: Host<F>, a: F, b: F): F;
   whenSettled<F extends F32 | F64>(kind: Kind<F>, result: F): I32;
   isPrecise<F extends F32 | F64>(kind: Kind<F>, i: Insn, a: F, b: F, result: F): I32;
@@ -203,7 +203,7 @@ function isSum<F extends F32 | F64>({ host, zero }: Kind<F>, i: Insn, a: F, b: F
 }
 
 // Subnormal sums are precise.
-const add: Operation = {
+export const add: Operation = {
   result: (host, a, b) => host.add(a, b),
   whenSettled: (kind, sum) => kind.finite(sum),
   isPrecise: isSum,
@@ -211,7 +211,7 @@ const add: Operation = {
   work: exact.add,
   setsCode: true,
 };
-const subtract: Operation = {
+export const subtract: Operation = {
   result: (host, a, b) => host.sub(a, b),
   whenSettled: (kind, difference) => kind.finite(difference),
   isPrecise: (kind, i, a, b, difference) => isSum(kind, i, a, i.let(kind.host.sub(kind.zero, b)), difference),
@@ -219,14 +219,14 @@ const subtract: Operation = {
   work: exact.subtract,
   setsCode: true,
 };
-const multiply: Operation = {
+export const multiply: Operation = {
   result: (host, a, b) => host.mul(a, b),
   whenSettled: (kind, product) => kind.moderate(product),
   isPrecise: (kind, _, a, b, product) => kind.isProduct(a, b, product),
   isDecisive: (kind, a, b) => i32.and(kind.moderate(a), kind.moderate(b)),
   work: exact.multiply,
 };
-const divide: Operation = {
+export const divide: Operation = {
   result: (host, a, b) => host.div(a, b),
   whenSettled: (kind, quotient) => kind.moderate(quotient),
   isPrecise: (kind, _, a, b, quotient) => kind.isQuotient(a, b, quotient),
@@ -284,59 +284,72 @@ const slowProduct = work.lengthening(SHORT, LONG, exact.multiplyLonger);
 
 // MULTIPLY AND ADD, MULTIPLY AND SUBTRACT: the first operand is the addend
 
-type Fused = 'add' | 'subtract';
+export type Fused = 'add' | 'subtract';
 const slowFused = (format: exact.Format, kind: Fused): Millicode =>
   work.fused(format, kind === 'add' ? exact.multiplyAdd : exact.multiplySubtract);
 
-function fusedLong(kind: Fused, from: Second): Semantics {
-  const slow = slowFused(LONG, kind);
-  return i => {
-    const b = second(i, long, from);
-    const a = i.fprF64('f3');
-    const first = i.fprF64('f1');
-    const c = kind === 'add' ? first : i.let(f64.neg(first));
-    const result = i.multiplyAdd(a, b, c);
-    choose(i, {
-      whenSettled: long.moderate(result),
-      isPrecise() {
-        // a × b - (result - c) = 0, where neither the subtraction nor a product too small for its last bits loses any.
-        const negated = i.let(f64.neg(result));
-        const difference = i.let(f64.add(c, negated));
-        const product = i.let(f64.mul(a, b));
-        return i32.and(
-          i32.and(isSum(long, i, c, negated, difference), isZero(i.multiplyAdd(a, b, difference))),
-          i32.or(f64.gt(f64.abs(product), kf64(2 ** -900)), i32.or(isZero(a), isZero(b))),
-        );
-      },
-      quick: () => i.setFprF64('f1', result),
-      slow: () => slowly(i, long, from, b, slow),
-    });
+/** A result, and when it is right as in Choice. */
+interface Fusion<F extends F32 | F64> extends Pick<Choice, 'whenSettled' | 'isPrecise' | 'isDecisive'> {
+  readonly result: F;
+}
+
+/** a × b ± c, as far as the host can do it. */
+export function fuseLong(i: Insn, kind: Fused, a: F64, b: F64, addend: F64): Fusion<F64> {
+  const c = kind === 'add' ? addend : i.let(f64.neg(addend));
+  const result = i.multiplyAdd(a, b, c);
+  return {
+    result,
+    whenSettled: long.moderate(result),
+    isPrecise() {
+      // a × b - (result - c) = 0, where neither the subtraction nor a product too small for its last bits loses any.
+      const negated = i.let(f64.neg(result));
+      const difference = i.let(f64.add(c, negated));
+      const product = i.let(f64.mul(a, b));
+      return i32.and(
+        i32.and(isSum(long, i, c, negated, difference), isZero(i.multiplyAdd(a, b, difference))),
+        i32.or(f64.gt(f64.abs(product), kf64(2 ** -900)), i32.or(isZero(a), isZero(b))),
+      );
+    },
   };
 }
 
-function fusedShort(kind: Fused, from: Second): Semantics {
-  const slow = slowFused(SHORT, kind);
+export function fuseShort(i: Insn, kind: Fused, a: F32, b: F32, addend: F32): Fusion<F32> {
+  const product = i.let(longProduct(a, b));
+  const c = i.let(kind === 'add' ? f64.promote(addend) : f64.neg(f64.promote(addend)));
+  const sum = i.let(f64.add(product, c));
+  const result = i.let(f32.demote(sum));
+  // Rounding twice is as good as once unless the first time has led to the middle between two short numbers.
+  const isMiddle = i32.eq(i32.and(i32.wrap(i64.bits(sum)), 0x1fff_ffff), 0x1000_0000);
+  return {
+    result,
+    whenSettled: i32.and(short.moderate(result), i32.eqz(isMiddle)),
+    isPrecise() {
+      const isSettled = i32.and(settled(i.state32(state.FPC)), short.moderate(result));
+      return i32.and(isSum(long, i, product, c, sum), i32.or(f64.eq(f64.promote(result), sum), isSettled));
+    },
+    isDecisive: k32(1),
+  };
+}
+
+function fused<F extends F32 | F64>(
+  of: Kind<F>,
+  fuse: (i: Insn, kind: Fused, a: F, b: F, c: F) => Fusion<F>,
+  kind: Fused,
+  from: Second,
+): Semantics {
+  const slow = slowFused(of.format, kind);
   return i => {
-    const b = second(i, short, from);
-    const product = i.let(longProduct(i.fprF32('f3'), b));
-    const first = f64.promote(i.fprF32('f1'));
-    const c = i.let(kind === 'add' ? first : f64.neg(first));
-    const sum = i.let(f64.add(product, c));
-    const result = i.let(f32.demote(sum));
-    // Rounding twice is as good as once unless the first time has led to the middle between two short numbers.
-    const isMiddle = i32.eq(i32.and(i32.wrap(i64.bits(sum)), 0x1fff_ffff), 0x1000_0000);
+    const b = second(i, of, from);
+    const { result, ...when } = fuse(i, kind, of.register(i, 'f3'), b, of.register(i, 'f1'));
     choose(i, {
-      whenSettled: i32.and(short.moderate(result), i32.eqz(isMiddle)),
-      isPrecise() {
-        const isSettled = i32.and(settled(i.state32(state.FPC)), short.moderate(result));
-        return i32.and(isSum(long, i, product, c, sum), i32.or(f64.eq(f64.promote(result), sum), isSettled));
-      },
-      isDecisive: k32(1),
-      quick: () => i.setFprF32('f1', result),
-      slow: () => slowly(i, short, from, b, slow),
+      ...when,
+      quick: () => of.setRegister(i, 'f1', result),
+      slow: () => slowly(i, of, from, b, slow),
     });
   };
 }
+const fusedLong = (kind: Fused, from: Second): Semantics => fused(long, fuseLong, kind, from);
+const fusedShort = (kind: Fused, from: Second): Semantics => fused(short, fuseShort, kind, from);
 
 // COMPARE, COMPARE AND SIGNAL
 
@@ -463,8 +476,9 @@ const TOWARD_ZERO = 5;
 const UP = 6;
 const DOWN = 7;
 
-function validMethod(i: Insn): void {
-  i.programIf(i32.eqz(i32.and(i32.shrU(k32(0b1111_1011), i.field('m3')), 1)), 6);
+/** @param field of the rounding method */
+export function validMethod(i: Insn, field = 'm3'): void {
+  i.programIf(i32.eqz(i32.and(i32.shrU(k32(0b1111_1011), i.field(field)), 1)), 6);
 }
 const usualMethod = (i: Insn): I32 => i32.eqz(i32.or(i.field('m3'), i.field('m4')));
 
@@ -476,9 +490,9 @@ interface FromInteger<F extends F32 | F64> {
   convert(i: Insn): { result: F; isPrecise: I32 };
 }
 
-const fits32 = (value: I32, isSigned: boolean): I32 =>
+export const fits32 = (value: I32, isSigned: boolean): I32 =>
   isSigned ? i32.leU(i32.add(value, 2 ** 24), 2 ** 25) : i32.leU(value, 2 ** 24);
-const fits64 = (value: I64, isSigned: boolean, bits: number): I32 =>
+export const fits64 = (value: I64, isSigned: boolean, bits: number): I32 =>
   isSigned ? i64.leU(i64.add(value, 2 ** bits), 2 ** (bits + 1)) : i64.leU(value, 2 ** bits);
 
 function fromInteger<F extends F32 | F64>({ kind, width, signed: isSigned, convert }: FromInteger<F>): Semantics {
@@ -522,9 +536,9 @@ const longFrom = (width: 32 | 64, isSigned: boolean): Semantics =>
   });
 
 /** A number rounded to an integer; `right` if the host has the rounding method, and its inexactness leaves no trace. */
-function rounded(i: Insn, a: F64): { integer: F64; right: I32 } {
+export function rounded(i: Insn, a: F64, field = 'm3'): { integer: F64; right: I32 } {
   const fpc = i.state32(state.FPC);
-  const method = i.let(i.field('m3'));
+  const method = i.let(i.field(field));
   let integer = f64.nearest(a);
   integer = select(i32.eq(method, DOWN), f64.floor(a), integer);
   integer = select(i32.eq(method, UP), f64.ceil(a), integer);

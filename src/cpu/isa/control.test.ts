@@ -461,6 +461,13 @@ test('no subchannels', () => {
 test('signals to itself', () => {
   assert.equal(machine('sigp %r1,%r3,1').gr(3, 0).run().cc, 0);
   assert.equal(machine('sigp %r1,%r3,1').gr(3, 1).run().cc, 3);
+  const status = (facilities: number[]): bigint => {
+    const m = machine('sigp %r1,%r3,0x17').gr(1, 0).gr(3, 0);
+    m.cpu.environment = { ...standalone, facilities: new Set(facilities) };
+    return m.run().cpu.gr(1);
+  };
+  // Additional status: a running CPU has not the state for it, one without vectors has none.
+  assert.deepEqual([status([129]), status([])], [0x200n, 2n]);
   const m = machine('sigp %r1,%r3,3').gr(3, 0).run();
   assert.equal(m.cc, 0);
   assert.equal(m.cpu.field32(state.CONDITIONS), state.CONDITION_EMERGENCY_SIGNAL);

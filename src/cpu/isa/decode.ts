@@ -1,6 +1,6 @@
 /** From instruction text to row, made from the rows themselves. */
 
-import { type Field, type Format, suboperation } from './formats.ts';
+import { type Field, type Format, isLeftPart, leftPart, suboperation } from './formats.ts';
 import type { Instruction } from './insn.ts';
 
 /** First byte and the extension of a row's operation code. */
@@ -52,15 +52,17 @@ export function bitsOf([position, bits]: Field, upper: number, lower: number): n
 /** Sign-extended value of a field of `bits` bits. */
 export const signExtend = (value: number, bits: number): number => (value << (32 - bits)) >> (32 - bits);
 
-/** All operands of an instruction: displacements joined and signed, s and h fields signed. */
+/** All operands of an instruction: fields of two parts joined, long displacements, s and h fields signed. */
 export function operandsOf(format: Format, upper: number, lower: number): Record<string, number> {
   const operands: Record<string, number> = {};
   for (const [name, field] of Object.entries(format.fields)) {
-    if (name.startsWith('dh')) continue;
+    if (isLeftPart(name)) continue;
     const raw = bitsOf(field, upper, lower);
-    const high = format.fields[`dh${name.slice(1)}`];
-    if (name[0] === 'd' && high) operands[name] = signExtend((bitsOf(high, upper, lower) << 12) | raw, 20);
-    else if (name[0] === 's' || name[0] === 'h') operands[name] = signExtend(raw, field[1]);
+    const left = format.fields[leftPart(name)];
+    if (left) {
+      const joined = (bitsOf(left, upper, lower) << field[1]) | raw;
+      operands[name] = name[0] === 'd' ? signExtend(joined, 20) : joined;
+    } else if (name[0] === 's' || name[0] === 'h') operands[name] = signExtend(raw, field[1]);
     else operands[name] = raw;
   }
   return operands;

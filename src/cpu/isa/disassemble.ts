@@ -15,6 +15,8 @@ export const operandsIn = (syntax: string): string[] => syntax.match(/[a-z]+\d(\
  * later than the rest of it.
  */
 export function optionalOperands({ mnemonic, format }: Instruction): number {
+  // Hints of alignment; flags of string and floating-point instructions.
+  if (/^(VLM?|VSTM?|VSTR[CS]|VFAE|VFEE|VFENE|VISTR)$/.test(mnemonic)) return 1;
   if (/^(LOC|SEL|C.*T$|FI.BRA?$|DI.BR$|LPTEA|PPA)/.test(mnemonic) || !/^RRF_[abcd]/.test(format.name)) return 0;
   return mnemonic === 'IPTE' ? 2 : 1;
 }
@@ -77,7 +79,7 @@ function addressText(names: readonly string[], operands: Operands): string {
   if (!other) return operands[base] ? `(${baseText})` : '';
   const value = operands[other]!;
   if (other[0] === 'l') return `(${value + 1},${baseText})`;
-  if (other[0] === 'r') return `(%r${value},${baseText})`;
+  if (other[0] === 'r' || other[0] === 'v') return `(%${other[0]}${value},${baseText})`;
   if (value) return `(%r${value},${baseText})`;
   return operands[base] ? `(${baseText})` : '';
 }

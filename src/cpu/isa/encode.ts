@@ -1,7 +1,7 @@
 /** From row and operands to instruction text: the reverse of decode.ts. */
 
 import { operationCode } from './decode.ts';
-import { suboperation } from './formats.ts';
+import { isLeftPart, suboperation } from './formats.ts';
 import type { Instruction, Operands } from './insn.ts';
 
 /**
@@ -18,8 +18,9 @@ export function encode(row: Instruction, operands: Operands): Uint8Array<ArrayBu
   };
   if (extension !== undefined) put(...suboperation(first)!, extension);
   for (const [name, [position, bits]] of Object.entries(format.fields)) {
-    const value = operands[name.replace('dh', 'd')] ?? 0;
-    put(position, bits, name.startsWith('dh') ? value >> 12 : value);
+    const whole = isLeftPart(name) ? name.replace('h', '') : name;
+    const value = operands[whole] ?? 0;
+    put(position, bits, whole === name ? value : value >> format.fields[whole]![1]);
   }
   return Uint8Array.from({ length: format.length }, (_, n) => Number((text >> BigInt(40 - 8 * n)) & 0xffn));
 }

@@ -157,6 +157,62 @@ export const SSF = format('SSF', 6, { r3: R1, ...SS2 }, 'd1(b1),d2(b2),r3');
 /** LPD, LPDG: the register is the first operand. */
 export const SSF_r = format('SSF_r', 6, { r3: R1, ...SS2 }, 'r3,d1(b1),d2(b2)');
 
+/**
+ * Vector registers have numbers of five bits: four where other formats have registers, the first of the five among RXB,
+ * bits 36-39, in the order of the places. v1 and vh1 together form the number, as d2 and dh2 form a displacement.
+ */
+const VR1 = { v1: R1, vh1: [36, 1] } as const satisfies Record<string, Field>;
+const VR2 = { v2: R2, vh2: [37, 1] } as const satisfies Record<string, Field>;
+const VR3 = { v3: [16, 4], vh3: [38, 1] } as const satisfies Record<string, Field>;
+const VR4 = { v4: [32, 4], vh4: [39, 1] } as const satisfies Record<string, Field>;
+/** The third operand where other formats have the second. */
+const VR3_2 = { v3: R2, vh3: [37, 1] } as const satisfies Record<string, Field>;
+const M32: Field = [32, 4];
+const M28: Field = [28, 4];
+const M24: Field = [24, 4];
+const M20: Field = [20, 4];
+
+/** VRI_a as VECTOR GENERATE BYTE MASK has it, without the mask; with a mask its immediate is signed. */
+export const VRI_a0 = format('VRI_a0', 6, { ...VR1, i2: [16, 16] }, 'v1,i2');
+export const VRI_a = format('VRI_a', 6, { ...VR1, s2: [16, 16], m3: M32 }, 'v1,s2,m3');
+export const VRI_b = format('VRI_b', 6, { ...VR1, i2: [16, 8], i3: [24, 8], m4: M32 }, 'v1,i2,i3,m4');
+export const VRI_c = format('VRI_c', 6, { ...VR1, ...VR3_2, i2: [16, 16], m4: M32 }, 'v1,v3,i2,m4');
+export const VRI_d = format('VRI_d', 6, { ...VR1, ...VR2, ...VR3, i4: [24, 8], m5: M32 }, 'v1,v2,v3,i4,m5');
+/** VRI_d without the mask. */
+export const VRI_d0 = format('VRI_d0', 6, { ...VR1, ...VR2, ...VR3, i4: [24, 8] }, 'v1,v2,v3,i4');
+export const VRI_e = format('VRI_e', 6, { ...VR1, ...VR2, i3: [16, 12], m5: M28, m4: M32 }, 'v1,v2,i3,m4,m5');
+/** VRR_a with none of its masks, with the first, the first and the last, the first two, and all. */
+export const VRR_a0 = format('VRR_a0', 6, { ...VR1, ...VR2 }, 'v1,v2');
+export const VRR_a3 = format('VRR_a3', 6, { ...VR1, ...VR2, m3: M32 }, 'v1,v2,m3');
+export const VRR_a5 = format('VRR_a5', 6, { ...VR1, ...VR2, m5: M24, m3: M32 }, 'v1,v2,m3,m5');
+export const VRR_a4 = format('VRR_a4', 6, { ...VR1, ...VR2, m4: M28, m3: M32 }, 'v1,v2,m3,m4');
+export const VRR_a = format('VRR_a', 6, { ...VR1, ...VR2, m5: M24, m4: M28, m3: M32 }, 'v1,v2,m3,m4,m5');
+export const VRR_b = format('VRR_b', 6, { ...VR1, ...VR2, ...VR3, m5: M24, m4: M32 }, 'v1,v2,v3,m4,m5');
+/** VRR_c with none of its masks, with the first, the first two, and all. */
+export const VRR_c0 = format('VRR_c0', 6, { ...VR1, ...VR2, ...VR3 }, 'v1,v2,v3');
+export const VRR_c4 = format('VRR_c4', 6, { ...VR1, ...VR2, ...VR3, m4: M32 }, 'v1,v2,v3,m4');
+export const VRR_c5 = format('VRR_c5', 6, { ...VR1, ...VR2, ...VR3, m5: M28, m4: M32 }, 'v1,v2,v3,m4,m5');
+export const VRR_c = format('VRR_c', 6, { ...VR1, ...VR2, ...VR3, m6: M24, m5: M28, m4: M32 }, 'v1,v2,v3,m4,m5,m6');
+/** VRR_d with its first mask, and with both. */
+export const VRR_d5 = format('VRR_d5', 6, { ...VR1, ...VR2, ...VR3, ...VR4, m5: M20 }, 'v1,v2,v3,v4,m5');
+export const VRR_d = format('VRR_d', 6, { ...VR1, ...VR2, ...VR3, ...VR4, m5: M20, m6: M24 }, 'v1,v2,v3,v4,m5,m6');
+/** VRR_e with none of its masks, and with both. */
+export const VRR_e0 = format('VRR_e0', 6, { ...VR1, ...VR2, ...VR3, ...VR4 }, 'v1,v2,v3,v4');
+export const VRR_e = format('VRR_e', 6, { ...VR1, ...VR2, ...VR3, ...VR4, m6: M20, m5: M28 }, 'v1,v2,v3,v4,m5,m6');
+export const VRR_f = format('VRR_f', 6, { ...VR1, r2: R2, r3: [16, 4] }, 'v1,r2,r3');
+export const VRS_a = format('VRS_a', 6, { ...VR1, ...VR3_2, ...B2, m4: M32 }, 'v1,v3,d2(b2),m4');
+export const VRS_b = format('VRS_b', 6, { ...VR1, r3: R2, ...B2, m4: M32 }, 'v1,r3,d2(b2),m4');
+/** VRS_b without the mask. */
+export const VRS_b0 = format('VRS_b0', 6, { ...VR1, r3: R2, ...B2 }, 'v1,r3,d2(b2)');
+export const VRS_c = format('VRS_c', 6, { r1: R1, ...VR3_2, ...B2, m4: M32 }, 'r1,v3,d2(b2),m4');
+export const VRV = format('VRV', 6, { ...VR1, ...VR2, ...B2, m3: M32 }, 'v1,d2(v2,b2),m3');
+export const VRX = format('VRX', 6, { ...VR1, x2: R2, ...B2, m3: M32 }, 'v1,d2(x2,b2),m3');
+
+/** The field with the left part of what this one is the right part of, if there is one. */
+export const leftPart = (name: string): string => `${name[0]}h${name.slice(1)}`;
+/** Whether a field is the left part of another. */
+export const isLeftPart = (name: string): boolean => name[1] === 'h';
+
 const SECOND_BYTE: Field = [8, 8];
 const FOUR_BITS: Field = [12, 4];
 const LAST_BYTE: Field = [40, 8];

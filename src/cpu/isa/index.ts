@@ -20,6 +20,10 @@ import { multiply } from './multiply.ts';
 import { shift } from './shift.ts';
 import { storage } from './storage.ts';
 import { store } from './store.ts';
+import { vectorFloating } from './vector/floating.ts';
+import { vectorInteger } from './vector/integer.ts';
+import { vectorSupport } from './vector/load.ts';
+import { vectorStrings } from './vector/string.ts';
 
 export const instructions: readonly Instruction[] = [
   ...load,
@@ -41,4 +45,8 @@ export const instructions: readonly Instruction[] = [
   ...decimal,
   ...fps,
   ...binaryFloatingPoint,
+  ...vectorSupport,
+  ...vectorInteger,
+  ...vectorStrings,
+  ...vectorFloating,
 ];

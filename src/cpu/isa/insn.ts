@@ -7,7 +7,8 @@
  */
 
 import type { Cpu } from '../cpu.ts';
-import type { F32, F64, I32, I64 } from '../ir/expr.ts';
+import type { F32, F64, I32, I64, V128 } from '../ir/expr.ts';
+import type { Size } from '../ir/vector.ts';
 import type { Format } from './formats.ts';
 
 /** A register operand: the name of a format field, a fixed register number, or a number from 0 to 15 that is computed. */
@@ -45,6 +46,8 @@ export interface Place {
   store16(value: I32, offset?: Offset): void;
   store32(value: I32, offset?: Offset): void;
   store64(value: I64, offset?: Offset): void;
+  load128(offset?: Offset): V128;
+  store128(value: V128, offset?: Offset): void;
   /** Sixteen bytes on their boundary as one: the left and the right doubleword. */
   loadPair(): readonly [left: I64, right: I64];
   storePair(left: I64, right: I64): void;
@@ -118,6 +121,13 @@ export interface Insn {
   setFpr32(register: Register, value: I32): void;
   setFprF64(register: Register, value: F64): void;
   setFprF32(register: Register, value: F32): void;
+  /** Vector registers. */
+  vr(register: Register): V128;
+  setVr(register: Register, value: V128): void;
+  /** An element of 1 << size bytes, counted from the left, extended with zeros. */
+  element(register: Register, size: Size, index: I32): I64;
+  /** Sets an element; the rest of the register is unchanged. */
+  setElement(register: Register, size: Size, index: I32, value: I64): void;
   ar(register: Register): I32;
   /** A control register. */
   cr(register: Register): I64;
@@ -135,7 +145,7 @@ export interface Insn {
 
   // Values
   /** Evaluates an expression once. */
-  let<T extends I32 | I64 | F32 | F64>(value: T): T;
+  let<T extends I32 | I64 | F32 | F64 | V128>(value: T): T;
   /** a × b + c rounded once, to nearest even; or a NaN, where operands are very large or very small. */
   multiplyAdd(a: F64, b: F64, c: F64): F64;
 
@@ -169,12 +179,14 @@ export interface Insn {
   load64(address: Address): I64;
   loadF32(address: Address): F32;
   loadF64(address: Address): F64;
+  load128(address: Address): V128;
   store8(address: Address, value: I32): void;
   store16(address: Address, value: I32): void;
   store32(address: Address, value: I32): void;
   store64(address: Address, value: I64): void;
   storeF32(address: Address, value: F32): void;
   storeF64(address: Address, value: F64): void;
+  store128(address: Address, value: V128): void;
   /** Probes `size` bytes (at most 256). */
   place(address: Address, size: number, access: Access): Place;
   /** As `place`, the size in bytes being a value from 1 to 256. */
@@ -184,6 +196,9 @@ export interface Insn {
   /** Loads these registers from consecutive words or doublewords of a place. */
   loadRegisters(place: Place, part: RegisterPart, first: string, last: string): void;
   storeRegisters(place: Place, part: RegisterPart, first: string, last: string): void;
+  /** The same for vector registers, of which the first has the lower number. */
+  loadVectors(place: Place, first: string, last: string): void;
+  storeVectors(place: Place, first: string, last: string): void;
 
   // Condition code
   cc32(kind: ConditionKind, a: I32, b?: I32): void;
@@ -267,6 +282,12 @@ export interface Conditions {
   readonly branches?: true;
   /** The second operand is a shift amount, mostly a constant. */
   readonly shift?: true;
+  /** The mask field with the size of elements, and the letters of the sizes in extended mnemonics; `-` where there is none. */
+  readonly sizes?: Readonly<Record<string, string>>;
+  /** The fields with the format of floating-point elements, and with the single-element control. */
+  readonly floatingFields?: readonly [format: string, single: string];
+  /** The interpreter has a function of its own for it, so that what is long does not burden the others. */
+  readonly apart?: true;
   /** Operand fields so frequent that the interpreter has handlers of their own for them. */
   readonly usual?: readonly Readonly<Record<string, number>>[];
 }

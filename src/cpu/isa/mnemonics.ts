@@ -84,8 +84,53 @@ const CONVERSIONS: readonly (readonly [names: RegExp, implied: Operands])[] = [
   [/^(FI[EDX]B|C[FG][EDX]B)RA$/, { m4: 0 }],
 ];
 
+/**
+ * Names of vector instructions with the size of their elements, and with what else the name tells: whether the condition
+ * code is set (S), whether there is a single element (W in place of the first letter).
+ */
+function sized({ mnemonic, sizes, format }: Instruction): Extended[] {
+  return Object.entries(sizes ?? {}).flatMap(([field, letters]) =>
+    [...letters].flatMap((letter, size) => {
+      if (letter === '-') return [];
+      const flag = field.replace(/\d/, digit => String(Number(digit) + 1));
+      const name = `${mnemonic}${letter}${letter === 'H' && HALFWORDS.test(mnemonic) ? 'W' : ''}`;
+      const implied = { [field]: size };
+      if (!SETTING_CODE.test(mnemonic)) return [{ name, implied }];
+      return [
+        { name, implied: { ...implied, [flag]: 0 } },
+        { name: `${name}S`, implied: { ...implied, [flag]: 1 } },
+      ].filter(() => flag in format.fields);
+    }),
+  );
+}
+/** With an H they would be other instructions. */
+const HALFWORDS = /^(VML|VMAL|VUPL)$/;
+const SETTING_CODE = /^(VCEQ|VCHL?|VPKL?S)$/;
+
+/** The formats of vector floating-point elements: short, long, extended. */
+const FLOATING_SIZES = { 2: 'SB', 3: 'DB', 4: 'XB' } as const;
+
+/** @param element the fields of the format and of the single-element control */
+function floating({ mnemonic }: Instruction, [format, single]: readonly [string, string]): Extended[] {
+  return Object.entries(FLOATING_SIZES).flatMap(([size, letters]) => {
+    const implied = { [format]: Number(size) };
+    const several = { name: `${mnemonic}${letters}`, implied: { ...implied, [single]: 0 } };
+    const one = { name: `W${mnemonic.slice(1)}${letters}`, implied: { ...implied, [single]: 8 } };
+    const both = letters === 'XB' ? [one] : [several, one];
+    if (!mnemonic.startsWith('VFC')) return both;
+    return [0, 1].flatMap(m6 =>
+      both.map(({ name, implied }) => ({ name: name + (m6 ? 'S' : ''), implied: { ...implied, m6 } })),
+    );
+  });
+}
+
 /** The extended mnemonics of a row, the preferred name of several that imply the same first. */
-export function extendedMnemonics({ mnemonic, format }: Instruction): readonly Extended[] {
+export function extendedMnemonics(row: Instruction): readonly Extended[] {
+  const { mnemonic, format, sizes, floatingFields } = row;
+  if (sizes) return sized(row);
+  // Where the control has other bits, it is written.
+  if (floatingFields && mnemonic !== 'VFI') return floating(row, floatingFields);
+  if (mnemonic === 'VGBM') return [0, 0xffff].map(i2 => ({ name: i2 ? 'VONE' : 'VZERO', implied: { i2 } }));
   const branches = BRANCHES[mnemonic];
   if (branches) return branches;
   if (mnemonic === 'RISBG' || mnemonic === 'RISBGN') {

@@ -27,7 +27,7 @@ interface Product {
 }
 
 /** The 128-bit product of unsigned numbers, from products of their halves. */
-function unsignedProduct(i: Insn, a: I64, b: I64): Product {
+export function unsignedProduct(i: Insn, a: I64, b: I64): Product {
   const half = (v: I64): [I64, I64] => [i.let(i64.shrU(v, 32)), i.let(i64.and(v, 0xffffffff))];
   const [ah, al] = half(a);
   const [bh, bl] = half(b);

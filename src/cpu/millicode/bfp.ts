@@ -365,6 +365,12 @@ export const loadNegative = (format: Format, a: bigint): bigint => a | format.si
 /** LOAD POSITIVE: the sign made plus. */
 export const loadPositive = (format: Format, a: bigint): bigint => a & ~format.sign;
 
+/** Whether a pattern is that of a NaN. */
+export const isNanOf = (format: Format, a: bigint): boolean => (a & ~format.sign) > format.infinity;
+
+/** A NaN that does not signal. */
+export const quieted = (format: Format, a: bigint): bigint => a | format.quiet;
+
 // ---- conversion ----
 
 // A quiet NaN in another format: the fraction keeps its leftmost bits.

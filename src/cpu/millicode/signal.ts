@@ -40,6 +40,8 @@ function signalItself(cpu: Cpu, order: number): SignalAnswer {
     case orders.STORE_STATUS:
       // Only a stopped CPU can take these.
       return statusOf(orders.INCORRECT_STATE);
+    case orders.STORE_ADDITIONAL_STATUS:
+      return statusOf(orders.hasAdditionalStatus(cpu) ? orders.INCORRECT_STATE : orders.INVALID_ORDER);
     default:
       return statusOf(orders.INVALID_ORDER);
   }
@@ -49,7 +51,7 @@ export function signalProcessor(cpu: Cpu, operands: Operands): number {
   const { r1, r3 } = operands as Record<'r1' | 'r3', number>;
   const order = Number(operandAddress(cpu, operands) & 0xffn);
   const target = cpu.gr32(r3) & 0xffff;
-  const parameter = cpu.gr32(r1 | 1) >>> 0;
+  const parameter = cpu.gr(r1 | 1);
   cpu.advance();
   const answer =
     order === orders.SET_ARCHITECTURE
