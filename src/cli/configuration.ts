@@ -12,6 +12,7 @@ import type { DeviceConfiguration } from '../machine/io-messages.ts';
 import { machineType } from '../machine/saved-machine.ts';
 import { incrementSize } from '../machine/standby-storage.ts';
 import type { Shape } from '../machine/topology.ts';
+import { checkBoot } from './boot-options.ts';
 import { type ChardevOptions, isTerminal, parseChardev, parseShortChardev } from './chardev-options.ts';
 import {
   type Backends,
@@ -452,6 +453,10 @@ class Builder {
     });
     this.#each(['rtc'], value => {
       configuration.date = parseDate(value);
+    });
+    this.#each(['boot'], value => {
+      const warning = checkBoot(value);
+      if (warning !== undefined) configuration.warnings.push(warning);
     });
     this.#each(['incoming'], value => {
       configuration.incoming = value;

@@ -74,6 +74,7 @@ const sections: readonly Section[] = [
       { name: 'kernel', value: 'FILE', help: 'a Linux kernel, or an ELF or raw image for s390x' },
       { name: 'initrd', value: 'FILE', help: 'an initial RAM disk' },
       { name: 'append', value: 'TEXT', help: 'the kernel command line' },
+      { name: 'boot', value: '[order=]DRIVES[,menu=on|off]', help: 'accepted: drives have no letters here' },
     ],
   },
   {
