@@ -42,6 +42,7 @@ function compiled(capacity = 1 << 20, meanwhile: (m: TestMachine) => void = () =
   const m = machine(program).fast();
   const { cpu, storage } = m;
   cpu.i32[(cpu.layout.machine + state.HOST_CPUS) / 4] = 2;
+  cpu.i32[(cpu.layout.machine + state.EXECUTING_CPUS) / 4] = 1;
   storage.onWrite((address, length) => forgetDecoded(storage.memory, storage.layout, address, length));
   const mail: CompiledModule[] = [];
   cpu.regions.takeFrom(() => mail.shift());
@@ -66,10 +67,10 @@ function again({ m }: Compiled): bigint {
 
 test('a loop is compiled when it has been gone round often, and what is run seldom is not', () => {
   const c = compiled();
-  assert.equal(c.compiler.work(), false);
+  assert.equal(c.compiler.work(), 'nothing');
   c.m.run();
-  assert.equal(c.compiler.work(), true);
-  assert.equal(c.compiler.work(), false);
+  assert.equal(c.compiler.work(), 'done');
+  assert.equal(c.compiler.work(), 'nothing');
   assert.ok(c.isRegion('loop'));
   assert.equal(c.isRegion('code'), false);
   assert.equal(again(c), 1000n);
@@ -80,17 +81,29 @@ test('a quick region in which CPUs are seen is made thorough', () => {
   c.m.run();
   c.compiler.work();
   for (let n = 0; n < 2; n++) c.m.cpu.slots.see(c.record('middle'));
-  assert.equal(c.compiler.work(), false, 'seen twice');
+  assert.equal(c.compiler.work(), 'nothing', 'seen twice');
   c.m.cpu.slots.see(c.record('other'));
-  assert.equal(c.compiler.work(), false, 'seen where there is no region');
+  assert.equal(c.compiler.work(), 'nothing', 'seen where there is no region');
   const before = c.m.cpu.slots.lastModule;
   c.m.cpu.slots.see(c.record('middle'));
-  assert.equal(c.compiler.work(), true);
+  assert.equal(c.compiler.work(), 'done');
   assert.equal(c.m.cpu.slots.lastModule, before + 1);
   assert.ok(c.isRegion('loop'));
   assert.equal(again(c), 1000n);
   for (let n = 0; n < 10; n++) c.m.cpu.slots.see(c.record('middle'));
-  assert.equal(c.compiler.work(), false, 'thorough already');
+  assert.equal(c.compiler.work(), 'nothing', 'thorough already');
+});
+
+test('while all CPUs wait nothing is compiled', () => {
+  const c = compiled();
+  const executing = (c.m.cpu.layout.machine + state.EXECUTING_CPUS) / 4;
+  c.m.run();
+  c.m.cpu.i32[executing] = 0;
+  assert.equal(c.compiler.work(), 'later');
+  assert.equal(c.isRegion('loop'), false);
+  c.m.cpu.i32[executing] = 1;
+  assert.equal(c.compiler.work(), 'done');
+  assert.ok(c.isRegion('loop'));
 });
 
 test('while a CPU waits most of the time nothing is compiled for what it does now and then', () => {
@@ -100,12 +113,12 @@ test('while a CPU waits most of the time nothing is compiled for what it does no
   regions.waited(0, time);
   regions.waited(900, time + 1000);
   c.m.run();
-  assert.equal(c.compiler.work(), false);
+  assert.equal(c.compiler.work(), 'nothing');
   assert.equal(again(c), 1000n);
-  assert.equal(c.compiler.work(), false);
+  assert.equal(c.compiler.work(), 'nothing');
   regions.waited(300, time + 2000);
   assert.equal(again(c), 1000n);
-  assert.equal(c.compiler.work(), true);
+  assert.equal(c.compiler.work(), 'done');
   assert.ok(c.isRegion('loop'));
 });
 
@@ -125,10 +138,10 @@ test('a place in the middle of a region becomes an entry of it when it is wanted
   c.m.run();
   c.compiler.work();
   c.m.cpu.slots.want(c.record('middle'));
-  assert.equal(c.compiler.work(), false);
+  assert.equal(c.compiler.work(), 'nothing');
   assert.equal(c.isRegion('middle'), false);
   c.m.cpu.slots.want(c.record('middle'));
-  assert.equal(c.compiler.work(), true);
+  assert.equal(c.compiler.work(), 'done');
   assert.ok(['middle', 'loop'].every(c.isRegion));
   assert.equal(again(c), 1000n);
 });
@@ -172,7 +185,7 @@ test('the oldest regions go where there is no room, and come again', () => {
   c.compiler.work();
   assert.equal(c.isRegion('loop'), false);
   assert.equal(again(c), 1000n);
-  assert.equal(c.compiler.work(), true);
+  assert.equal(c.compiler.work(), 'done');
 });
 
 test('a CPU executes what it has not taken yet', () => {

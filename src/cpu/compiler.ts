@@ -121,8 +121,8 @@ export class Compiler {
     this.#u32 = new Uint32Array(storage.memory.buffer);
   }
 
-  /** Compiles some of what is wanted. False: nothing was. */
-  work(): boolean {
+  /** Compiles some of what is wanted, but when no CPU executes anything only that in which CPUs have been seen. */
+  work(): 'done' | 'nothing' | 'later' {
     this.#giveToAll();
     const records = new Set<number>();
     for (let wanted = this.slots.takeWanted(); wanted; wanted = this.slots.takeWanted()) {
@@ -130,10 +130,10 @@ export class Compiler {
       if (seen) for (const entry of this.#seen(record)) records.add(entry);
       else if (!this.#isPutOff(record)) this.#waiting.add(record);
     }
-    for (const record of this.#hottest(MOST_PLACES)) records.add(record);
-    if (!records.size) return false;
+    if (this.slots.isExecuting) for (const record of this.#hottest(MOST_PLACES)) records.add(record);
+    if (!records.size) return this.#waiting.size ? 'later' : 'nothing';
     this.compile([...records]);
-    return true;
+    return 'done';
   }
 
   /** Takes those of the places that wait to which most has been branched since. */

@@ -68,6 +68,11 @@ export class RegionSlots {
     this.#u16.fill(this.#patience(page), at, at + state.CODE_PAGE_SIZE / 8);
   }
 
+  /** Some CPU executes instructions. */
+  get isExecuting(): boolean {
+    return this.#i32[this.#machine + state.EXECUTING_CPUS / 4]! > 0;
+  }
+
   /** As many CPUs execute as the host has for this process. */
   get isHostBusy(): boolean {
     return this.#i32[this.#machine + state.EXECUTING_CPUS / 4]! >= this.#i32[this.#machine + state.HOST_CPUS / 4]!;

@@ -25,6 +25,9 @@ export interface CompilerStart {
 /** Milliseconds in which more may come that is compiled together. */
 const GATHERING = 2;
 
+/** Milliseconds after which it looks again, at most, whether a CPU executes what is wanted. */
+const MOST_PAUSE = 100;
+
 /** Name of the mailbox in which a CPU finds what has been compiled. */
 export const mailboxOf = (mailboxes: string, cpu: number): string => `${mailboxes}/${cpu}`;
 
@@ -47,11 +50,20 @@ export function compilerThread(port: ThreadPort, start: CompilerStart): void {
   const words = new Int32Array(memory.buffer);
   const bell = (layout.machine + state.COMPILER_BELL) >>> 2;
   const never = (layout.machine + state.NEVER) >>> 2;
+  let pause = 1;
   for (;;) {
     const rung = Atomics.load(words, bell);
     // Where the CPUs need all of the host's, at most half of the time.
     const begun = performance.now();
-    if (compiler.work()) {
+    const worked = compiler.work();
+    if (worked === 'later') {
+      // A guest that is idle most of the time gets as much compiled for what it does now and then.
+      Atomics.wait(words, bell, rung, pause);
+      pause = Math.min(2 * pause, MOST_PAUSE);
+      continue;
+    }
+    pause = 1;
+    if (worked === 'done') {
       if (slots.isHostBusy) Atomics.wait(words, never, 0, performance.now() - begun);
       continue;
     }
