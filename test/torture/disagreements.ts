@@ -155,6 +155,12 @@ export const open: Knowledge = {
       reason: 'storage that is not set up alike, or not for each case',
     },
     {
+      // An element of a vector is the index.
+      mnemonics: /^V(GE|SCE)[FG]$/,
+      when: step => (mask(step) & PSW_DAT) === 0n,
+      reason: 'storage that is not set up alike, or not for each case',
+    },
+    {
       mnemonics: /^(ISKE|RRBE|IVSK)$/,
       when: ({ test }) => test.items.some(({ row }) => row.mnemonic === 'TB'),
       reason: 'the storage key of a block that has been tested is open',
