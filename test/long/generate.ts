@@ -148,11 +148,11 @@ class Writer {
     this.lines.push(`${mnemonic} ${this.#fill(rest.join(' '))}`);
   }
 
-  #point(): void {
+  #point(register = 10 + this.#random.below(3)): void {
     const random = this.#random;
     const where = DATA + 16 * random.below((DATA_PAGES * 4096) / 16);
     const near = DATA + 4096 * (1 + random.below(DATA_PAGES)) - 16 * random.below(8);
-    this.lines.push(`llilf %r${10 + random.below(3)},${random.chance(0.3) ? near : where}`);
+    this.lines.push(`llilf %r${register},${random.chance(0.3) ? near : where}`);
   }
 
   /** @returns what it costs; `left`: what it may */
@@ -285,7 +285,8 @@ class Writer {
     lines.push('.balign 8', `${this.#name}_f${number}:`);
     lines.push('stmg %r13,%r15,104(%r15)', 'aghi %r15,-192');
     this.#targets = [];
-    for (let n = 0; n < 3; n++) this.#point();
+    // Else an address in the low core, where interruptions leave what depends on when they came.
+    for (const register of [10, 11, 12]) this.#point(register);
     lines.push(`lghi %r9,${16 * this.#random.below(16)}`);
     const cost = this.#statements(3 + this.#random.below(16), budget);
     lines.push('lmg %r13,%r15,296(%r15)', 'br %r14', ...this.#targets);
