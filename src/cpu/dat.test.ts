@@ -230,50 +230,106 @@ each('storage that is not there', mode => {
   assert.equal(mode(m).run().interruption?.code, program.ADDRESSING);
 });
 
+const OTHER = 0x12_0000;
+const OTHER_PAGES = 0x13_0000;
+const DUCT = 0x5000;
+const LIST = 0x5080;
+const ASTE = 0x5100;
+/** Designates the other space by the access list's entry 3, sequence number 7. */
+const OTHER_ALET = 0x0007_0003;
+
+/** A program in the access-register mode: 0x20000, to which GR1 points, is the number 1 here, and in another space 3, in frame 3. */
+function twoSpaces(source: string, options: { mask?: bigint; data?: string } = {}): TestMachine {
+  const m = identity(translated(source, { mask: 1n << 46n, ...options }), OTHER, OTHER_PAGES).gr(1, 0x20000);
+  m.storage.write64(OTHER_PAGES + 8 * 0x20, 0x3000n);
+  m.storage.write64(0x3000, 3n);
+  m.storage.write64(0x20000, 1n);
+  m.storage.write32(DUCT + 16, LIST);
+  m.storage.write32(LIST + 48, 0x0007_0000);
+  m.storage.write32(LIST + 56, ASTE);
+  m.storage.write32(LIST + 60, 0x55);
+  m.storage.write64(ASTE + 8, BigInt(OTHER | 3));
+  m.storage.write32(ASTE + 20, 0x55);
+  for (const n of [0, 1, 2]) m.storage.write32(LIST + 16 * n, 0x8000_0000);
+  return m.cr(2, BigInt(DUCT));
+}
+
 test('access registers select spaces, with the exceptions of their translation', () => {
-  const OTHER = 0x12_0000;
-  const OTHER_PAGES = 0x13_0000;
-  const DUCT = 0x5000;
-  const LIST = 0x5080;
-  const ASTE = 0x5100;
-  const build = (alet: number, source = 'lg %r2,0(%r1)'): TestMachine => {
-    const m = identity(translated(source, { mask: 1n << 46n }), OTHER, OTHER_PAGES).gr(1, 0x20000);
-    m.storage.write64(OTHER_PAGES + 8 * 0x20, 0x3000n);
-    m.storage.write64(0x3000, 3n);
-    m.storage.write64(0x20000, 1n);
-    m.storage.write32(DUCT + 16, LIST);
-    // Entry 3, sequence number 7.
-    m.storage.write32(LIST + 48, 0x0007_0000);
-    m.storage.write32(LIST + 56, ASTE);
-    m.storage.write32(LIST + 60, 0x55);
-    m.storage.write64(ASTE + 8, BigInt(OTHER | 3));
-    m.storage.write32(ASTE + 20, 0x55);
-    for (const n of [0, 1, 2]) m.storage.write32(LIST + 16 * n, 0x8000_0000);
-    return m.cr(2, BigInt(DUCT)).ar(1, alet);
-  };
+  const build = (alet: number, source = 'lg %r2,0(%r1)'): TestMachine => twoSpaces(source).ar(1, alet);
   assert.equal(build(0).run().cpu.gr(2), 1n);
-  assert.equal(build(0x0007_0003).run().cpu.gr(2), 3n);
+  assert.equal(build(OTHER_ALET).run().cpu.gr(2), 3n);
   assert.equal(build(0x0200_0003).run().interruption?.code, program.ALET_SPECIFICATION);
   assert.equal(build(0x0000_0002).run().interruption?.code, program.ALEN_TRANSLATION);
   assert.equal(build(0x0000_0008).run().interruption?.code, program.ALEN_TRANSLATION);
   assert.equal(build(0x0006_0003).run().interruption?.code, program.ALE_SEQUENCE);
-  const sequence = build(0x0007_0003);
+  const sequence = build(OTHER_ALET);
   sequence.storage.write32(ASTE + 20, 0x56);
   assert.equal(sequence.run().interruption?.code, program.ASTE_SEQUENCE);
-  const invalid = build(0x0007_0003);
+  const invalid = build(OTHER_ALET);
   invalid.storage.write32(ASTE, 0x8000_0000);
   assert.equal(invalid.run().interruption?.code, program.ASTE_VALIDITY);
   // A page fault names the access register; a store through a fetch-only entry is protected.
-  const fault = build(0x0007_0003);
+  const fault = build(OTHER_ALET);
   fault.storage.write64(OTHER_PAGES + 8 * 0x20, 0x400n);
   fault.run();
   assert.equal(fault.interruption?.teid, 0x20801n);
   assert.equal(fault.storage.read8(0xa0), 1);
-  const readOnly = build(0x0007_0003, 'stg %r2,0(%r1)');
+  const readOnly = build(OTHER_ALET, 'stg %r2,0(%r1)');
   readOnly.storage.write32(LIST + 48, 0x0207_0000);
   readOnly.run();
   assert.equal(readOnly.interruption?.code, program.PROTECTION);
   assert.equal(readOnly.interruption?.teid, 0x2040dn);
+});
+
+test('PERFORM LOCKED OPERATION in the access-register mode takes ALETs from its parameter list', () => {
+  const COMPARE_AND_LOAD = 1;
+  const COMPARE_AND_SWAP_AND_STORE = 13;
+  const OLD = 0x1_0002;
+  const build = (code: number, alet: number, source = 'plo %r2,0(%r6),%r4,0(%r5)', mask = 1n << 46n): TestMachine => {
+    const m = twoSpaces(source, {
+      mask,
+      data: '.balign 16\nsecond: .quad 5\n.balign 16\nlist: .quad 0,0,0,0,0,0,0,0,0,0,0,0',
+    });
+    const list = m.at('list');
+    m.storage.write64(list + 8, 5n);
+    m.storage.write64(list + 24, 6n);
+    m.storage.write64(list + 56, 7n);
+    m.storage.write32(list + 68, alet);
+    m.storage.write64(list + 72, 0x20000n);
+    return m.gr(0, code).gr(5, list).gr(6, m.at('second')).ar(4, OLD).ar(5, 0).ar(6, 0);
+  };
+  // The ALET is put into access register R3, which leads to the fourth operand.
+  const loaded = build(COMPARE_AND_LOAD, OTHER_ALET).run();
+  assert.deepEqual([loaded.interruption, loaded.cc], [undefined, 0]);
+  assert.equal(loaded.storage.read64(loaded.at('list') + 40), 3n);
+  assert.equal(loaded.cpu.ar(4), OTHER_ALET);
+  const stored = build(COMPARE_AND_SWAP_AND_STORE, OTHER_ALET).run();
+  assert.deepEqual([stored.interruption, stored.cc], [undefined, 0]);
+  assert.deepEqual(
+    [stored.at('second'), 0x3000, 0x20000].map(at => stored.storage.read64(at)),
+    [6n, 7n, 1n],
+  );
+  // Nothing else leads to the operand's space where translating it ends with an exception, so that the ALET is there then, too.
+  const fault = build(COMPARE_AND_SWAP_AND_STORE, OTHER_ALET);
+  fault.storage.write64(OTHER_PAGES + 8 * 0x20, 0x400n);
+  fault.run();
+  assert.equal(fault.interruption?.code, program.PAGE_TRANSLATION);
+  assert.deepEqual([fault.storage.read8(0xa0), fault.cpu.ar(4)], [4, OTHER_ALET]);
+  assert.equal(fault.storage.read64(fault.at('second')), 5n);
+  assert.equal(build(COMPARE_AND_LOAD, 0x0200_0003).run().interruption?.code, program.ALET_SPECIFICATION);
+  // Without a fourth operand, because the first two are not equal, there is no use for its ALET.
+  const unequal = build(COMPARE_AND_LOAD, OTHER_ALET);
+  unequal.storage.write64(unequal.at('second'), 4n);
+  unequal.run();
+  assert.deepEqual([unequal.cc, unequal.cpu.ar(4)], [1, OLD]);
+  assert.equal(unequal.storage.read64(unequal.at('list') + 8), 4n);
+  // Access register 0 cannot hold an ALET.
+  const zero = build(COMPARE_AND_LOAD, OTHER_ALET, 'plo %r2,0(%r6),%r0,0(%r5)').run();
+  assert.equal(zero.interruption?.code, program.SPECIFICATION);
+  // In the other modes there are no ALETs.
+  const primary = build(COMPARE_AND_LOAD, OTHER_ALET, undefined, 0n).run();
+  assert.equal(primary.storage.read64(primary.at('list') + 40), 1n);
+  assert.equal(primary.cpu.ar(4), OLD);
 });
 
 const SECOND_SEGMENTS = 0x12_0000;

@@ -64,6 +64,18 @@ test('external interruptions in their order', () => {
   arrived(m, 'program');
 });
 
+test('a clock comparator is due when the TOD offset takes the clock past it', () => {
+  const m = prepared('loop: ptff\nj loop', PSW_EXTERNAL, '.balign 8\nhour: .quad 0xd693a400000');
+  const now = m.cpu.timers.clock.tod();
+  m.cpu.setField64(state.CLOCK_COMPARATOR, now + 0x1000_0000_0000n);
+  m.cpu.timers.recompute();
+  const ADJUST_TOD_OFFSET = 64;
+  m.gr(0, ADJUST_TOD_OFFSET).gr(1, m.at('hour')).cr(0, 0x4_0800n);
+  arrived(m, 'external');
+  assert.equal(m.storage.read16(0x86), 0x1004);
+  assert.equal(m.cpu.timers.clock.offset, 2n * 0xd693a400000n);
+});
+
 test('masks keep interruptions off until they are turned on', () => {
   for (const enable of ['stosm 0x900(0),1', 'ssm on', 'lpswe psw']) {
     const m = prepared(

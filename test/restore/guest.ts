@@ -16,11 +16,17 @@ export interface Trial {
   readonly folder: string;
 }
 
+/**
+ * The kernel takes a CPU that has done one thing for 21 seconds for stalled, but a host that has more to do may have given it only one of them. A CPU
+ * that really hangs is found by waiting for the guest in vain.
+ */
+const PATIENCE = 'rcupdate.rcu_cpu_stall_timeout=300';
+
 export function newTrial(guest: { kernel: string; initrd: string }, append: string, cpus: number): Trial {
   return {
     kernel: guest.kernel,
     initrd: guest.initrd,
-    append,
+    append: `${PATIENCE} ${append}`,
     cpus,
     folder: mkdtempSync(join(tmpdir(), 'lpar-restore-')),
   };

@@ -399,6 +399,34 @@ test('the user-specified part of the TOD epoch difference', () => {
   assert.equal(problem.interruption?.code, program.PRIVILEGED_OPERATION);
 });
 
+test('the TOD offset is set, and adjusted; steering rates are none of a guest', () => {
+  const query = (label: string): string => `lghi %r0,1\nla %r1,${label}\nptff\n`;
+  const m = machine(
+    `stckf first\nlghi %r0,65\nla %r1,five\nptff\n${query('set')}lghi %r0,64\nla %r1,minus\nptff\n${query('adjusted')}stckf last`,
+    {
+      data: '.balign 8\nfirst: .quad 0\nlast: .quad 0\nfive: .quad 0x50000000000\nminus: .quad -0x20000000000\nset: .quad 0,0,0,0\nadjusted: .quad 0,0,0,0',
+    },
+  ).run();
+  assert.equal(m.cc, 0);
+  const at = (label: string, distance = 0): bigint => m.storage.read64(m.at(label) + distance);
+  // Physical clock, which goes on; TOD offset; logical TOD offset; TOD epoch difference.
+  assert.ok(at('adjusted') > at('set'));
+  assert.deepEqual(
+    [8, 16, 24].map(distance => at('set', distance)),
+    [0x500_0000_0000n, 0x500_0000_0000n, 0n],
+  );
+  assert.equal(at('adjusted', 8), 0x300_0000_0000n);
+  const passed = at('last') - at('first');
+  assert.ok(passed >= 0x300_0000_0000n && passed < 0x310_0000_0000n);
+  for (const code of [64, 65, 66, 67]) {
+    const m = machine('ptff', { mask: WIDE | PSW_PROBLEM })
+      .gr(0, code)
+      .run();
+    assert.equal(m.interruption?.code, program.PRIVILEGED_OPERATION);
+  }
+  for (const code of [66, 67]) assert.equal(machine('ptff').gr(0, code).gr(1, 0x1000).run().cc, 3);
+});
+
 test('addressing modes', () => {
   const m = machine('sam31\ntam\nipm %r2\nsam24\ntam\nipm %r3\nsam64\ntam').gr(2, 0).gr(3, 0).run();
   assert.deepEqual([m.cpu.gr(2) >> 28n, m.cpu.gr(3) >> 28n, m.cc], [1n, 0n, 3]);
