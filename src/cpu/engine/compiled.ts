@@ -96,6 +96,9 @@ export class CompiledInsn extends InterpretedInsn {
   override gr(register: Register, next = 0): I64 {
     return this.run.whole(this.#number(register, next));
   }
+  override grOfHalves(register: Register): I64 {
+    return this.gr(register);
+  }
   override gr32(register: Register, next = 0): I32 {
     return this.run.low(this.#number(register, next));
   }

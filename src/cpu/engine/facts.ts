@@ -201,6 +201,9 @@ class FactsInsn implements Insn {
     this.#note(this.pattern.readsWhole, register, next);
     return I64_VALUE;
   }
+  grOfHalves(register: Register): I64 {
+    return this.gr(register);
+  }
   gr32(register: Register, next = 0): I32 {
     this.#note(this.pattern.readsLow, register, next);
     return I32_VALUE;

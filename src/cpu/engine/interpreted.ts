@@ -373,6 +373,11 @@ export class InterpretedInsn implements Insn {
     return this.readRegister('i64', loadOp.i64, register, 3, state.GR + 8 * next);
   }
 
+  grOfHalves(register: Register): I64 {
+    const [high, low] = [this.grHigh(register), this.gr32(register)];
+    return this.f.evaluate(i64.or(i64.shl(i64.fromU(high), 32), i64.fromU(low)));
+  }
+
   gr32(register: Register, next = 0): I32 {
     return this.readRegister('i32', loadOp.i32, register, 3, state.GR + 8 * next);
   }
@@ -860,13 +865,27 @@ export class InterpretedInsn implements Insn {
   }
 
   ccResult32(result: I32, overflow: I32): void {
-    this.setCc(conditionValue(i32, 'signed', this.f.evaluate(result), k32(0), k32(0)));
-    this.overflowIf(overflow);
+    const { f, run } = this;
+    // Without a branch: where numbers of 32 bits are hashed, overflow comes at random.
+    const overflowed = f.evaluate(overflow);
+    const sign = conditionValue(i32, 'signed', f.evaluate(result), k32(0), k32(0));
+    this.setCc(i32.or(sign, i32.mul(overflowed, 3)));
+    f.ifUnlikely(i32.and(run.load32(state.PSW_MASK + 4), 1 << 11), () => f.if(overflowed, () => this.#overflow()));
   }
 
   ccResult64(result: I64, overflow: I32): void {
-    this.setCc(conditionValue(i64, 'signed', this.f.evaluate(result), k64(0), k64(0)));
-    this.overflowIf(overflow);
+    const { f, run } = this;
+    this.setCc(conditionValue(i64, 'signed', f.evaluate(result), k64(0), k64(0)));
+    f.ifUnlikely(overflow, () => {
+      f.set(run.condition, k32(3));
+      f.if(i32.and(run.load32(state.PSW_MASK + 4), 1 << 11), () => this.#overflow());
+    });
+  }
+
+  /** Fixed-point overflow completes the instruction; PSW bit 20 makes it an exception. */
+  #overflow(): void {
+    this.flushNow();
+    this.program(8);
   }
 
   ccCarried32(result: I32, carry: I32): void {
@@ -875,19 +894,6 @@ export class InterpretedInsn implements Insn {
 
   ccCarried64(result: I64, carry: I32): void {
     this.setCc(i32.or(i32.shl(carry, 1), i64.ne(result, 0)));
-  }
-
-  /** Fixed-point overflow completes the instruction; PSW bit 20 makes it an exception. */
-  private overflowIf(condition: I32): void {
-    const { f, run } = this;
-    f.ifUnlikely(condition, () => {
-      f.set(run.condition, k32(3));
-      const enabled = i32.and(i32.wrap(i64.shrU(run.load64(state.PSW_MASK), 43)), 1);
-      f.if(enabled, () => {
-        this.flushNow();
-        this.program(8);
-      });
-    });
   }
 
   setCc(value: I32): void {

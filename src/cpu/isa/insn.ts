@@ -104,6 +104,8 @@ export interface Insn {
 
   // Registers: reads are evaluated at once. `next` counts registers upwards: 1 is the odd one of a pair.
   gr(register: Register, next?: number): I64;
+  /** As `gr`, where it is often an instruction of 32 bits that has set the register: hosts do not pass on a store to a wider load. */
+  grOfHalves(register: Register): I64;
   /** Bits 32-63. */
   gr32(register: Register, next?: number): I32;
   /** Bits 0-31. */

@@ -117,7 +117,7 @@ function partOf(i: Insn, bits: I64): Part {
 }
 
 const rotated = (i: Insn, fromLow = false): I64 =>
-  i64.rotl(fromLow ? i64.fromU(i.gr32('r2')) : i.gr('r2'), i64.fromU(i32.and(i.field('i5'), 63)));
+  i64.rotl(fromLow ? i64.fromU(i.gr32('r2')) : i.grOfHalves('r2'), i64.fromU(i32.and(i.field('i5'), 63)));
 /** Bit 0 of I4: what is not selected becomes zeros. */
 const zeroRemaining = (i: Insn): I32 => i32.and(i.field('i4'), 0x80);
 const alwaysZero = (i: Insn): boolean => Boolean(constant32(zeroRemaining(i)));
@@ -132,7 +132,7 @@ const insertSelected = (i: Insn): I64 => {
     i.setGr('r1', result);
     return result;
   }
-  const old = restIsLow ? i64.fromU(i.gr32('r1')) : i.gr('r1');
+  const old = restIsLow ? i64.fromU(i.gr32('r1')) : i.grOfHalves('r1');
   const remaining = i64.select(zeroRemaining(i), 0, old);
   const result = i.let(i64.or(source, i64.and(remaining, i64.xor(bits, -1))));
   i.setGr('r1', result);
@@ -171,7 +171,7 @@ const combineSelected =
       i.setGr32('r1', result);
       return i.cc32('logical', i32.and(result, low));
     }
-    const a = i.gr('r1');
+    const a = i.grOfHalves('r1');
     const b = i64.and(rotated(i, fromLow), bits);
     const result = i.let(i64[operation](a, operation === 'and' ? i64.or(b, i64.xor(bits, -1)) : b));
     i.setGr('r1', i64.select(i32.and(i.field('i3'), 0x80), a, result));
