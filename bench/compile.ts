@@ -82,14 +82,23 @@ export async function linuxProgram(name: string, work?: string): Promise<string>
   });
 }
 
-/** Where the parameters of a bare program are in its image: rounds, and whether DAT is on. */
+/** Where the parameters of a bare program are in its image: rounds, whether DAT is on, circumstances. */
 const PARAMETERS = 0x10100;
 export const RESULTS = 0x10110;
 
+/** What else a bare program has to do with, a bit each. */
+export const circumstances = {
+  /** Each frame has a storage key, and the PSW the same; reference and change bits are reset before each round. */
+  keys: 1,
+  /** Control registers ask for events, the PSW does not. */
+  perSetUp: 2,
+  /** Stores to one place, which there are none of, are events. */
+  watchpoint: 4,
+} as const;
+
 /** The image with its parameters set. */
-export async function withParameters(path: string, rounds: number, dat: boolean): Promise<Buffer> {
+export async function withParameters(path: string, rounds: number, dat: boolean, more = 0): Promise<Buffer> {
   const image = await readFile(path);
-  image.writeUInt32BE(rounds, PARAMETERS);
-  image.writeUInt32BE(dat ? 1 : 0, PARAMETERS + 4);
+  for (const [n, value] of [rounds, dat ? 1 : 0, more].entries()) image.writeUInt32BE(value, PARAMETERS + 4 * n);
   return image;
 }

@@ -70,6 +70,9 @@ function qemuLike(name: string, command: string[], options: string[], version: (
   };
 }
 
+/** lpar as it is measured against itself: with other options. */
+export const withOptions = (name: string, ...options: string[]): Peer => qemuLike(name, lpar, options, lparVersion);
+
 const lpar = [process.execPath, fileURLToPath(new URL('../bin/lpar', import.meta.url))];
 const lparVersion = (): string => firstLine(process.execPath, ...lpar.slice(1), '-version');
 const HERCULES = `ARCHMODE z/Arch

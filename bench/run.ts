@@ -5,8 +5,8 @@
  *
  * NAME is a bare program (sieve, crc32, sha256, strings, qsort, matmul, wide, bytecode: `loops`; flat500, flat2000,
  * flat8000: `flat`; generate), a program of Debian's inside Linux (zlib, python, lua, gcc: `apps`), `linux` (the boot and
- * the rates at which the kernel serves programs), `io` (requests to virtio devices, and what an idle guest costs), or
- * `two` (two CPUs against one). --real runs bare programs with DAT
+ * the rates at which the kernel serves programs), `io` (requests to virtio devices, and what an idle guest costs),
+ * `two` (two CPUs against one), or `unused` (what storage keys, PER and more CPUs cost who does not use them). --real runs bare programs with DAT
  * off. The medians of all runs are printed, and how many times as fast as a peer lpar is. Peers must agree on every
  * checksum: otherwise the exit status is 1.
  */
@@ -21,9 +21,10 @@ import { measureIo } from './io.ts';
 import { measureApps, measureLinux, measureTwo } from './linux.ts';
 import type { Plan } from './measure.ts';
 import { peers as allPeers, type Peer } from './peers.ts';
+import { measureUnused } from './unused.ts';
 
 const groups: Record<string, readonly string[]> = { loops, flat, apps };
-const all = [...barePrograms, 'linux', 'io', ...apps, 'two'];
+const all = [...barePrograms, 'linux', 'io', ...apps, 'two', 'unused'];
 
 const { values } = parseArgs({
   options: {
@@ -79,6 +80,7 @@ try {
   if (only.includes('linux')) await measureLinux(plan);
   if (only.includes('io')) await measureIo(plan);
   if (only.includes('two')) await measureTwo(plan);
+  if (only.includes('unused')) await measureUnused(plan);
 } catch (error) {
   console.error(`bench: ${(error as Error).message}`);
   failed = true;

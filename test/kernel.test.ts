@@ -4,15 +4,13 @@
  * only if more than once.
  */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { commandLine, debianGuest, kernelModules } from '../guest/image.ts';
 import { file } from '../guest/tree.ts';
+import { compiled, instructionsOf } from './support/programs.ts';
 import { emulator, Terminal } from './support/terminal.ts';
 
 const turns = Number(process.env.LPAR_KERNEL_TURNS ?? 1);
@@ -23,13 +21,12 @@ const modules = [...disks, 'test_static_key_base', 'test_static_keys', 'test_bpf
 let guest: Terminal;
 
 before(async () => {
-  const program = join(folder, 'clocks');
-  const source = fileURLToPath(new URL('programs/clocks.c', import.meta.url));
-  await promisify(execFile)('s390x-linux-gnu-gcc', ['-O2', '-static', '-pthread', '-march=z10', source, '-o', program]);
   const disk = join(folder, 'disk');
   writeFileSync(disk, '');
   truncateSync(disk, 64 << 20);
-  const files = [...(await kernelModules(modules)), file('usr/bin/clocks', readFileSync(program), 0o755)];
+  const files = await kernelModules(modules);
+  for (const name of ['clocks', 'steps'])
+    files.push(file(`usr/bin/${name}`, readFileSync(await compiled(name, folder)), 0o755));
   const { kernel, initrd } = await debianGuest({ files });
   guest = new Terminal([
     ...emulator(),
@@ -85,6 +82,35 @@ test('probes in functions of the kernel come and go, and are hit', async () => {
     'echo >kprobe_events',
   ];
   await often(turns, turn.join(' && '));
+});
+
+test('probes in every instruction of a program are hit, and the program does what it does without them', async () => {
+  const hex = (offset: number): string => offset.toString(16);
+  const program = join(folder, 'steps');
+  const [begin, ...square] = (await instructionsOf(program, 'square')).map(hex);
+  const all = [...square, ...(await instructionsOf(program, 'main')).map(hex)];
+  // A line for the shell must not be long.
+  await shell(`for at in ${all.join(' ')}; do echo p:steps/i$at /usr/bin/steps:0x$at; done >uprobe_events`);
+  await shell(`echo p:steps/enter /usr/bin/steps:0x${begin} n=%r2 >>uprobe_events`);
+  await shell(`echo r:steps/leave /usr/bin/steps:0x${begin} 'result=$retval' >>uprobe_events`);
+  const turn = [
+    'echo >trace && echo 1 >events/steps/enable',
+    '[ "$(steps)" = "sum 385" ]',
+    'echo 0 >events/steps/enable && [ "$(steps)" = "sum 385" ]',
+    'cat trace',
+  ];
+  const trace = await often(turns, turn.join(' && '));
+  const values = (name: string, value: string): number[] =>
+    [...trace.matchAll(new RegExp(` ${name}: .* ${value}=(0x\\w+)`, 'g'))].map(([, text]) => Number(text)).slice(-10);
+  const numbers = Array.from({ length: 10 }, (_, n) => n + 1);
+  assert.deepEqual(values('enter', 'n'), numbers);
+  assert.deepEqual(
+    values('leave', 'result'),
+    numbers.map(n => n * n),
+  );
+  const hit = new Set([...trace.matchAll(/ i(\w+): \(0x/g)].map(([, at]) => at));
+  assert.deepEqual([...hit].sort(), all.sort());
+  await shell('echo >uprobe_events');
 });
 
 test('modules come and go; static keys change instructions', async () => {

@@ -1,7 +1,7 @@
 /* Runs the work of a bare program, timed by the TOD clock, and reports on the console through SCLP. */
 #include "bench.h"
 
-extern const struct { u32 rounds, dat; } parameters;
+extern const struct { u32 rounds, dat, circumstances; } parameters;
 extern struct { u64 checksum, microseconds; } results[];
 void service_call(u32 command, void *block);
 
@@ -27,9 +27,32 @@ static void translate(void) {
   __asm__ volatile("lctlg %%c1, %%c1, %1\n\tstosm %0, 4" : "=Q"(mask) : "Q"(asce) : "memory");
 }
 
+enum { keys = 1, per_set_up = 2, watchpoint = 4 };
+
+/* Access-control bits 9, fetch protection; reference and change are zero. */
+static void set_keys(void) {
+  for (u64 frame = 0; frame < segments * pages; frame++)
+    __asm__ volatile("sske %0, %1" : : "d"(0x98), "a"(frame << 12) : "memory");
+}
+
+/* Stores to a doubleword that nobody uses are to be events; they are if PSW bit 1 is one. */
+static void set_up_events(void) {
+  static u64 controls[3];
+  controls[0] = 0x20000000;
+  controls[1] = controls[2] = (segments * pages - 1ull) << 12;
+  __asm__ volatile("lctlg %%c9, %%c11, %0" : : "Q"(controls[0]), "m"(controls));
+}
+
 void measure(void) {
+  u8 mask;
   if (parameters.dat) translate();
+  if (parameters.circumstances & (per_set_up | watchpoint)) set_up_events();
+  if (parameters.circumstances & watchpoint) __asm__ volatile("stosm %0, 0x40" : "=Q"(mask) : : "memory");
   for (u32 round = 0; round < parameters.rounds; round++) {
+    if (parameters.circumstances & keys) {
+      set_keys();
+      __asm__ volatile("spka 0x90" : : : "memory");
+    }
     u64 start = clock();
     results[round].checksum = work();
     results[round].microseconds = clock() - start;

@@ -55,7 +55,7 @@ done:   .quad   0x0002000180000000, 0xfff               # a guest that ends well
 # The loader of the bench sets the parameters in the image; results are 16 bytes for each round.
         .org    0x100
 parameters:
-        .long   1, 0                                    # rounds, DAT
+        .long   1, 0, 0                                 # rounds, DAT, circumstances
         .org    0x110
 results:
         .org    0x1000                                  # X'10400' on: what a loader tells a Linux kernel

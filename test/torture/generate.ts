@@ -87,7 +87,18 @@ const WANTED: readonly (readonly [
   [/^(LURAG?|STURA|STURG)$/, (_, gr, { r2 }) => void (gr[r2!]! &= ~7n)],
   [/^ESTA$/, (random, gr) => void (gr[0] = BigInt(random.below(6)))],
   // A length and an access key.
-  [/^MVC[SD]K$/, (random, gr) => void ([gr[0], gr[1]] = [BigInt(random.below(256)), random.pick([0n, 0x10n, 0x30n])])],
+  [
+    /^MVC[SD]K$/,
+    (random, gr) => void ([gr[0], gr[1]] = [BigInt(random.below(256)), random.pick([0n, 0n, 0n, 0x10n, 0x30n])]),
+  ],
+  // The index in the operands that general registers 1 and 3 designate.
+  [
+    /^CFC$/,
+    (random, gr) => {
+      for (const n of [1, 3]) gr[n] = BigInt(DATA + 0x1000 * random.pick([0, 0, 1, 3]) + 2 * random.below(0x700));
+      gr[2] = BigInt(2 * random.below(40));
+    },
+  ],
 ];
 
 export const mayOccur = (row: Instruction): boolean => row.privileged === true || !EXCLUDED.has(row.mnemonic);
@@ -105,6 +116,9 @@ const setBits = rowOf('OIY');
 const clearBits = rowOf('NIY');
 const storeMultiple = rowOf('STMG');
 const storeImmediate = rowOf('MVHI');
+const storeByte = rowOf('MVI');
+const storeRegister = rowOf('STG');
+const clear = rowOf('XC');
 const stack = rowOf('BAKR');
 
 const EVEN = [2, 4, 6] as const;
@@ -370,7 +384,10 @@ export function generate(
     if (wanted && items.length >= place) [row, wanted] = [wanted, undefined];
     const next = item(random, row, items.length, length, rows);
     if (next.row.mnemonic === 'STCKC') items.unshift(item(random, rowOf('SCKC'), 0, length, rows));
-    if (random.chance(0.8)) items.push(...signs(random, next), ...clearing(random, next), ...preparing(random, next));
+    if (random.chance(0.8)) {
+      items.push(...(random.chance(0.9) ? numbers(random, next) : signs(random, next)));
+      items.push(...locking(random, next), ...clearing(random, next), ...preparing(random, next));
+    }
     items.push(next);
     // What the CPU may break off with condition code 3 is resumed until it is done.
     if (RESTARTED.has(next.row.mnemonic))
@@ -405,7 +422,19 @@ export function generate(
     if (n < 8) return random.chance(0.7) ? count(random) : value64(random);
     return value64(random);
   });
-  const string = items.find(isString);
+  const string = items.find(({ row }) => row === focus && STRINGS.has(row.mnemonic)) ?? items.find(isString);
+  // A program of many instructions gets nowhere where some of its operands are not there.
+  if ((!string || (focus && !STRINGS.has(focus.mnemonic))) && random.chance(0.85)) {
+    for (const n of BASES) gr[n] = BigInt(DATA + 0x1000 * random.pick([0, 1, 3]) + random.below(0xf00));
+  }
+  // Digits are in the second frame; a program of many instructions gets nowhere without good addresses.
+  if (items.some(({ row }) => DECIMAL.test(row.mnemonic)) && random.chance(0.8)) {
+    for (const n of BASES) gr[n] = BigInt(DATA + 0x1000 * random.pick([0, 1, 1, 1, 1, 1, 1, 3]) + random.below(0xf00));
+    mask &= ~(0xfn << 52n);
+  }
+  if (items.some(({ row }) => ALIGNED.test(row.mnemonic)) && random.chance(0.9)) {
+    for (const n of BASES) gr[n]! &= ~15n;
+  }
   if (string && random.chance(0.85)) apart(random, string, gr);
   if (items.some(({ row }) => row.mnemonic === 'CMPSC')) {
     const [control, place] = dictionaryRegisters(random);
@@ -418,7 +447,10 @@ export function generate(
     const calls = items.some(({ row }) => row.mnemonic === 'PC');
     mask = (mask & ~(3n << 46n)) | PSW_DAT | (calls && random.chance(0.3) && accessRegisters ? 1n << 46n : 0n);
     // ASNs in general registers, the address to which PROGRAM TRANSFER leads.
-    for (const n of VALUES) gr[n] = (gr[n]! & ~0xffffn) | BigInt(random.below(random.chance(0.9) ? 6 : 0x10000));
+    for (const n of VALUES)
+      gr[n] =
+        (gr[n]! & ~0xffffn) |
+        BigInt(random.chance(0.9) ? random.pick([0, 1, 1, 1, 2, 2, 2, 3, 4, 5]) : random.below(0x10000));
     gr[13] = BigInt(WINDOW + 2 * random.below(200) + random.below(2));
     cr[14]! &= random.chance(0.9) ? -1n : ~0x8_0000n;
   }
@@ -437,13 +469,6 @@ export function generate(
     if (random.chance(0.5))
       for (const register of [r1, r1 + 1, r3!, r3! + 1]) if (register % 16) gr[register % 16] = 0n;
   }
-  // A program of many instructions gets nowhere where some of its operands are not there.
-  if (!string && random.chance(0.85)) {
-    for (const n of BASES) gr[n] = BigInt(DATA + 0x1000 * random.pick([0, 1, 3]) + random.below(0xf00));
-  }
-  if (items.some(({ row }) => ALIGNED.test(row.mnemonic)) && random.chance(0.9)) {
-    for (const n of BASES) gr[n]! &= ~15n;
-  }
   for (const { row, operands } of items) {
     for (const [mnemonics, set] of WANTED)
       if (mnemonics.test(row.mnemonic) && random.chance(0.8)) set(random, gr, operands);
@@ -452,11 +477,6 @@ export function generate(
   if (items.some(({ row }) => /^MVC[PS]$/.test(row.mnemonic)) && random.chance(0.85)) {
     mask = (mask & ~(1n << 46n)) | PSW_DAT;
     cr[0]! |= 0x0400_0000n;
-  }
-  // Digits are in the second frame; a program of many instructions gets nowhere without good addresses.
-  if (items.some(({ row }) => DECIMAL.test(row.mnemonic)) && random.chance(0.8)) {
-    for (const n of BASES) gr[n] = BigInt(DATA + 0x1000 * random.pick([0, 1, 1, 1, 1, 1, 1, 3]) + random.below(0xf00));
-    mask &= ~(0xfn << 52n);
   }
   // A tree in the data: its base, and the index of a node.
   if (items.some(({ row }) => row.mnemonic === 'UPT')) {
@@ -498,10 +518,21 @@ const isVector = ({ additionalFloatingPoint }: Instruction): boolean => addition
 function vectors(random: Random, items: readonly Item[], used: boolean): bigint[] {
   if (!used) return Array.from({ length: 32 }, () => 0n);
   const values = Array.from({ length: 32 }, () => vector(random));
-  for (const { operands } of items) {
+  for (const { row, operands } of items) {
     const { v1, v2, v3, v4 } = operands;
-    if (v2 !== undefined && v3 !== undefined && random.chance(0.4)) values[v3] = similar(random, values[v2]!);
-    if (v4 !== undefined && random.chance(0.3)) values[v4] = BigInt(random.below(17)) << 64n;
+    // Distances from a base.
+    const distances = /^V(?:GE|SCE)([FG])$/.exec(row.mnemonic)?.[1];
+    if (distances && random.chance(0.9)) {
+      values[v2!] = 0n;
+      const bits = distances === 'F' ? 32n : 64n;
+      for (let n = 0n; n < 128n; n += bits) values[v2!]! |= BigInt(random.below(0x700)) << n;
+      continue;
+    }
+    // The length of a string, in bytes: as long as a register at most, and of whole elements.
+    if (row.mnemonic === 'VSTRS' && random.chance(0.9)) values[v4!] = BigInt(4 * random.below(5)) << 64n;
+    else if (v4 !== undefined && random.chance(0.3)) values[v4] = BigInt(random.below(17)) << 64n;
+    if (v2 !== undefined && v3 !== undefined && v3 !== v4 && random.chance(0.4))
+      values[v3] = similar(random, values[v2]!);
     if (v1 !== undefined && v2 !== undefined && v3 === undefined && random.chance(0.3)) {
       values[v1] = similar(random, values[v2]!);
     }
@@ -541,20 +572,75 @@ function fpc(random: Random): number {
   return (masks | flags | dxc | decimal | binary) >>> 0;
 }
 
-/** Instructions that put signs where a decimal instruction will look for them. */
-function signs(random: Random, { row, operands }: Item): Item[] {
-  if (!DECIMAL.test(row.mnemonic) || row.mnemonic.startsWith('ED')) return [];
+/** Where the decimal operands of an instruction are, and of how many bytes. */
+function decimalOperands({
+  row: { mnemonic },
+  operands,
+}: Item): { b1: number; d1: number; length: number; n: 1 | 2 }[] {
+  if (!DECIMAL.test(mnemonic) || mnemonic.startsWith('ED')) return [];
   return ([1, 2] as const).flatMap(n => {
-    const base = operands[`b${n}`];
-    if (base === undefined || operands.x2 || (n === 2 && row.mnemonic === 'SRP')) return [];
-    const last = operands[`l${n}`] ?? (row.mnemonic === 'CVBG' ? 15 : row.mnemonic.startsWith('CVB') ? 7 : 0);
-    const at = { b1: base, d1: Math.max(operands[`d${n}`]! + last, 0) };
+    const b1 = operands[`b${n}`];
+    if (b1 === undefined || operands.x2 || (n === 2 && mnemonic === 'SRP')) return [];
+    const length = (operands[`l${n}`] ?? (mnemonic === 'CVBG' ? 15 : mnemonic.startsWith('CVB') ? 7 : 0)) + 1;
+    return [{ b1, d1: operands[`d${n}`]!, length, n }];
+  });
+}
+
+/** Instructions that put signs where a decimal instruction will look for them. */
+function signs(random: Random, next: Item): Item[] {
+  return decimalOperands(next).flatMap(({ b1, d1, length }) => {
+    const at = { b1, d1: Math.max(d1 + length - 1, 0) };
     const sign = random.pick([0xfc, 0xfc, 0xfd, 0xff, 0xfa, 0xfb, 0xfe]);
     return [
       { row: setBits, operands: { ...at, i2: 0x0f } },
       { row: clearBits, operands: { ...at, i2: sign } },
     ];
   });
+}
+
+/** Instructions that put whole numbers there: few digits among zeros, so few that products and quotients have room. */
+function numbers(random: Random, next: Item): Item[] {
+  const { mnemonic } = next.row;
+  return decimalOperands(next).flatMap(({ b1, d1, length, n }) => {
+    const last = length - 1;
+    if (d1 < 0 || d1 + last > 4095) return [];
+    const zeros =
+      /^[MD]P$/.test(mnemonic) && n === 1
+        ? next.operands.l2! + 1
+        : mnemonic === 'CVBG'
+          ? 7
+          : /^CVBY?$/.test(mnemonic)
+            ? 3
+            : 0;
+    const digit = (): number => random.between(n === 2 ? 1 : 0, 9);
+    const bytes = Array.from({ length: random.below(4) }, () => random.between(Math.min(zeros, last), last));
+    const at = (byte: number, i2: number): Item => ({ row: storeByte, operands: { b1, d1: d1 + byte, i2 } });
+    return [
+      { row: clear, operands: { l1: last, b1, d1, b2: b1, d2: d1 } },
+      ...bytes.filter(byte => byte !== last).map(byte => at(byte, 16 * digit() + digit())),
+      at(last, 16 * digit() + random.pick([0xc, 0xc, 0xd, 0xf, 0xa, 0xb, 0xe])),
+    ];
+  });
+}
+
+/** Before PERFORM LOCKED OPERATION: operands that compare equal, and a parameter list that leads to others. */
+function locking(random: Random, { row, operands }: Item): Item[] {
+  if (row.mnemonic !== 'PLO') return [];
+  const { b2, d2, b4, d4 } = operands;
+  const list = (distance: number) => ({ b: b4!, d: Math.min(d4! + distance, 4088) });
+  const cleared = random.chance(0.7)
+    ? [{ b: b2!, d: d2! }, list(0), list(32)].map(
+        ({ b, d }): Item => ({ row: clear, operands: { l1: 15, b1: b, d1: d, b2: b, d2: d } }),
+      )
+    : [];
+  const places = [68, 100, 132].flatMap((distance): Item[] => {
+    const [alet, address] = [list(distance), list(distance + 4)];
+    return [
+      { row: storeImmediate, operands: { b1: alet.b, d1: alet.d, s2: random.pick([0, 0, 1, 2]) } },
+      { row: storeRegister, operands: { r1: random.pick(BASES), x2: 0, b2: address.b, d2: address.d } },
+    ];
+  });
+  return [...cleared, ...places];
 }
 
 /** Before a PSW or an FPC is loaded, one is put in its place; before an entry of the linkage stack is used, one is made. */
@@ -591,7 +677,7 @@ function apart(random: Random, { row, operands, target }: Item, gr: bigint[]): v
   }
   if (/^SRST/.test(mnemonic)) gr[r1!] = gr[r2!]! + BigInt(random.below(1000));
   // Characters of two bytes.
-  if (/U$|^TRT[OTR]/.test(mnemonic) && random.chance(0.9)) {
+  if (/U$|^TRT[OTRE]/.test(mnemonic) && random.chance(0.9)) {
     for (const register of [r1!, r2!]) gr[(register + 1) & 15]! &= ~1n;
   }
   // Characters in general register 0; tables begin on doublewords.
@@ -661,11 +747,24 @@ function item(
     const [first, last] = random.pick([...HARMLESS_CONTROLS]).split('-');
     Object.assign(operands, { c1: Number(first), c3: Number(last) });
   }
+  for (const name of ['l1', 'l2']) if (name in operands) operands[name]! &= 2 ** format.fields[name]![1] - 1;
+  // Products and quotients have room; operands are apart; rounding digits are digits.
+  if (/^[MD]P$/.test(mnemonic) && random.chance(0.9)) {
+    operands.l2! &= 7;
+    operands.l1 = random.between(operands.l2! + 1, 15);
+  }
+  if (DECIMAL.test(mnemonic) && operands.b1 === operands.b2 && random.chance(0.8))
+    operands.b2 = BASES.find(base => base !== operands.b1)!;
+  if (mnemonic === 'SRP' && random.chance(0.9)) operands.i3! %= 10;
+  if (/^CVB/.test(mnemonic) && random.chance(0.8)) operands.x2 = 0;
+  // General registers 0 and 1 are the length and the key.
+  if (/^MVC[SD]K$/.test(mnemonic)) for (const base of ['b1', 'b2']) if (operands[base]! < 2) operands[base] = 13;
   if (mnemonic === 'IPTE') Object.assign(operands, { r3: 0, m4: 0, r1: random.pick(BASES) });
   if (STRINGS.has(mnemonic) && operands.r1 === (operands.r2 ?? operands.r3) && random.chance(0.9)) {
     const other = EVEN.find(register => register !== operands.r1)!;
     operands[operands.r2 === undefined ? 'r3' : 'r2'] = other;
   }
+  if (isVector(row) && random.chance(0.95)) inRange(random, mnemonic, operands);
   const extra: { target?: Item } = {};
   if (mnemonic === 'EX' || mnemonic === 'EXRL') {
     const candidates = rows.filter(
@@ -680,18 +779,41 @@ function item(
   return { row, operands, to, data, ...extra };
 }
 
+/** Indexes of elements that there are, shifts that there are, registers that follow. */
+function inRange(random: Random, mnemonic: string, operands: Record<string, number>): void {
+  if (mnemonic === 'VREP') operands.i2! &= (16 >> operands.m4!) - 1;
+  else if (/^VS[LR]D$/.test(mnemonic)) operands.i4! &= 7;
+  else if (mnemonic === 'VSLDB') operands.i4! &= 15;
+  else if (/^V(LM|STM)$/.test(mnemonic)) operands.v3 = Math.min(operands.v1! + random.below(16), 31);
+}
+
+const ROUNDING = [0, 1, 3, 4, 5, 6, 7];
+/** A single element only, inexactness not reported: rarely, because what is beside it is not defined, and a peer reports it. */
+const CONTROLS = [0, 0, 0, 0, 8, 4];
+
+/** What mask fields may hold of instructions whose rows do not tell. */
+const MASKS: readonly (readonly [mnemonics: RegExp, fields: Readonly<Record<string, readonly number[]>>])[] = [
+  [/^WF[CK]$/, { m3: [2, 3, 3, 4], m4: [0] }],
+  [/^VC(DL?G|L?GD)$/, { m3: [3, 3, 3, 2], m4: CONTROLS, m5: ROUNDING }],
+  [/^VFLL$/, { m3: [2, 2, 3], m4: [0, 0, 0, 8] }],
+  [/^VFLR$/, { m3: [3, 3, 4], m4: CONTROLS, m5: ROUNDING }],
+  [/^VFPSO$/, { m3: [2, 3, 3, 4], m4: [0, 0, 0, 8], m5: [0, 1, 2] }],
+];
+
 /** A mask field of a vector instruction: a size that it has, a format, flags. */
 function vectorMask(random: Random, { mnemonic, sizes, floatingFields }: Instruction, name: string): number {
   if (random.chance(0.04)) return random.below(16);
+  const fields = MASKS.find(([mnemonics]) => mnemonics.test(mnemonic))?.[1];
+  if (fields?.[name]) return random.pick(fields[name]);
   const letters = sizes?.[name];
   if (letters) return random.pick([...letters].flatMap((letter, size) => (letter === '-' ? [] : [size])));
   if (floatingFields) {
     const [format, single] = floatingFields;
     if (name === format) return random.pick([2, 3, 3, 3, 4]);
-    if (name === single) return random.pick([0, 8]) | (random.chance(0.2) ? 4 : 0);
+    if (name === single) return random.pick([0, 0, 0, 8]) | (random.chance(0.1) ? 4 : 0);
     if (/^VF(MAX|MIN)$/.test(mnemonic)) return random.pick([0, 1, 2, 3, 4, 8, 9, 10, 11, 12]);
     if (/^VFC/.test(mnemonic)) return random.below(2);
-    return random.pick([0, 1, 3, 4, 5, 6, 7]);
+    return random.pick(ROUNDING);
   }
   if (/^(VF[AEN]|VSTRC|VISTR|VSTRS)/.test(mnemonic)) {
     return mnemonic === 'VSTRS'

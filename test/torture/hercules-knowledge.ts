@@ -222,6 +222,12 @@ export const herculesKnowledge: Knowledge = {
       reason: 'the peer does not report underflow of the remainder, nor that it is inexact: lpar is right',
     },
     {
+      when: ({ row, lpar }, code) =>
+        row.mnemonic === 'PLO' && code === 6 && ((lpar.storage.read64(0x150) >> 46n) & 3n) === 1n,
+      reason:
+        'the peer loads access register R3 before it looks at the address beside its ALET: lpar is right, it is suppressed',
+    },
+    {
       when: ({ row }, code) => row.mnemonic === 'MVO' && code === 4,
       reason: 'the peer stores before it meets a protection exception: open, it may terminate',
     },
