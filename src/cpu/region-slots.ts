@@ -252,6 +252,7 @@ export class RegionSlots {
 
   /** A code page gets a frame. */
   newPage(page: number): void {
+    if (!this.#layout.compiles) return;
     this.#u8[this.#layout.codeLosses + page] = 0;
     this.startCounting(page);
   }

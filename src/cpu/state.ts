@@ -319,6 +319,8 @@ export interface Layout {
   /** 32 bits per code page: how often its frame has been stored to. */
   readonly codePageVersion: number;
   readonly codePages: number;
+  /** There is a compiler, for which CPUs count where they branch to. */
+  readonly compiles: boolean;
   /** 16 bits per record of the code pages: how often it may yet be branched to before it is worth compiling. */
   readonly codeCounters: number;
   /** A bit per halfword of the code pages: it belongs to an instruction of a region. */
@@ -350,7 +352,7 @@ export function largestStorage(cpus: number): number {
 }
 
 /** @throws RangeError when the storage does not fit */
-export function planLayout(cpus: number, coreSize: number, standbySize = 0): Layout {
+export function planLayout(cpus: number, coreSize: number, standbySize = 0, compiles = true): Layout {
   const storageSize = coreSize + standbySize;
   if (storageSize > largestStorage(cpus)) throw new RangeError('storage does not fit');
   const frames = storageSize / 4096;
@@ -382,6 +384,7 @@ export function planLayout(cpus: number, coreSize: number, standbySize = 0): Lay
     codePageFrame,
     codePageVersion,
     codePages,
+    compiles,
     codeCounters,
     codeCovered,
     codeLosses,

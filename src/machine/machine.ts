@@ -159,7 +159,9 @@ export class Machine implements MachineControl {
 
   constructor(configuration: MachineConfiguration, plan: LoadPlan | undefined, threads: ThreadHost) {
     const { cpus, maximumCpus = cpus, cpuDevices = [], memory: core, standbyMemory = 0 } = configuration;
-    const layout = planLayout(maximumCpus, core, standbyMemory);
+    const { counting } = configuration;
+    const compiles = (configuration.compiles ?? true) && !counting;
+    const layout = planLayout(maximumCpus, core, standbyMemory, compiles);
     const memory = new WebAssembly.Memory({
       initial: layout.wasmPages,
       maximum: layout.wasmPages,
@@ -217,18 +219,16 @@ export class Machine implements MachineControl {
         void this.failed(error);
       }
     });
-    const { counting } = configuration;
-    const compiler: CompilerStart | undefined =
-      (configuration.compiles ?? true) && !counting
-        ? {
-            memory,
-            layout,
-            weakHost: threads.weaklyOrdered,
-            cpuModel: model,
-            mailboxes: `lpar-${crypto.randomUUID()}`,
-            capacity: configuration.codeCapacity ?? CODE_CAPACITY,
-          }
-        : undefined;
+    const compiler: CompilerStart | undefined = compiles
+      ? {
+          memory,
+          layout,
+          weakHost: threads.weaklyOrdered,
+          cpuModel: model,
+          mailboxes: `lpar-${crypto.randomUUID()}`,
+          capacity: configuration.codeCapacity ?? CODE_CAPACITY,
+        }
+      : undefined;
     if (compiler) {
       new Int32Array(memory.buffer)[(layout.machine + HOST_CPUS) / 4] = threads.parallelism;
       this.#compiler = threads.spawn('compiler', compiler);

@@ -243,7 +243,7 @@ export class InterpretedInsn implements Insn {
       if (row.additionalFloatingPoint === 'register') {
         const numbers = Object.keys(row.format.fields).filter(name => name[0] === 'f');
         const additional = numbers.map(name => i32.and(this.field(name), 9)).reduce((a, b) => i32.or(a, b), k32(0));
-        this.dataIf(i32.and(off, i32.ne(additional, 0)), dxc);
+        this.f.ifUnlikely(off, () => this.dataIf(i32.ne(additional, 0), dxc));
       } else this.dataIf(off, dxc);
     }
   }
@@ -1185,6 +1185,9 @@ const RELATIONS: Readonly<Record<number, string>> = { 8: 'eq ', 6: 'ne ', 4: 'lt
 const operationsOf = (integer: Integer): Record<string, (a: Expr, b: Expr) => Expr> =>
   integer as unknown as Record<string, (a: Expr, b: Expr) => Expr>;
 
+/** Bit 0 of a number. */
+const signOf = (a: Expr): I32 => (a.type === 'i32' ? i32.shrU(a as I32, 31) : i32.wrap(i64.shrU(a as I64, 63)));
+
 /** The condition code as a value, for 32-bit or 64-bit operands that are locals or constants. */
 function conditionValue(
   integer: Integer,
@@ -1196,9 +1199,10 @@ function conditionValue(
   // Both operand widths have the same operations; the types cannot say so together.
   const n = integer as unknown as Record<string, (a: Expr, b: Expr) => Expr> &
     Record<string, (a: Expr, b: Expr) => I32>;
-  const ordered = (high: I32, low: I32): I32 => i32.or(i32.shl(high, 1), low);
+  const ordered = (high: I32, low: I32): I32 => i32.add(i32.shl(high, 1), low);
   switch (kind) {
     case 'signed':
+      if (b.kind === 'const' && !b.value) return ordered(n.gtS!(a, b) as I32, signOf(a));
       return ordered(n.gtS!(a, b) as I32, n.ltS!(a, b) as I32);
     case 'unsigned':
       return ordered(n.gtU!(a, b) as I32, n.ltU!(a, b) as I32);

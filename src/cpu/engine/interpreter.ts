@@ -368,14 +368,15 @@ export class RunFunction extends Run {
   }
 
   override countFollower(): void {
-    this.f.if(i32.geU(this.record, this.parts.options.layout.codePages), () => this.countArrival());
+    const { codePages, compiles } = this.parts.options.layout;
+    if (compiles) this.f.if(i32.geU(this.record, codePages), () => this.countArrival());
   }
 
   /** A branch has led to the record: where that happens often it is worth compiling. */
   override countArrival(): void {
     const { f, parts } = this;
-    const { codePages, codeCounters } = parts.options.layout;
-    if (parts.regionType === undefined) return;
+    const { codePages, codeCounters, compiles } = parts.options.layout;
+    if (parts.regionType === undefined || !compiles) return;
     // Two bytes for each record of eight.
     const counter = f.evaluate(i32.shrU(this.record, 2));
     const at = codeCounters - codePages / 4;

@@ -92,6 +92,8 @@ export interface Kind<F extends F32 | F64> {
   pass(i: Insn, value: F): void;
   /** Neither infinite nor a NaN. */
   finite(value: F): I32;
+  /** By its bits: hosts compare numbers with a branch for NaNs. */
+  isZero(value: F): I32;
   /** So far from the ends of the range that the value was in it before it was rounded: neither overflow nor underflow. */
   moderate(value: F): I32;
   /** Whether a result of the host is precise and not subnormal because of rounding. */
@@ -102,7 +104,6 @@ export interface Kind<F extends F32 | F64> {
 
 const LONG_INFINITY = 0x7ff0_0000_0000_0000n;
 const LONG_LEAST = 0x0010_0000_0000_0000n;
-const isZero = (value: F64): I32 => f64.eq(value, kf64(0));
 
 const exponent = (value: F64): I64 => i64.and(i64.shrU(i64.bits(value), 52), 0x7ff);
 /** Zeros at the end of the significand. */
@@ -126,13 +127,14 @@ export const long: Kind<F64> = {
   setRegister: (i, name, value) => i.setFprF64(name, value),
   storage: i => i.loadF64(i.address()),
   pass: (i, value) => i.setState64(state.SCRATCH, i64.bits(value)),
+  isZero: value => i64.eqz(i64.shl(i64.bits(value), 1)),
   finite: value => i64.ltU(i64.shl(i64.bits(value), 1), LONG_INFINITY << 1n),
   moderate: value =>
     i64.ltU(i64.sub(i64.shl(i64.bits(value), 1), (LONG_LEAST << 1n) + 1n), ((LONG_INFINITY - LONG_LEAST) << 1n) - 1n),
   isProduct: (a, b, product) =>
     i32.or(
       i32.and(long.moderate(product), fits(a, b, product)),
-      i32.and(isZero(product), i32.or(isZero(a), isZero(b))),
+      i32.and(long.isZero(product), i32.or(long.isZero(a), long.isZero(b))),
     ),
   isQuotient: (a, b, quotient) =>
     i32.or(
@@ -140,10 +142,10 @@ export const long: Kind<F64> = {
         i32.and(long.moderate(quotient), long.moderate(a)),
         i32.and(f64.eq(f64.mul(quotient, b), a), fits(quotient, b, a)),
       ),
-      i32.and(isZero(quotient), isZero(a)),
+      i32.and(long.isZero(quotient), long.isZero(a)),
     ),
   isRoot: (a, root) =>
-    i32.or(i32.and(long.moderate(a), i32.and(f64.eq(f64.mul(root, root), a), fits(root, root, a))), isZero(a)),
+    i32.or(i32.and(long.moderate(a), i32.and(f64.eq(f64.mul(root, root), a), fits(root, root, a))), long.isZero(a)),
 };
 
 const SHORT_INFINITY = 0x7f80_0000;
@@ -160,6 +162,7 @@ export const short: Kind<F32> = {
   setRegister: (i, name, value) => i.setFprF32(name, value),
   storage: i => i.loadF32(i.address()),
   pass: (i, value) => i.setState32(state.SCRATCH, i32.bits(value)),
+  isZero: value => i32.eqz(i32.shl(i32.bits(value), 1)),
   finite: value => i32.ltU(i32.shl(i32.bits(value), 1), SHORT_INFINITY * 2),
   moderate: value =>
     i32.ltU(i32.sub(i32.shl(i32.bits(value), 1), SHORT_LEAST * 2 + 1), (SHORT_INFINITY - SHORT_LEAST) * 2 - 1),
@@ -195,11 +198,8 @@ export interface Operation {
   readonly setsCode?: true;
 }
 
-function isSum<F extends F32 | F64>({ host, zero }: Kind<F>, i: Insn, a: F, b: F, sum: F): I32 {
-  return host.eq(
-    restOfSum(host, e => i.let(e), a, b, sum),
-    zero,
-  );
+function isSum<F extends F32 | F64>({ host, isZero }: Kind<F>, i: Insn, a: F, b: F, sum: F): I32 {
+  return isZero(restOfSum(host, e => i.let(e), a, b, sum));
 }
 
 // Subnormal sums are precise.
@@ -306,8 +306,8 @@ export function fuseLong(i: Insn, kind: Fused, a: F64, b: F64, addend: F64): Fus
       const difference = i.let(f64.add(c, negated));
       const product = i.let(f64.mul(a, b));
       return i32.and(
-        i32.and(isSum(long, i, c, negated, difference), isZero(i.multiplyAdd(a, b, difference))),
-        i32.or(f64.gt(f64.abs(product), kf64(2 ** -900)), i32.or(isZero(a), isZero(b))),
+        i32.and(isSum(long, i, c, negated, difference), long.isZero(i.multiplyAdd(a, b, difference))),
+        i32.or(f64.gt(f64.abs(product), kf64(2 ** -900)), i32.or(long.isZero(a), long.isZero(b))),
       );
     },
   };
