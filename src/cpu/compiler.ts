@@ -121,7 +121,7 @@ export class Compiler {
     this.#u32 = new Uint32Array(storage.memory.buffer);
   }
 
-  /** Compiles some of what is wanted, but when no CPU executes anything only that in which CPUs have been seen. */
+  /** Compiles some of what is wanted; while no CPU has much to do only that in which CPUs have been seen. */
   work(): 'done' | 'nothing' | 'later' {
     this.#giveToAll();
     const records = new Set<number>();
@@ -130,7 +130,7 @@ export class Compiler {
       if (seen) for (const entry of this.#seen(record)) records.add(entry);
       else if (!this.#isPutOff(record)) this.#waiting.add(record);
     }
-    if (this.slots.isExecuting) for (const record of this.#hottest(MOST_PLACES)) records.add(record);
+    if (this.slots.isBusy) for (const record of this.#hottest(MOST_PLACES)) records.add(record);
     if (!records.size) return this.#waiting.size ? 'later' : 'nothing';
     this.compile([...records]);
     return 'done';

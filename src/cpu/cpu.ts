@@ -791,8 +791,13 @@ export class Cpu extends Registers {
 
   /** This CPU executes instructions, or no more. They are counted: the ticker sleeps when there are none. */
   #executing(change: 1 | -1): void {
-    const word = (this.layout.machine + state.EXECUTING_CPUS) >>> 2;
-    if (Atomics.add(this.i32, word, change) === 0) Atomics.notify(this.i32, word);
+    const { i32 } = this;
+    const machine = this.layout.machine >>> 2;
+    i32[(this.base + state.BEGINNINGS) >>> 2]! += 1;
+    const before = Atomics.add(i32, machine + state.EXECUTING_CPUS / 4, change);
+    if (before === 0 && Atomics.load(i32, machine + state.TICKER_SLEEPS / 4)) {
+      Atomics.notify(i32, machine + state.EXECUTING_CPUS / 4);
+    }
     if (change > 0) this.exclusion.begin();
     else this.exclusion.end();
   }

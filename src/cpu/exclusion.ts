@@ -73,7 +73,8 @@ export class Exclusion {
     if (this.#outside) return;
     const mine = this.#running + this.#number * this.#stride;
     Atomics.store(this.#i32, mine, 0);
-    Atomics.notify(this.#i32, mine);
+    // One that asks after this sees that this CPU is at rest.
+    if (Atomics.load(this.#i32, this.#owner) !== 0) Atomics.notify(this.#i32, mine);
   }
 
   /** Rests if somebody wants to be alone. */

@@ -68,9 +68,23 @@ export class RegionSlots {
     this.#u16.fill(this.#patience(page), at, at + state.CODE_PAGE_SIZE / 8);
   }
 
-  /** Some CPU executes instructions. */
-  get isExecuting(): boolean {
-    return this.#i32[this.#machine + state.EXECUTING_CPUS / 4]! > 0;
+  /** Some CPU executes instructions, and has to for much of its time. */
+  get isBusy(): boolean {
+    const { cpus, cpuBase } = this.#layout;
+    for (let n = 0; n < cpus; n++) {
+      const word = (cpuBase + n * state.CPU_STRIDE) >>> 2;
+      if (this.#i32[word + state.BEGINNINGS / 4]! & 1 && !this.#i32[word + state.AT_LEISURE / 4]) return true;
+    }
+    return false;
+  }
+
+  /** Says whether a CPU has been waiting most of the time. The compiler is told when it has more to do. */
+  setAtLeisure(cpu: number, is: boolean): void {
+    const { cpuBase } = this.#layout;
+    const word = (cpuBase + cpu * state.CPU_STRIDE + state.AT_LEISURE) >>> 2;
+    const was = this.#i32[word]! !== 0;
+    this.#i32[word] = Number(is);
+    if (was && !is) this.ring();
   }
 
   /** As many CPUs execute as the host has for this process. */

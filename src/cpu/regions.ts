@@ -20,9 +20,6 @@ export interface CompiledModule {
 /** Milliseconds over which it is looked how much of its time a CPU waits, and the part above which it has enough of it. */
 const WINDOW = 250;
 const LEISURE = 0.8;
-/** Branches to a place after which it is compiled though the CPU waits most of the time. */
-const RARELY = 60_000;
-const MOST_RARE = 10_000;
 
 export class Regions {
   readonly table: WebAssembly.Table;
@@ -57,13 +54,8 @@ export class Regions {
 
   /** The place at this record has been branched to often. */
   hot(record: number): void {
-    const { code, slots, compiles, timers } = this.#cpu;
-    if (!compiles || code.breakpoints.size || !code.isDecoded(record)) return;
-    this.#judge(timers.now());
-    if (!this.#atLeisure) return slots.want(record);
-    // What an idle system does some hundred times a second would take longer to compile than it ever takes.
-    slots.countAnew(record, RARELY);
-    if (this.#rare.size < MOST_RARE) this.#rare.add(record);
+    const { code, slots, compiles } = this.#cpu;
+    if (compiles && !code.breakpoints.size && code.isDecoded(record)) slots.want(record);
   }
 
   /** The CPU has waited for some milliseconds, until `now`. */
@@ -73,25 +65,22 @@ export class Regions {
   }
   #waited = 0;
   #windowBegan = 0;
-  #atLeisure = false;
-  /** Places that were not compiled because the CPU had nothing to do. */
-  readonly #rare = new Set<number>();
 
+  /** Whether the CPU has been waiting so much that it has no need of speed. */
   #judge(now: number): void {
     const window = now - this.#windowBegan;
     if (window < WINDOW) return;
-    this.#atLeisure = this.#waited > LEISURE * window;
+    const { slots, number } = this.#cpu;
+    slots.setAtLeisure(number, this.#waited > LEISURE * window);
     this.#waited = 0;
     this.#windowBegan = now;
-    if (this.#atLeisure) return;
-    for (const record of this.#rare) this.#cpu.slots.countAnew(record);
-    this.#rare.clear();
   }
 
   /** About every millisecond while the CPU runs. */
   tick(): void {
     this.look();
-    const { i32, base } = this.#cpu;
+    const { i32, base, timers } = this.#cpu;
+    this.#judge(timers.now());
     const word = base >>> 2;
     i32[word + state.TICKS / 4]!++;
     const left = i32[word + state.REGION_EXITS / 4 + REGION_PENDING]!;

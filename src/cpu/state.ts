@@ -130,6 +130,10 @@ export const WALKED = 0x3190;
 export const LAST_ATTRIBUTE_FUNCTION = 0x318c;
 /** What this CPU has taken of compiled modules: the number of the last one plus one; 0: it does not take any yet. */
 export const MODULES_TAKEN = 0x31ec;
+/** 1: the CPU has waited most of the time lately, and has no need of speed (regions.ts). */
+export const AT_LEISURE = 0x31f0;
+/** How often the CPU has begun to execute instructions and stopped, or begun to wait: odd while it executes. */
+export const BEGINNINGS = 0x31f4;
 /** Counts for those who want to know (region-counts.ts): TLB misses, ticks, and those met in regions. */
 export const TLB_MISSES = 0x30e0;
 export const TICKS = 0x30e4;
@@ -237,8 +241,10 @@ export const TURN = 0xb4;
 export const TURN_LEFT = 0xb8;
 /** 1 in counted mode: the machine's clock shows VIRTUAL_TIME. */
 export const COUNTS = 0xb0;
-/** How many CPUs execute instructions, neither stopped nor waiting; waiters are notified when it leaves 0. */
+/** How many CPUs execute instructions, neither stopped nor waiting; the ticker, if it sleeps, is notified when it leaves 0. */
 export const EXECUTING_CPUS = 0x28;
+/** 1: the ticker waits for that. */
+export const TICKER_SLEEPS = 0xdc;
 /** As TOD_EPOCH for the physical clock, which is never set. */
 export const PHYSICAL_EPOCH = 0x30;
 /** External-damage code of the pending FLOATING_EXTERNAL_DAMAGE. */

@@ -25,8 +25,8 @@ export interface CompilerStart {
 /** Milliseconds in which more may come that is compiled together. */
 const GATHERING = 2;
 
-/** Milliseconds after which it looks again, at most, whether a CPU executes what is wanted. */
-const MOST_PAUSE = 100;
+/** Milliseconds after which it looks again, at most, whether it is time for what is wanted. */
+const MOST_PAUSE = 4000;
 
 /** Name of the mailbox in which a CPU finds what has been compiled. */
 export const mailboxOf = (mailboxes: string, cpu: number): string => `${mailboxes}/${cpu}`;
@@ -57,9 +57,8 @@ export function compilerThread(port: ThreadPort, start: CompilerStart): void {
     const begun = performance.now();
     const worked = compiler.work();
     if (worked === 'later') {
-      // A guest that is idle most of the time gets as much compiled for what it does now and then.
-      Atomics.wait(words, bell, rung, pause);
-      pause = Math.min(2 * pause, MOST_PAUSE);
+      const woken = Atomics.wait(words, bell, rung, pause);
+      pause = woken === 'timed-out' ? Math.min(2 * pause, MOST_PAUSE) : 1;
       continue;
     }
     pause = 1;
