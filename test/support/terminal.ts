@@ -3,6 +3,9 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
+/** What Linux says, amid of anything, where the host has not given it enough time. */
+const COMPLAINTS = /\[ *\d+\.\d+\] (hrtimer: interrupt took|workqueue: \S+ hogged CPU).*\n/g;
+
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** The command that emulates: bin/lpar, or another one that takes the same options ($LPAR_EMULATOR). */
@@ -99,7 +102,8 @@ export class Terminal {
     await this.waitFor(new RegExp(`\\[${number}:begin\\]\\r?\\n`), seconds);
     const start = this.#position;
     const end = await this.waitFor(new RegExp(`\\[${number}:(\\d+)\\]`), seconds);
-    const output = this.output.slice(start, this.#position - end[0].length).replaceAll('\r', '');
+    const said = this.output.slice(start, this.#position - end[0].length);
+    const output = said.replaceAll('\r', '').replaceAll(COMPLAINTS, '');
     await this.waitFor(this.prompt, seconds);
     return { output, status: Number(end[1]) };
   }
