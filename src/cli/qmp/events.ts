@@ -55,7 +55,14 @@ export type EventName = keyof typeof events;
 export interface QmpEvent {
   readonly event: EventName;
   readonly data?: JsonObject;
+  /** When it happened, in milliseconds since 1970. */
+  readonly time: number;
 }
+
+/** Events that a guest could flood everybody with, and the member by which it is told of what they are. */
+const limited: Readonly<Partial<Record<EventName, string>>> = { VSERPORT_CHANGE: 'id', WATCHDOG: '' };
+/** Milliseconds between two of them, of which only the last is told. */
+const INTERVAL = 1000;
 
 export class QmpEvents {
   readonly #machine: MachineControl;
@@ -99,7 +106,31 @@ export class QmpEvents {
   }
 
   tell(event: EventName, data?: JsonObject): void {
-    for (const listener of this.#listeners) listener({ event, ...(data && { data }) });
+    const told = { event, time: Date.now(), ...(data && { data }) };
+    const member = limited[event];
+    if (member === undefined) return this.#tellAll(told);
+    const key = `${event} ${data?.[member]}`;
+    if (this.#held.has(key)) this.#held.set(key, told);
+    else this.#tellAndHold(key, told);
+  }
+
+  /** What must wait until it may be told, by event and what it is of; undefined: nothing has come since the last. */
+  readonly #held = new Map<string, QmpEvent | undefined>();
+
+  #tellAndHold(key: string, told: QmpEvent): void {
+    this.#tellAll(told);
+    this.#held.set(key, undefined);
+    const timer: { unref?(): void } = setTimeout(() => {
+      const last = this.#held.get(key);
+      if (last) this.#tellAndHold(key, last);
+      else this.#held.delete(key);
+    }, INTERVAL) as never;
+    // The process need not wait for it.
+    timer.unref?.();
+  }
+
+  #tellAll(told: QmpEvent): void {
+    for (const listener of this.#listeners) listener(told);
   }
 
   /** The machine ends, and with it everything unless it is to be kept. */

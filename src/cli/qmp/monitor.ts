@@ -50,10 +50,9 @@ export class QmpMonitor implements FrontEnd {
     this.#chardev.write(encoder.encode(`${written(value, this.#pretty)}\n`.replaceAll('\n', '\r\n')));
   }
 
-  #tell({ event, data }: QmpEvent): void {
+  #tell({ event, data, time }: QmpEvent): void {
     if (!this.#negotiated || !this.#chardev.isOpen) return;
-    const now = Date.now();
-    const timestamp = { seconds: Math.floor(now / 1000), microseconds: (now % 1000) * 1000 };
+    const timestamp = { seconds: Math.floor(time / 1000), microseconds: (time % 1000) * 1000 };
     this.#send({ timestamp, event, data });
   }
 
