@@ -26,19 +26,30 @@ import { measureUnused } from './unused.ts';
 const groups: Record<string, readonly string[]> = { loops, flat, apps };
 const all = [...barePrograms, 'linux', 'io', ...apps, 'two', 'unused'];
 
-const { values } = parseArgs({
-  options: {
-    only: { type: 'string', default: all.join(',') },
-    runs: { type: 'string', default: '5' },
-    rounds: { type: 'string', default: '4' },
-    peers: { type: 'string', default: 'qemu' },
-    real: { type: 'boolean', default: false },
-  },
-});
+const usage = 'usage: npm run bench [-- --only NAME,... --runs N --rounds N --peers qemu,hercules,interpreter --real]';
+const options = {
+  only: { type: 'string', default: all.join(',') },
+  runs: { type: 'string', default: '5' },
+  rounds: { type: 'string', default: '4' },
+  peers: { type: 'string', default: 'qemu' },
+  real: { type: 'boolean', default: false },
+} as const;
+
+function refuse(message: string): never {
+  console.error(`${message}\n${usage}`);
+  process.exit(1);
+}
+function parsed() {
+  try {
+    return parseArgs({ options }).values;
+  } catch (error) {
+    return refuse((error as Error).message);
+  }
+}
+const values = parsed();
 const only = values.only.split(',').flatMap(name => groups[name] ?? [name]);
 const unknown = only.filter(name => !all.includes(name));
-if (unknown.length)
-  throw new Error(`there is no ${unknown.join(', ')}: ${[...Object.keys(groups), ...all].join(', ')}`);
+if (unknown.length) refuse(`there is no ${unknown.join(', ')}: ${[...Object.keys(groups), ...all].join(', ')}`);
 
 function available(): Peer[] {
   const found: Peer[] = [];

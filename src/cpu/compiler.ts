@@ -6,7 +6,7 @@
 
 import type { Storage } from '../machine/storage.ts';
 import type { Cpu } from './cpu.ts';
-import { divide, type Placed, place, type RegionSource } from './engine/blocks.ts';
+import { divide, type Placed, type RegionSource, Texts } from './engine/blocks.ts';
 import { type Handler, Pairs } from './engine/handlers.ts';
 import { FIRST_ROW_HANDLER, HANDLER_DECODE, HANDLER_REGION } from './engine/protocol.ts';
 import { RECORD_SIZE } from './engine/records.ts';
@@ -95,6 +95,7 @@ export class Compiler {
   readonly #options: CompilerOptions;
   readonly #exclusion: Exclusion;
   readonly #pairs: Pairs;
+  readonly #texts: Texts;
   readonly #counts: CompilerCounts;
   readonly #u16: Uint16Array;
   readonly #u32: Uint32Array;
@@ -117,6 +118,7 @@ export class Compiler {
     this.#exclusion = new Exclusion(storage.memory, storage.layout, Exclusion.OUTSIDE);
     this.#counts = new CompilerCounts(storage.memory, storage.layout);
     this.#pairs = new Pairs(options.handlers);
+    this.#texts = new Texts(options.decoder);
     this.#u16 = new Uint16Array(storage.memory.buffer);
     this.#u32 = new Uint32Array(storage.memory.buffer);
   }
@@ -283,9 +285,9 @@ export class Compiler {
     const known = new Map<number, Placed | undefined>();
     const executed = (offset: number): Placed | undefined => {
       if (known.has(offset)) return known.get(offset);
-      const placed = place(this.#options.decoder, from => this.#storage.read16(frame + from), offset);
+      const placed = this.#texts.place(from => this.#storage.read16(frame + from), offset);
       known.set(offset, placed);
-      if (placed) read.set(offset, placed.row.format.length);
+      if (placed) read.set(offset, placed.length);
       return placed;
     };
     const isMet = (offset: number): boolean =>

@@ -11,17 +11,26 @@ import { type CodeKind, type Facts, factsOf, UNKNOWN } from './facts.ts';
 import { isRelativeBranch, isStorageToStorage } from './handlers.ts';
 import { recordOperands } from './records.ts';
 
-/** An instruction of a page: where it is, its row, and all operand fields. */
-export interface Placed {
-  readonly offset: number;
+/** What an instruction is, wherever it stands: found once for each text. */
+interface Text {
   readonly row: Instruction;
+  /** All operand fields. */
   readonly fields: Readonly<Record<string, number>>;
-  /** Offset of the target of a branch within the page. */
-  readonly target: number | undefined;
+  readonly facts: Facts;
+  /** Distance in bytes of the target of a relative branch. */
+  readonly distance: number | undefined;
   /** The next instruction may follow. */
   readonly fallsThrough: boolean;
   /** It calls: a branch from which control usually comes back to the next instruction. */
   readonly calls: boolean;
+}
+
+/** An instruction of a page. */
+export interface Placed extends Text {
+  readonly offset: number;
+  readonly length: number;
+  /** Offset of the target of a branch within the page. */
+  readonly target: number | undefined;
 }
 
 /** Instructions of a page that make one region: offsets. */
@@ -50,9 +59,6 @@ export interface RegionSource extends Group, Places {
 }
 
 export interface Step extends Placed {
-  readonly facts: Facts;
-  /** Length of the instruction, EXECUTE itself where the row is that of its target. */
-  readonly length: number;
   /** The row is that of EXECUTE's target: the register with the byte that is inserted, whose number is not zero. */
   readonly executed?: number;
 }
@@ -69,11 +75,7 @@ const MOST_CHOICES = 64;
 /** What is to be done for an instruction; undefined: it is left to the interpreter. */
 function stepOf(placed: Placed, places: Places): Step | undefined {
   const { row, fields, offset } = placed;
-  const { length } = row.format;
-  if (row.mnemonic !== 'EXRL') {
-    const facts = factsOf(row, fields);
-    return facts.interpreted ? undefined : { ...placed, facts, length };
-  }
+  if (row.mnemonic !== 'EXRL') return placed.facts.interpreted ? undefined : placed;
   const target = places.executed(offset + 2 * fields.h2!);
   if (!target || !isStorageToStorage(target.row)) return undefined;
   const register = fields.r1!;
@@ -85,7 +87,6 @@ function stepOf(placed: Placed, places: Places): Step | undefined {
     ...placed,
     row: target.row,
     fields: operands,
-    length,
     facts: { ...facts, readsLow },
     ...(register ? { executed: register } : {}),
   };
@@ -287,7 +288,7 @@ class Search {
         if (!step) break;
         const { target, calls, fallsThrough, length } = step;
         const chooses = context === this.#root && isChoice(step) && this.#source.choices.length > 1;
-        const found: Found = { ...here, step, guesses: [], chooses };
+        const found: Found = { context, offset, step, guesses: [], chooses };
         this.#found.set(keyOf(found), found);
         if (calls) this.#calls.push(found);
         else if (target !== undefined) {
@@ -451,27 +452,55 @@ export function flowOf(source: RegionSource): Flow {
 
 const CALLS = new Set(['BRASL', 'BRAS', 'BASR']);
 
-/** The instruction at an offset in a page; undefined if it is not to be compiled. `read16` reads from the page. */
-export function place(
-  decoder: Decoder<Instruction>,
-  read16: (offset: number) => number,
-  offset: number,
-): Placed | undefined {
-  if (offset > 4094) return undefined;
-  const upper = read16(offset);
-  const length = instructionLength(upper >>> 8);
-  if (offset + length > 4096) return undefined;
-  const second = length > 2 ? read16(offset + 2) : 0;
-  const third = length > 4 ? read16(offset + 4) : 0;
-  const lower = ((second << 16) | third) >>> 0;
-  const row = decoder.decode(upper, lower);
-  if (!row) return undefined;
-  const fields = recordOperands(row.format, upper, lower);
-  const target = isRelativeBranch(row) ? offset + 2 * (fields.h2 ?? fields.h4)! : undefined;
-  const near = target !== undefined && target >= 0 && target < 4096;
-  const always = row.branches && (fields.m1 === 15 || row.mnemonic.startsWith('BRAS') || row.mnemonic.startsWith('BA'));
-  const never = row.mnemonic.endsWith('R') && fields.r2 === 0;
-  // The usual register for return addresses; with others it is a way to find out where one is.
-  const calls = !never && fields.r1 === RETURN_REGISTER && CALLS.has(row.mnemonic);
-  return { offset, row, fields, target: near ? target : undefined, fallsThrough: !always || never || calls, calls };
+/** Most texts that are kept. */
+const MOST_TEXTS = 50_000;
+
+/** Finds out what instructions are. */
+export class Texts {
+  readonly #decoder: Decoder<Instruction>;
+  readonly #known = new Map<number, Text | undefined>();
+
+  constructor(decoder: Decoder<Instruction>) {
+    this.#decoder = decoder;
+  }
+
+  /** The instruction at an offset in a page; undefined if it is not to be compiled. `read16` reads from the page. */
+  place(read16: (offset: number) => number, offset: number): Placed | undefined {
+    if (offset > 4094) return undefined;
+    const upper = read16(offset);
+    const length = instructionLength(upper >>> 8);
+    if (offset + length > 4096) return undefined;
+    const second = length > 2 ? read16(offset + 2) : 0;
+    const third = length > 4 ? read16(offset + 4) : 0;
+    const text = this.#textOf(upper, ((second << 16) | third) >>> 0);
+    if (!text) return undefined;
+    const { row, fields, facts, distance, fallsThrough, calls } = text;
+    const target = distance === undefined ? -1 : offset + distance;
+    const near = target >= 0 && target < 4096 ? target : undefined;
+    return { row, fields, facts, distance, fallsThrough, calls, offset, length, target: near };
+  }
+
+  #textOf(upper: number, lower: number): Text | undefined {
+    const key = upper * 2 ** 32 + lower;
+    const known = this.#known.get(key);
+    if (known || this.#known.has(key)) return known;
+    if (this.#known.size >= MOST_TEXTS) this.#known.clear();
+    const text = this.#decode(upper, lower);
+    this.#known.set(key, text);
+    return text;
+  }
+
+  #decode(upper: number, lower: number): Text | undefined {
+    const row = this.#decoder.decode(upper, lower);
+    if (!row) return undefined;
+    const fields = recordOperands(row.format, upper, lower);
+    const { mnemonic } = row;
+    const distance = isRelativeBranch(row) ? 2 * (fields.h2 ?? fields.h4)! : undefined;
+    const always = row.branches && (fields.m1 === 15 || mnemonic.startsWith('BRAS') || mnemonic.startsWith('BA'));
+    const never = mnemonic.endsWith('R') && fields.r2 === 0;
+    // The usual register for return addresses; with others it is a way to find out where one is.
+    const calls = !never && fields.r1 === RETURN_REGISTER && CALLS.has(mnemonic);
+    const fallsThrough = !always || never || calls;
+    return { row, fields, facts: factsOf(row, fields), distance, fallsThrough, calls };
+  }
 }

@@ -11,7 +11,8 @@ import type { Access, Address, ConditionKind, Millicode, Register, RegisterPart 
 import * as state from '../state.ts';
 import { tlbOffset } from './addressing.ts';
 import type { Step } from './blocks.ts';
-import { COMPARED, UNKNOWN, writtenOut } from './facts.ts';
+import { CODE32, CODE64 } from './condition.ts';
+import { BASES, COMPARED, DISPLACEMENTS, INDEXES, type StorageOperand, UNKNOWN, writtenOut } from './facts.ts';
 import type { Handler } from './handlers.ts';
 import { InterpretedInsn, ProbedPlace } from './interpreted.ts';
 import {
@@ -42,6 +43,32 @@ const PIECES = {
 } as const;
 
 const NO_HANDLER = {} as Handler;
+
+/** Base, index and displacement of an operand: an address that is computed if somebody asks for it. */
+class OperandAddress implements Address {
+  readonly #insn: CompiledInsn;
+  readonly #operand: number;
+  readonly base: string;
+  #va: I64 | undefined;
+
+  constructor(insn: CompiledInsn, operand: number) {
+    this.#insn = insn;
+    this.#operand = operand;
+    this.base = BASES[operand]!;
+  }
+
+  get va(): I64 {
+    this.#va ??= this.#insn.vaOf(this.#operand);
+    return this.#va;
+  }
+
+  /** What is at the address, if there is no index. */
+  withLength(fields: Readonly<Record<string, number>>, length: number, stores: boolean): StorageOperand | undefined {
+    if (fields[INDEXES[this.#operand]!]) return undefined;
+    const from = fields[DISPLACEMENTS[this.#operand]!]!;
+    return { register: fields[this.base]!, from, end: from + length, stores };
+  }
+}
 
 export class CompiledInsn extends InterpretedInsn {
   declare readonly run: RegionRun;
@@ -127,10 +154,11 @@ export class CompiledInsn extends InterpretedInsn {
     this.changes();
     this.inOrder(() => {
       this.#registers(first, last).forEach((register, n) => {
-        const at = state.BIAS - (part === 'gr' ? 8 : 4) * (n + 1);
-        if (part === 'gr') this.run.setWhole(register, x.load('i64', loadOp.i64, place.host, at));
+        const size = part === 'gr' ? 8 : 4;
+        const at = place.at(size, size * n);
+        if (part === 'gr') this.run.setWhole(register, x.load('i64', loadOp.i64, ...at));
         else {
-          const value = x.load('i32', loadOp.i32, place.host, at);
+          const value = x.load('i32', loadOp.i32, ...at);
           if (part === 'gr32') this.run.setLow(register, value);
           else this.run.setHigh(register, value);
         }
@@ -142,10 +170,11 @@ export class CompiledInsn extends InterpretedInsn {
     place.written();
     this.inOrder(() => {
       this.#registers(first, last).forEach((register, n) => {
-        const at = state.BIAS - (part === 'gr' ? 8 : 4) * (n + 1);
+        const size = part === 'gr' ? 8 : 4;
+        const at = place.at(size, size * n);
         const whole = this.run.whole(register);
-        if (part === 'gr') this.f.store(storeOp.i64, place.host, at, whole);
-        else this.f.store(storeOp.i32, place.host, at, i32.wrap(part === 'gr32' ? whole : i64.shrU(whole, 32)));
+        if (part === 'gr') this.f.store(storeOp.i64, ...at, whole);
+        else this.f.store(storeOp.i32, ...at, i32.wrap(part === 'gr32' ? whole : i64.shrU(whole, 32)));
       });
     });
   }
@@ -159,11 +188,16 @@ export class CompiledInsn extends InterpretedInsn {
   }
 
   override address(operand: 1 | 2 | 3 | 4 = 2): Address {
-    const base = `b${operand}`;
-    let va = i64.add(this.addressRegister('i64', base), k64(this.#value(`d${operand}`)));
-    const index = this.#fields[`x${operand}`];
+    return new OperandAddress(this, operand);
+  }
+
+  /** The address of an operand, of which the registers have not been changed. */
+  vaOf(operand: number): I64 {
+    if (this.changed) throw new Error(`${this.handler.row.mnemonic}: needs an address after it has changed something`);
+    let va = i64.add(this.addressRegister('i64', BASES[operand]!), k64(this.#value(DISPLACEMENTS[operand]!)));
+    const index = this.#fields[INDEXES[operand]!];
     if (index) va = i64.add(va, this.run.whole(index));
-    return { va: this.f.evaluate(va), base };
+    return this.f.evaluate(va);
   }
 
   override shiftCount(): I32 {
@@ -180,22 +214,35 @@ export class CompiledInsn extends InterpretedInsn {
   /** @param once the operand must be where it belongs, not in the bounce buffer */
   protected override probe(address: Address, size: I32, access: Access, once = false): I32 {
     this.recognises();
-    const { f, run } = this;
-    const { va } = address;
+    const { run } = this;
     const instruction = address.base === 'instruction';
-    const store = access !== 'fetch';
     const kind = i32.or(i32.shl(size, ACCESS_SIZE_SHIFT), ACCESSES[access] | (instruction ? ACCESS_INSTRUCTION : 0));
-    const entry = f.evaluate(i32.add(tlbOffset(va), instruction ? run.fetchContext : run.dataContext));
-    const tag = x.load('i64', loadOp.i64, entry, store ? state.TLB_STORE_TAG : state.TLB_FETCH_TAG);
-    const last = x.constant32(size) === 1 ? va : i64.add(va, i64.fromU(i32.sub(size, 1)));
+    const inPlace = once || access === 'store' || access === 'wide';
+    const length = x.constant32(size);
+    if (address instanceof OperandAddress && length !== undefined && !this.depth && access !== 'wide') {
+      const operand = address.withLength(this.#fields, length, access !== 'fetch');
+      const shared = operand && run.share(operand, kind, inPlace);
+      if (shared) return shared;
+    }
+    const { va } = address;
     return run.locate({
+      ...this.look(va, size, access !== 'fetch', instruction ? run.fetchContext : run.dataContext),
       va,
       kind,
-      missed: i64.ne(tag, i64.and(last, -4096)),
-      found: i32.sub(x.load('i32', loadOp.i32, entry, state.TLB_ADDEND), i32.wrap(va)),
-      inPlace: once || access === 'store' || access === 'wide',
+      inPlace,
       check: access === 'wide' ? (host, slow) => this.soleStorer(host, slow) : undefined,
     });
+  }
+
+  /** Looks an operand up in the TLB: whether the entry does not serve it, and the host address according to that. */
+  look(va: I64, size: I32, stores: boolean, context: I32): { missed: I32; found: I32 } {
+    const entry = this.f.evaluate(i32.add(tlbOffset(va), context));
+    const tag = x.load('i64', loadOp.i64, entry, stores ? state.TLB_STORE_TAG : state.TLB_FETCH_TAG);
+    const last = x.constant32(size) === 1 ? va : i64.add(va, i64.fromU(i32.sub(size, 1)));
+    return {
+      missed: i64.ne(tag, i64.and(last, -4096)),
+      found: i32.sub(x.load('i32', loadOp.i32, entry, state.TLB_ADDEND), i32.wrap(va)),
+    };
   }
 
   override placeOf(address: Address, size: I32, access: Access): ProbedPlace {
@@ -211,11 +258,11 @@ export class CompiledInsn extends InterpretedInsn {
 
   override cc32(kind: ConditionKind, a: I32, b: I32 = k32(0)): void {
     this.changes();
-    this.run.setCode(`${kind}32`, a, b);
+    this.run.setCode(CODE32[kind], a, b);
   }
   override cc64(kind: ConditionKind, a: I64, b: I64 = k64(0)): void {
     this.changes();
-    this.run.setCode(`${kind}64`, a, b);
+    this.run.setCode(CODE64[kind], a, b);
   }
   override ccResult32(result: I32, overflow: I32): void {
     this.changes();
@@ -339,11 +386,11 @@ export class CompiledInsn extends InterpretedInsn {
 
   #copy(first: Address, second: Address, length: number): void {
     const { f, run } = this;
-    const from = this.probe(second, k32(length), 'fetch', true);
-    const to = this.probe(first, k32(length), 'store');
+    const from = new ProbedPlace(this, this.probe(second, k32(length), 'fetch', true), false);
+    const to = new ProbedPlace(this, this.probe(first, k32(length), 'store'), false);
     if (length > 1) {
       // A byte of the first operand is needed after it has been stored.
-      const destructive = i32.ltU(i32.sub(i32.sub(from, to), 1), length - 1);
+      const destructive = i32.ltU(i32.sub(i32.sub(from.host, to.host), 1), length - 1);
       f.ifUnlikely(destructive, () => run.leaveHere(k32(REGION_INTERPRET)));
     }
     this.changes();
@@ -351,9 +398,8 @@ export class CompiledInsn extends InterpretedInsn {
     this.inOrder(() => {
       this.#pieces(length, (size, offset) => {
         const { type, load, store } = PIECES[size as 1];
-        const at = state.BIAS - size - offset;
-        const value = f.evaluate(x.load(type, load, from, at));
-        pieces.push(() => f.store(store, to, at, value));
+        const value = f.evaluate(x.load(type, load, ...from.at(size, offset)));
+        pieces.push(() => f.store(store, ...to.at(size, offset), value));
       });
       for (const store of pieces) store();
     });
@@ -372,12 +418,12 @@ export class CompiledInsn extends InterpretedInsn {
 
   #clear(address: Address, length: number): void {
     const { f } = this;
-    const to = this.probe(address, k32(length), 'store');
+    const to = new ProbedPlace(this, this.probe(address, k32(length), 'store'), false);
     this.changes();
     this.inOrder(() => {
       this.#pieces(length, (size, offset) => {
         const { store, zero } = PIECES[size as 1];
-        f.store(store, to, state.BIAS - size - offset, zero);
+        f.store(store, ...to.at(size, offset), zero);
       });
     });
   }

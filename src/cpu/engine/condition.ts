@@ -5,6 +5,7 @@
 
 import * as x from '../ir/expr.ts';
 import { type Expr, type I32, i32, i64, k32 } from '../ir/expr.ts';
+import type { ConditionKind } from '../isa/insn.ts';
 import type { CodeKind } from './facts.ts';
 
 /** Kinds by the number that stands for them at run time. */
@@ -50,10 +51,43 @@ const operations64 = i64 as unknown as Operations;
 const zero32 = k32(0);
 const zero64 = x.k64(0);
 
-const split = (kind: CodeKind): { name: string; n: Operations; zero: Expr } =>
-  kind.endsWith('32')
-    ? { name: kind.slice(0, -2), n: operations32, zero: zero32 }
-    : { name: kind.slice(0, -2), n: operations64, zero: zero64 };
+/** What a kind is made of. */
+interface Parts {
+  /** Without the width. */
+  readonly name: string;
+  readonly n: Operations;
+  readonly zero: Expr;
+  /** Types of the operands; undefined: there is no second one. */
+  readonly types: readonly ['i32' | 'i64', ('i32' | 'i64')?];
+}
+
+const parts = new Map(
+  CODE_KINDS.map((kind): [CodeKind, Parts] => {
+    const type = kind.endsWith('32') ? 'i32' : 'i64';
+    const name = kind.slice(0, -2);
+    const flagged = name === 'result' || name === 'carried';
+    return [
+      kind,
+      {
+        name,
+        n: type === 'i32' ? operations32 : operations64,
+        zero: type === 'i32' ? zero32 : zero64,
+        types: name === 'logical' ? [type] : [type, flagged ? 'i32' : type],
+      },
+    ];
+  }),
+);
+const split = (kind: CodeKind): Parts => parts.get(kind)!;
+
+export const operandTypes = (kind: CodeKind): Parts['types'] => split(kind).types;
+
+const kinds = (width: 32 | 64): Record<ConditionKind, CodeKind> =>
+  Object.fromEntries(
+    CODE_KINDS.filter(kind => kind.endsWith(`${width}`)).map(kind => [kind.slice(0, -2), kind]),
+  ) as Record<ConditionKind, CodeKind>;
+/** The kinds for operands of 32 and of 64 bits. */
+export const CODE32 = kinds(32);
+export const CODE64 = kinds(64);
 
 /** Signed overflow of a sum or difference, as its sign. */
 const overflowed = (n: Operations, zero: Expr, name: string, a: Expr, b: Expr, result: Expr): I32 =>

@@ -21,7 +21,8 @@ export class ControlFlow {
   readonly #children: number[][];
   readonly #merges: boolean[];
   readonly #loops: boolean[];
-  readonly #labels = new Map<string, Label>();
+  readonly #loopLabels: Label[] = [];
+  readonly #blockLabels: Label[] = [];
 
   constructor(graph: Graph) {
     this.#graph = graph;
@@ -122,7 +123,7 @@ export class ControlFlow {
     const merges = this.#children[block]!.filter(child => this.#merges[child]);
     if (!this.#loops[block]) return this.#within(f, block, merges, body);
     f.loop(label => {
-      this.#labels.set(`loop ${block}`, label);
+      this.#loopLabels[block] = label;
       this.#within(f, block, merges, body);
     });
   }
@@ -131,7 +132,7 @@ export class ControlFlow {
     const [last, ...rest] = merges;
     if (last === undefined) return body(block);
     f.block(label => {
-      this.#labels.set(`block ${last}`, label);
+      this.#blockLabels[last] = label;
       this.#within(f, block, rest, body);
     });
     this.#tree(f, last, body);
@@ -139,8 +140,8 @@ export class ControlFlow {
 
   /** Emits a jump along an edge that is reducible. */
   jump(f: FunctionCode, from: number, to: number, body: (block: number) => void): void {
-    if (this.isBackward(from, to)) f.br(this.#labels.get(`loop ${to}`)!);
-    else if (this.#merges[to]) f.br(this.#labels.get(`block ${to}`)!);
+    if (this.isBackward(from, to)) f.br(this.#loopLabels[to]!);
+    else if (this.#merges[to]) f.br(this.#blockLabels[to]!);
     else this.#tree(f, to, body);
   }
 }

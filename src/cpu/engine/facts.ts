@@ -6,7 +6,7 @@
 
 import * as x from '../ir/expr.ts';
 import { type F32, type F64, type I32, type I64, k32, type V128 } from '../ir/expr.ts';
-import type { Address, ConditionKind, Insn, Instruction, Place, Register, RegisterPart } from '../isa/insn.ts';
+import type { Access, Address, ConditionKind, Insn, Instruction, Place, Register, RegisterPart } from '../isa/insn.ts';
 import { CR0_AFP, CR0_VECTOR } from '../registers.ts';
 import * as state from '../state.ts';
 
@@ -40,6 +40,16 @@ export interface Facts {
   readonly routine: string | undefined;
   readonly setsRegisters: boolean;
   readonly stores: boolean;
+  /** Its operands in storage that are a base register (0: none) and a displacement, as far as their sizes are known. */
+  readonly operands: readonly StorageOperand[];
+}
+
+/** An operand in storage: bytes from the address in a base register on. */
+export interface StorageOperand {
+  readonly register: number;
+  readonly from: number;
+  readonly end: number;
+  readonly stores: boolean;
 }
 
 /** Routines that leave the general registers alone; those that store nothing. */
@@ -70,6 +80,11 @@ export function writtenOut(
 /** A field that is not known when code is made. */
 export const UNKNOWN = -1;
 
+/** Names of fields by the number of the operand. */
+export const BASES = ['', 'b1', 'b2', 'b3', 'b4'];
+export const INDEXES = ['', 'x1', 'x2', 'x3', 'x4'];
+export const DISPLACEMENTS = ['', 'd1', 'd2', 'd3', 'd4'];
+
 /** What must hold for a region to be entered. */
 export interface Needs {
   /** Fixed-point overflow must not interrupt. */
@@ -79,15 +94,15 @@ export interface Needs {
   readonly supervisor: boolean;
 }
 
-type Access = readonly [register: string | number, next: number];
+type Use = readonly [register: string | number, next: number];
 
 /** Facts with names of fields in place of numbers. */
 interface Pattern {
-  readonly readsWhole: Access[];
-  readonly readsLow: Access[];
-  readonly writesWhole: Access[];
-  readonly writesLow: Access[];
-  readonly mayWrite: Access[];
+  readonly readsWhole: Use[];
+  readonly readsLow: Use[];
+  readonly writesWhole: Use[];
+  readonly writesLow: Use[];
+  readonly mayWrite: Use[];
   readonly addresses: string[];
   readonly shifts: string[];
   readonly even: string[];
@@ -100,6 +115,8 @@ interface Pattern {
   interpreted: boolean;
   everyRegister: boolean;
   routine: string | undefined;
+  /** Size 0: that of the registers in `ranges`. */
+  readonly operands: { operand: number; size: number; stores: boolean }[];
 }
 
 /** Fields whose values decide what an instruction does. */
@@ -168,6 +185,7 @@ class FactsInsn implements Insn {
     interpreted: false,
     everyRegister: false,
     routine: undefined,
+    operands: [],
   };
   readonly #row: Instruction;
   readonly #fields: Readonly<Record<string, number>>;
@@ -193,7 +211,7 @@ class FactsInsn implements Insn {
     return I32_VALUE;
   }
 
-  #note(list: Access[], register: Register, next: number): void {
+  #note(list: Use[], register: Register, next: number): void {
     if (typeof register === 'object') this.pattern.everyRegister = true;
     else list.push([register, next]);
   }
@@ -284,9 +302,9 @@ class FactsInsn implements Insn {
     return F64_VALUE;
   }
 
-  address(operand: 1 | 2 | 3 | 4 = 2): Address {
-    this.pattern.addresses.push(`b${operand}`, `x${operand}`);
-    return { va: I64_VALUE, base: `b${operand}` };
+  address(operand: 1 | 2 | 3 | 4 = 2): Address & { operand: number } {
+    this.pattern.addresses.push(BASES[operand]!, INDEXES[operand]!);
+    return { va: I64_VALUE, base: BASES[operand]!, operand };
   }
   relativeAddress(): Address {
     return { va: I64_VALUE, base: 'instruction' };
@@ -295,8 +313,8 @@ class FactsInsn implements Insn {
     this.gr(register);
     return { va: I64_VALUE, base: String(register) };
   }
-  offset(address: Address): Address {
-    return address;
+  offset({ va, base }: Address): Address {
+    return { va, base };
   }
   shiftCount(): I32 {
     this.pattern.shifts.push('b2');
@@ -318,45 +336,66 @@ class FactsInsn implements Insn {
   #exits(): void {
     this.pattern.mayExit = true;
   }
-  load8(): I32 {
+  #accesses(address: Address & { operand?: number }, size: number, access: Access = 'fetch'): void {
     this.#exits();
+    const { operand } = address;
+    if (operand && !this.#depth) this.pattern.operands.push({ operand, size, stores: access !== 'fetch' });
+  }
+  load8(address: Address): I32 {
+    this.#accesses(address, 1);
     return I32_VALUE;
   }
-  load16 = this.load8;
   load8s = this.load8;
-  load16s = this.load8;
-  load32 = this.load8;
-  load64(): I64 {
-    this.#exits();
+  load16(address: Address): I32 {
+    this.#accesses(address, 2);
+    return I32_VALUE;
+  }
+  load16s = this.load16;
+  load32(address: Address): I32 {
+    this.#accesses(address, 4);
+    return I32_VALUE;
+  }
+  load64(address: Address): I64 {
+    this.#accesses(address, 8);
     return I64_VALUE;
   }
-  loadF32(): F32 {
-    this.#exits();
+  loadF32(address: Address): F32 {
+    this.#accesses(address, 4);
     return F32_VALUE;
   }
-  loadF64(): F64 {
-    this.#exits();
+  loadF64(address: Address): F64 {
+    this.#accesses(address, 8);
     return F64_VALUE;
   }
-  load128(): V128 {
-    this.#exits();
+  load128(address: Address): V128 {
+    this.#accesses(address, 16);
     return V128_VALUE;
   }
-  store8(): void {
-    this.#exits();
+  store8(address: Address): void {
+    this.#accesses(address, 1, 'store');
   }
-  store16 = this.store8;
-  store32 = this.store8;
-  store64 = this.store8;
-  storeF32 = this.store8;
-  storeF64 = this.store8;
-  store128 = this.store8;
-  place(): Place {
-    this.#exits();
+  store16(address: Address): void {
+    this.#accesses(address, 2, 'store');
+  }
+  store32(address: Address): void {
+    this.#accesses(address, 4, 'store');
+  }
+  storeF32 = this.store32;
+  store64(address: Address): void {
+    this.#accesses(address, 8, 'store');
+  }
+  storeF64 = this.store64;
+  store128(address: Address): void {
+    this.#accesses(address, 16, 'store');
+  }
+  place(address: Address, size: number, access: Access): Place {
+    if (access === 'wide') this.#exits();
+    else this.#accesses(address, size, access);
     return PLACE;
   }
-  placeOf(): Place {
-    return this.place();
+  placeOf(address: Address, _: I32, access: Access): Place {
+    this.#accesses(address, 0, access);
+    return PLACE;
   }
   registerCount(): I32 {
     return I32_VALUE;
@@ -489,7 +528,11 @@ class FactsInsn implements Insn {
     const length = args[2] && x.constant32(args[2] as I32);
     const how = writtenOut(name, length, this.#fields);
     if (!how) this.pattern.routine = name;
+    const [first, second] = args as Address[];
+    if (how === 'copy') this.#accesses(second!, length!);
+    if (how === 'copy' || how === 'clear') this.#accesses(first!, length!, 'store');
     if (how === 'clear') return k32(0);
+    if (how === 'compare') for (const address of [first, second]) this.#accesses(address!, length!);
     if (how === 'compare') this.#compared = `unsigned${length === 8 ? 64 : 32}`;
     return how === 'compare' ? COMPARED : I32_VALUE;
   }
@@ -534,7 +577,7 @@ export function range(first: number, last: number): number {
 /** Facts of an instruction with these operand fields. */
 export function factsOf(row: Instruction, fields: Readonly<Record<string, number>>): Facts {
   const pattern = patternOf(row, fields);
-  const setOf = (list: readonly Access[]): number => {
+  const setOf = (list: readonly Use[]): number => {
     let set = 0;
     for (const [register, next] of list) {
       set |= 1 << (((typeof register === 'number' ? register : fields[register]!) + next) & 15);
@@ -564,6 +607,13 @@ export function factsOf(row: Instruction, fields: Readonly<Record<string, number
   writesLow &= ~writesWhole;
   readsWhole |= mayWrite;
   readsLow &= ~readsWhole;
+  const operands: StorageOperand[] = [];
+  for (const { operand, size: known, stores } of pattern.operands) {
+    const size = known || sizeOfRange(pattern.ranges, fields);
+    if (fields[INDEXES[operand]!] || !size) continue;
+    const from = fields[DISPLACEMENTS[operand]!]!;
+    operands.push({ register: fields[BASES[operand]!]!, from, end: from + size, stores });
+  }
   return {
     readsWhole,
     readsLow,
@@ -579,5 +629,14 @@ export function factsOf(row: Instruction, fields: Readonly<Record<string, number
     routine: pattern.routine,
     setsRegisters: pattern.routine !== undefined && !WITHOUT_REGISTERS.has(pattern.routine),
     stores: pattern.routine !== undefined && !WITHOUT_STORES.has(pattern.routine),
+    operands,
   };
+}
+
+/** Bytes of the operand from which registers are loaded, or to which they are stored; 0: there is none, or not one. */
+function sizeOfRange(ranges: Pattern['ranges'], fields: Readonly<Record<string, number>>): number {
+  const [only, another] = ranges;
+  if (!only || another) return 0;
+  const count = ((fields[only.last]! - fields[only.first]!) & 15) + 1;
+  return count * (only.part === 'gr' ? 8 : 4);
 }

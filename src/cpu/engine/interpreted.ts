@@ -34,6 +34,8 @@ import {
 import { RECORD_SIZE, type RecordField, readField, readField64, recordLayout } from './records.ts';
 import type { Run } from './run.ts';
 
+const I32_SUB = 0x6b;
+
 /** Storage at a host address; what `Place` promises. */
 export class ProbedPlace implements Place {
   readonly i: InterpretedInsn;
@@ -42,18 +44,24 @@ export class ProbedPlace implements Place {
   readonly mayBounce: boolean;
   /** How many conditional parts enclose the probe: outside them the host address is not known. */
   readonly depth: number;
+  /** `host` as a base and what is constant of its distance, which becomes part of the offset. */
+  readonly #base: I32;
+  readonly #distance: number;
 
   constructor(i: InterpretedInsn, host: I32, mayBounce: boolean) {
     this.i = i;
     this.host = host;
     this.mayBounce = mayBounce;
     this.depth = i.depth;
+    const isShared = host.kind === 'binary' && host.opcode === I32_SUB && host.b.kind === 'const';
+    this.#base = isShared ? (host.a as I32) : host;
+    this.#distance = isShared ? (host.b.value as number) : 0;
   }
 
   /** Host address and constant offset of the bytes at an offset. */
-  private at(size: number, offset: Offset): [I32, number] {
+  at(size: number, offset: Offset): [I32, number] {
     const constant = typeof offset === 'number' ? offset : x.constant32(offset);
-    if (constant !== undefined) return [this.host, state.BIAS - size - constant];
+    if (constant !== undefined) return [this.#base, state.BIAS - size - constant - this.#distance];
     return [i32.sub(this.host, offset as I32), state.BIAS - size];
   }
 
@@ -807,7 +815,7 @@ export class InterpretedInsn implements Insn {
     if (from !== undefined && to !== undefined) {
       const count = ((to - from) & 15) + 1;
       for (let n = 0; n < count; n++) {
-        move(opcodes, place.host, state.BIAS - size * (n + 1), run.cpu, at + 8 * ((from + n) & 15));
+        move(opcodes, ...place.at(size, size * n), run.cpu, at + 8 * ((from + n) & 15));
       }
       return;
     }

@@ -9,7 +9,7 @@ import { type I32, type I64, i32, i64, k32 } from '../ir/expr.ts';
 import * as state from '../state.ts';
 import { CODE_KINDS } from './condition.ts';
 import { REGION_FAULT, REGION_INTERPRET } from './protocol.ts';
-import { type Lookup, RegionRun } from './region.ts';
+import { type Local, type Lookup, RegionRun } from './region.ts';
 
 export class QuickRegion extends RegionRun {
   protected readonly mixedCode = 'value';
@@ -47,6 +47,15 @@ export class QuickRegion extends RegionRun {
     const host = this.f.evaluate(found);
     check?.(host, slow);
     return host;
+  }
+
+  protected locateShared(host: Local<'i32'>, { missed, found }: Lookup): void {
+    this.f.ifUnlikely(missed, () => this.leaveHere(k32(REGION_INTERPRET)));
+    this.f.set(host, found);
+  }
+
+  protected sharedHost(host: Local<'i32'>, distance: number): I32 {
+    return i32.sub(host, distance);
   }
 
   protected noteCode(): void {}

@@ -11,7 +11,7 @@ import type { Block } from './blocks.ts';
 import { CODE_KINDS } from './condition.ts';
 import type { Facts } from './facts.ts';
 import { REGION_FAULT, REGION_INTERPRET } from './protocol.ts';
-import { type Local, type Lookup, RegionRun } from './region.ts';
+import { type Local, type Lookup, type Operand, RegionRun } from './region.ts';
 
 /** The breaking-event address has not changed since the region was entered. */
 const NO_BRANCH = 1;
@@ -245,17 +245,45 @@ export class ThoroughRegion extends RegionRun {
 
   // Storage
 
-  locate({ va, kind, missed, found, inPlace, check }: Lookup): I32 {
+  locate(lookup: Lookup): I32 {
     const { f } = this;
+    const { missed, found, check } = lookup;
     const host = f.temporary('i32');
     f.set(host, found);
-    const slow = (): void => {
-      f.set(host, x.call('i32', this.helpers.miss, va, kind));
-      // What goes to the bounce buffer, code perhaps, is stored by the interpreter.
-      f.ifUnlikely(inPlace ? i32.ltU(host, this.parts.options.layout.keys) : i32.eqz(host), () => this.leaveHere(host));
-    };
+    const slow = (): void => this.#miss(host, lookup);
     f.ifUnlikely(missed, slow, check && (() => check(host, slow)));
     return host;
+  }
+
+  /** Asks where an operand is. */
+  #miss(host: Local<'i32'>, { va, kind, inPlace }: Operand): void {
+    const { f } = this;
+    f.set(host, x.call('i32', this.helpers.miss, va, kind));
+    // What goes to the bounce buffer, code perhaps, is stored by the interpreter.
+    f.ifUnlikely(inPlace ? i32.ltU(host, this.parts.options.layout.keys) : i32.eqz(host), () => this.leaveHere(host));
+  }
+
+  /** Zero where only the operands themselves may be looked up: an exception of one that follows would come too early. */
+  protected locateShared(host: Local<'i32'>, lookup: Lookup): void {
+    const { f } = this;
+    const { missed, found } = lookup;
+    f.set(host, found);
+    f.ifUnlikely(missed, () => {
+      this.#miss(f.temporary('i32'), lookup);
+      f.set(host, i32.select(missed, 0, found));
+    });
+  }
+
+  protected sharedHost(shared: Local<'i32'>, distance: number, operandOf: () => Operand): I32 {
+    const { f } = this;
+    const operand = operandOf();
+    const host = f.temporary('i32');
+    f.set<'i32'>(host, shared);
+    f.ifUnlikely(i32.eqz(shared), () => {
+      this.#miss(host, operand);
+      f.set<'i32'>(host, i32.add(host, distance));
+    });
+    return i32.sub(host, distance);
   }
 
   // The condition code

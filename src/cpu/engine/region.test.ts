@@ -153,9 +153,9 @@ function isRegion(m: TestMachine, label: string): boolean {
 }
 
 /** Compiles what begins at a label. */
-function compile(m: TestMachine, label: string): TestMachine {
+function compile(m: TestMachine, label: string, thorough = true): TestMachine {
   m.fast().cpu.setPsw(m.cpu.pswMask, BigInt(m.at(label)));
-  compileHere(m.cpu, true);
+  compileHere(m.cpu, thorough);
   assert.ok(isRegion(m, label));
   return m;
 }
@@ -198,6 +198,51 @@ test('registers and the condition code are exact where an access exception leave
   assert.equal(m.interruption?.code, 5);
   assert.equal(m.interruption?.oldAddress, BigInt(m.at('end$')));
   assert.deepEqual([m.cpu.gr(2), m.cpu.gr(5), m.cc], [0n, 1n, 2]);
+});
+
+test('operands near the same address share a look at the TLB, and each has its own exceptions', () => {
+  const source = `
+    lghi %r2,0
+    lghi %r3,3
+0:  lg %r4,8(%r9)
+    agr %r2,%r4
+    tmll %r4,1
+    je 1f
+    stg %r2,120(%r9)
+    ag %r2,64(%r9)
+1:  lmg %r5,%r7,16(%r9)
+    mvc 88(16,%r9),24(%r9)
+    sty %r6,200(%r9)
+    lg %r9,0(%r9)
+    ag %r2,8(%r9)
+    lg %r8,-8(%r9)
+    stg %r8,40(%r9)
+    brctg %r3,0b`;
+  // The program uses what is on one page, on two, and what partly is not there: storage ends at X'20.0000'.
+  const places = [0x10f90, 0x1fff40, 0x1fff80, 0x1fffe8];
+  for (const first of places) {
+    for (const second of places) {
+      const prepared = (): TestMachine => {
+        const m = machine(elsewhere(source)).gr(9, first);
+        for (const [from, to] of [first, second].map((place, n, all) => [place, all[1 - n]!] as const)) {
+          for (let n = 1; n < 26; n++) m.storage.write64(Math.min(from + 8 * n, 0x1ffff8), BigInt(from * n + 1));
+          m.storage.write64(from, BigInt(to));
+        }
+        return m;
+      };
+      const result = (m: TestMachine): unknown => ({
+        registers: Array.from({ length: 16 }, (_, n) => m.cpu.gr(n)),
+        cc: m.cc,
+        interruption: m.interruption,
+        storage: [m.hex(0x10000, 0x1100), m.hex(0x1ff000, 0x1000)],
+      });
+      const expected = result(prepared().run());
+      for (const thorough of [false, true]) {
+        const m = prepared();
+        assert.deepEqual(result(compile(m, 'code', thorough).run()), expected, `${first} ${second} ${thorough}`);
+      }
+    }
+  }
 });
 
 test('a store into the code of a region counts at the next instruction', () => {

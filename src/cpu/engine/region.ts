@@ -10,9 +10,9 @@ import { type Expr, type I32, type I64, i32, i64, k32, k64 } from '../ir/expr.ts
 import * as state from '../state.ts';
 import { type Block, flowOf, followers, type Guess, type RegionSource, type Step } from './blocks.ts';
 import { CompiledInsn } from './compiled.ts';
-import { codeSelected, codeValue, selectedValue } from './condition.ts';
+import { codeSelected, codeValue, operandTypes, selectedValue } from './condition.ts';
 import type { ControlFlow } from './control-flow.ts';
-import type { CodeKind, Facts } from './facts.ts';
+import type { CodeKind, Facts, StorageOperand } from './facts.ts';
 import { REGION_PENDING, REGION_RETURNED } from './protocol.ts';
 import type { Helpers } from './region-module.ts';
 import { type Parts, Run } from './run.ts';
@@ -27,19 +27,36 @@ export interface Situation {
   code: CodeKind | 'any' | undefined;
   /** The second operand of the condition code, if it is a constant. */
   constant: Expr | undefined;
+  /** What has been looked up in the TLB for several operands. */
+  shared: readonly Shared[];
 }
 
-/** A look at the TLB. */
-export interface Lookup {
+/** Bytes near the address in a base register that have been looked up at once. */
+export interface Shared extends StorageOperand {
+  /** Host address of the first byte. */
+  readonly host: Local<'i32'>;
+}
+
+/** Most bytes that are looked up at once: what is said of a place reaches as far. */
+const MOST_SHARED = state.BIAS;
+/** How many instructions ahead operands are looked for. */
+const LOOK_AHEAD = 40;
+
+/** An operand that is accessed. */
+export interface Operand {
   readonly va: I64;
   /** What `miss` is told of the access. */
   readonly kind: I32;
+  /** The operand must be where it belongs, not in the bounce buffer. */
+  readonly inPlace: boolean;
+}
+
+/** A look at the TLB. */
+export interface Lookup extends Operand {
   /** Whether the entry does not serve the access. */
   readonly missed: I32;
   /** Host address according to the entry. */
   readonly found: I32;
-  /** The operand must be where it belongs, not in the bounce buffer. */
-  readonly inPlace: boolean;
   /** Looks whether the host address does after all, otherwise goes the slow way. */
   readonly check: ((host: I32, slow: () => void) => void) | undefined;
 }
@@ -63,7 +80,10 @@ export abstract class RegionRun extends Run {
   protected readonly insn: CompiledInsn;
   #block = 0;
   protected current!: Step;
-  protected now: Situation = { low: 0, dirtyWhole: 0, dirtyLow: 0, code: 'value', constant: undefined };
+  protected now: Situation = { low: 0, dirtyWhole: 0, dirtyLow: 0, code: 'value', constant: undefined, shared: [] };
+  /** Place of the instruction in its block. */
+  #index = 0;
+  readonly #sharedHosts: Local<'i32'>[] = [];
   /** Whether the condition code that the instruction sets is asked for. */
   #codeWanted = true;
   readonly #revocations = this.f.newLocal('i32');
@@ -71,7 +91,7 @@ export abstract class RegionRun extends Run {
   readonly #goal = this.f.newLocal('i64');
   /** Offset of the instruction to which block 0 goes on. */
   readonly #way = this.f.newLocal('i32');
-  readonly #operands = new Map<string, Local<'i32' | 'i64'>>();
+  readonly #operands: Local<'i32' | 'i64'>[] = [];
   readonly dataContext = this.f.newLocal('i32');
   #fetchContext: I32 | undefined;
 
@@ -101,6 +121,10 @@ export abstract class RegionRun extends Run {
   protected abstract loadRegisters(): void;
   /** Where the operand of an access is; leaves the region if it is nowhere. */
   abstract locate(lookup: Lookup): I32;
+  /** Sets a local to the host address of what several operands share. */
+  protected abstract locateShared(host: Local<'i32'>, lookup: Lookup): void;
+  /** Where one of these is: so many bytes behind the first. */
+  protected abstract sharedHost(host: Local<'i32'>, distance: number, operand: () => Operand): I32;
   /** How the condition code is kept where ways with different kinds meet. */
   protected abstract readonly mixedCode: 'value' | 'any';
   protected abstract anyCode(): I32;
@@ -154,7 +178,81 @@ export abstract class RegionRun extends Run {
     return followers(block).map(to => ({ to: this.#via(n, to), comesBack: calls && to === block.next }));
   }
 
-  // General registers
+  // Storage
+
+  /** Where an operand is, if it shares a look at the TLB with others near it; else undefined. */
+  share(operand: StorageOperand, kind: I32, inPlace: boolean): I32 | undefined {
+    const { register, from, end, stores } = operand;
+    const serves = (each: Shared): boolean =>
+      each.register === register && each.from <= from && end <= each.end && (each.stores || !stores);
+    const base = (): I64 => (register ? this.whole(register) : k64(0));
+    const shared = this.now.shared.find(serves) ?? this.#lookUpShared(operand, base, kind, inPlace);
+    if (!shared) return undefined;
+    const { host } = shared;
+    return this.sharedHost(host, from - shared.from, () => ({ va: i64.add(base(), k64(from)), kind, inPlace }));
+  }
+
+  #lookUpShared(operand: StorageOperand, base: () => I64, kind: I32, inPlace: boolean): Shared | undefined {
+    const span = this.#spanOf(operand);
+    if (!span) return undefined;
+    const { f } = this;
+    const host = this.#freeHost();
+    const first = base();
+    const start = f.evaluate(i64.add(first, k64(span.from)));
+    const look = this.insn.look(start, k32(span.end - span.from), span.stores, this.dataContext);
+    const va = i64.add(first, k64(operand.from));
+    this.locateShared(host, { ...look, va, kind, inPlace, check: undefined });
+    const shared = { ...span, host };
+    this.now.shared = [...this.now.shared, shared];
+    return shared;
+  }
+
+  #freeHost(): Local<'i32'> {
+    const known = this.#sharedHosts.find(host => !this.now.shared.some(each => each.host === host));
+    if (known) return known;
+    const { type, index } = this.f.newLocal('i32');
+    const made = x.local(type, index, true) as Local<'i32'>;
+    this.#sharedHosts.push(made);
+    return made;
+  }
+
+  /**
+   * The operand with those that follow near it, if any, before the base register changes. What is stored to counts
+   * if that is certain to happen, unless something else happens before.
+   */
+  #spanOf({ register, from, end, stores }: StorageOperand): StorageOperand | undefined {
+    let others = -1;
+    let left = LOOK_AHEAD;
+    const look = (block: number, index: number, isCertain: boolean): void => {
+      const { steps } = this.blocks[block]!;
+      for (let k = index; k < steps.length && left--; k++) {
+        const { facts } = steps[k]!;
+        for (const operand of facts.operands) {
+          if (operand.register !== register || (operand.stores && !stores && !isCertain)) continue;
+          const [first, last] = [Math.min(from, operand.from), Math.max(end, operand.end)];
+          if (last - first > MOST_SHARED) continue;
+          [from, end] = [first, last];
+          stores ||= operand.stores;
+          others++;
+        }
+        if (facts.routine || facts.setsRegisters || writtenBy(facts) & (1 << register) & ~1) return;
+      }
+      for (const { to, comesBack } of left > 0 ? this.edges(block) : []) {
+        if (!comesBack && !this.flow.isJoined(to)) look(to, 0, false);
+      }
+    };
+    look(this.#block, this.#index, true);
+    return others > 0 ? { register, from, end, stores } : undefined;
+  }
+
+  /** What has been looked up is of no use when the base register changes, or much may happen. */
+  #forgetShared({ facts }: Step): void {
+    const { now } = this;
+    if (!now.shared.length) return;
+    const written = writtenBy(facts) & ~1;
+    const keeps = ({ register }: Shared): boolean => !(written & (1 << register));
+    now.shared = facts.routine || facts.setsRegisters ? [] : now.shared.filter(keeps);
+  }
 
   // Routines
 
@@ -183,24 +281,14 @@ export abstract class RegionRun extends Run {
   // The condition code
 
   protected operand(which: 'a' | 'b', type: 'i32' | 'i64'): Local<'i32' | 'i64'> {
-    const name = which + type;
-    const known = this.#operands.get(name);
-    if (known) return known;
-    const made = this.f.newLocal(type) as Local<'i32' | 'i64'>;
-    this.#operands.set(name, made);
-    return made;
-  }
-
-  /** Types of the operands of a kind; undefined: there is none. */
-  #types(kind: CodeKind): readonly ['i32' | 'i64', ('i32' | 'i64')?] {
-    const type = kind.endsWith('32') ? 'i32' : 'i64';
-    if (kind.startsWith('logical')) return [type];
-    return [type, kind.startsWith('result') || kind.startsWith('carried') ? 'i32' : type];
+    const n = (which === 'a' ? 0 : 1) + (type === 'i32' ? 0 : 2);
+    this.#operands[n] ??= this.f.newLocal(type) as Local<'i32' | 'i64'>;
+    return this.#operands[n];
   }
 
   /** The operands of the condition code as it is kept. */
   protected codeOperands(kind: CodeKind): readonly [Expr, Expr] {
-    const [a, b] = this.#types(kind);
+    const [a, b] = operandTypes(kind);
     return [this.operand('a', a), this.now.constant ?? (b ? this.operand('b', b) : k32(0))];
   }
 
@@ -214,7 +302,7 @@ export abstract class RegionRun extends Run {
     this.now.code = kind;
     this.now.constant = undefined;
     if (kind === 'value') return this.f.set(this.condition, a as I32);
-    const [first, second] = this.#types(kind);
+    const [first, second] = operandTypes(kind);
     // Either operand may be in what is set.
     const value = b && this.f.evaluate(b);
     this.f.set(this.operand('a', first) as Expr, a);
@@ -306,7 +394,8 @@ export abstract class RegionRun extends Run {
     this.#block = n;
     if (n === 0 || this.flow.isJoined(n)) {
       const { low, dirtyWhole, dirtyLow } = block;
-      this.now = { low, dirtyWhole, dirtyLow, code: block.codeNeeded ? block.code : undefined, constant: undefined };
+      const code = block.codeNeeded ? block.code : undefined;
+      this.now = { low, dirtyWhole, dirtyLow, code, constant: undefined, shared: [] };
     }
     if (block.ways.length) return this.#choose(block.ways);
     if (!block.steps.length) return this.#goToGoal(block.guesses);
@@ -314,12 +403,15 @@ export abstract class RegionRun extends Run {
     block.steps.forEach((step, k) => {
       const { offset, facts } = step;
       this.current = step;
+      this.#index = k;
       this.#record = k32(offset);
       this.#codeWanted = wanted[k]!;
       this.f.releaseTemporaries();
       this.prepare(facts);
       if (facts.mayKeepCode) this.materialiseCode();
+      if (step.row.branches) this.#forgetShared(step);
       this.insn.compile(step);
+      this.#forgetShared(step);
       if (facts.stores) this.#leaveIfRevoked(offset + step.length);
       this.now.dirtyWhole |= facts.mayWrite;
       if (facts.code === 'value') {
@@ -510,6 +602,7 @@ export abstract class RegionRun extends Run {
     this.store64(state.CODE_PAGE_ADDRESS, page);
     this.store32(state.CODE_PAGE, codePage);
     this.called();
+    this.now.shared = [];
     f.set(this.condition, this.load32(state.CC));
     this.now.code = 'value';
     this.now.constant = undefined;
@@ -555,6 +648,9 @@ export abstract class RegionRun extends Run {
     throw new Error('a region has no record to go to');
   }
 }
+
+/** Registers that may be changed. */
+const writtenBy = ({ writesWhole, writesLow, mayWrite }: Facts): number => writesWhole | writesLow | mayWrite;
 
 /** Whether the condition code is asked for before an instruction, if it is after it. */
 const neededBefore = ({ code, mayKeepCode, usesCode, mayExit, stores }: Facts, after: boolean): boolean =>

@@ -184,10 +184,16 @@ const rules = {
 } satisfies Record<string, BinaryRule>;
 
 type Operation = keyof typeof rules;
+const AND: BinaryRule = rules.and;
+const EQ: BinaryRule = rules.eq;
 type Comparison = 'eq' | 'ne' | 'ltS' | 'ltU' | 'gtS' | 'gtU' | 'leS' | 'leU' | 'geS' | 'geU';
 
-function combine(name: Operation, wide: boolean, left: Expr, right: Expr): Expr {
-  const rule: BinaryRule = rules[name];
+/** Whether a constant has a small value. */
+const isValue = ({ value }: Expr & { kind: 'const' }, n: number): boolean =>
+  typeof value === 'number' ? value === n : value === SMALL.get(n);
+const SMALL = new Map([-1, 0, 1].map(n => [n, BigInt(n)]));
+
+function combine(rule: BinaryRule, wide: boolean, left: Expr, right: Expr): Expr {
   let a = left;
   let b = right;
   if (rule.commutes && a.kind === 'const' && b.kind !== 'const') [a, b] = [b, a];
@@ -202,9 +208,9 @@ function combine(name: Operation, wide: boolean, left: Expr, right: Expr): Expr 
         return wide ? k64(folded) : k32(folded as number);
       }
     }
-    if (rule.rightIdentity !== undefined && BigInt(b.value) === BigInt(rule.rightIdentity)) return a;
-    if (name === 'and' && BigInt(b.value) === 0n) return b;
-    if (name === 'eq' && BigInt(b.value) === 0n) return unary('i32', wide ? 0x50 : 0x45, a);
+    if (rule.rightIdentity !== undefined && isValue(b, rule.rightIdentity)) return a;
+    if (rule === AND && isValue(b, 0)) return b;
+    if (rule === EQ && isValue(b, 0)) return unary('i32', wide ? 0x50 : 0x45, a);
   }
   return binary(type, wide ? rule.op64 : rule.op32, a, b);
 }
@@ -223,7 +229,7 @@ const ones = (value: number): number => (value ? 1 + ones(value & (value - 1)) :
 /** 32-bit integer operations. Comparisons give 0 or 1. Shift counts are taken modulo 32. */
 export const i32 = {
   ...(Object.fromEntries(
-    names.map(name => [name, (a: I32, b: I32 | number) => combine(name, false, a, as32(b))]),
+    names.map(name => [name, (a: I32, b: I32 | number) => combine(rules[name], false, a, as32(b))]),
   ) as Record<Operation, Binary32>),
   eqz: (a: I32): I32 => i32.eq(a, 0),
   clz: (a: I32): I32 => unary('i32', 0x67, a),
@@ -248,7 +254,7 @@ export const i32 = {
 /** 64-bit integer operations. Comparisons give a 32-bit 0 or 1. Shift counts are taken modulo 64. */
 export const i64 = {
   ...(Object.fromEntries(
-    names.map(name => [name, (a: I64, b: I64 | number | bigint) => combine(name, true, a, as64(b))]),
+    names.map(name => [name, (a: I64, b: I64 | number | bigint) => combine(rules[name], true, a, as64(b))]),
   ) as Record<Exclude<Operation, Comparison>, Binary64> & Record<Comparison, Compare64>),
   eqz: (a: I64): I32 => i64.eq(a, 0),
   clz: (a: I64): I64 => unary('i64', 0x79, a),
