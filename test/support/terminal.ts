@@ -97,6 +97,8 @@ export class Terminal {
   /** Runs a command in the shell that listens, and returns its output (lines end with \n) and exit status. */
   async shell(command: string, seconds = 60): Promise<{ output: string; status: number }> {
     const number = ++this.#commands;
+    // What the kernel has to say on a console is not amid what commands say.
+    if (number === 1) this.type('dmesg -n 1\n');
     // The echo of what is typed has the quotes, its output has not.
     this.type(`echo "[${number}:""begin]"; ${command}; echo "[${number}:"$?"]"\n`);
     await this.waitFor(new RegExp(`\\[${number}:begin\\]\\r?\\n`), seconds);
