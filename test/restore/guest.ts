@@ -109,7 +109,7 @@ export async function finish(guest: SavedGuest, seconds: number, until?: RegExp)
     const asking = setInterval(() => console.type('\n'), 2000);
     await console.waitFor(console.prompt, seconds).finally(() => clearInterval(asking));
     const { output } = await console.shell(
-      'echo $((6 * 7)); dmesg | grep -E "WARNING|BUG|Oops|Call Trace|stall"',
+      'echo $((6 * 7)); dmesg | grep -E "WARNING|BUG|Oops|Call Trace|detected.* stall"',
       seconds,
     );
     if (output !== '42\n') throw new Error(`the guest says: ${output}`);
