@@ -16,9 +16,9 @@ code:
   lghi %r2,0
   lghi %r3,1000
 loop: aghi %r2,1
-  xgr %r4,%r2
+clear: xgr %r4,%r2
 middle: agr %r5,%r4
-  sgr %r6,%r5
+sum: sgr %r6,%r5
   brctg %r3,loop
   j out
 other: aghi %r2,1
@@ -26,7 +26,11 @@ other: aghi %r2,1
   agr %r5,%r4
   sgr %r6,%r5
   brctg %r3,other
-out:
+out: j end
+  .org ${PAGE + 0x1000}
+visit: lghi %r3,1
+  j middle
+end:
 `;
 
 interface Compiled {
@@ -131,16 +135,51 @@ test('what leads to the same instructions is one region with several entries', (
   assert.equal(c.m.cpu.gr(2), 999n);
 });
 
-test('a place in the middle of a region becomes an entry of it when it is wanted once more', () => {
+/** Has the middle of the loop be branched to from another page. */
+function visit({ m }: Compiled, times: number): void {
+  for (let n = 0; n < times; n++) {
+    m.cpu.setPsw(m.cpu.pswMask, BigInt(m.at('visit')));
+    m.run();
+  }
+}
+
+test('a place in the middle of a region becomes an entry of it when it is branched to from elsewhere often', () => {
   const c = compiled();
   c.m.run();
-  c.compiler.work();
+  // Wanted when the region is about to be made.
   c.m.cpu.slots.want(c.record('middle'));
+  c.compiler.compile([c.record('loop')]);
   assert.equal(c.compiler.work(), 'nothing');
-  assert.equal(c.isRegion('middle'), false);
-  c.m.cpu.slots.want(c.record('middle'));
-  assert.equal(c.compiler.work(), 'done');
+  for (const times of [1000, 990]) {
+    visit(c, times);
+    c.compiler.work();
+    assert.equal(c.isRegion('middle'), false);
+  }
+  visit(c, 10);
+  c.compiler.work();
   assert.ok(['middle', 'loop'].every(c.isRegion));
+  assert.equal(again(c), 1000n);
+});
+
+test('a region that is made anew gets all entries at which it would often have been entered', () => {
+  const c = compiled();
+  c.m.run();
+  c.compiler.compile([c.record('loop')]);
+  visit(c, 50);
+  c.compiler.compile([c.record('loop')]);
+  assert.equal(c.isRegion('middle'), false);
+  visit(c, 100);
+  c.compiler.compile([c.record('loop')]);
+  assert.ok(['middle', 'loop'].every(c.isRegion));
+});
+
+test('neighbours become entries of a region at once, also where they were carried out as a pair', () => {
+  const c = compiled();
+  c.m.run();
+  for (let times = 0; times < 2; times++) {
+    c.compiler.compile(['sum', 'middle', 'loop', 'clear'].map(c.record));
+    assert.deepEqual(['loop', 'clear', 'middle', 'sum'].filter(c.isRegion), ['loop', 'clear', 'middle', 'sum']);
+  }
   assert.equal(again(c), 1000n);
 });
 

@@ -24,9 +24,6 @@ import * as state from './state.ts';
 export const MOST_REGIONS = 28;
 /** Places that are looked at together: many of them belong to the same region. */
 const MOST_PLACES = 12;
-/** Branches after which a place that was put off is compiled. */
-const PUT_OFF = 2000;
-const MOST_PUT_OFF = 10_000;
 /** Fewer instructions are not worth the way in and out. */
 const FEWEST = 4;
 /** Milliseconds that CPUs are seen in a quick region, for each of its instructions and at least, before it is made thorough. */
@@ -105,8 +102,6 @@ export class Compiler {
   readonly #made = new Map<number, readonly Made[]>();
   /** Places that are to be compiled. */
   readonly #waiting = new Set<number>();
-  /** Places that were put off, and the regions because of which. */
-  readonly #putOff = new Map<number, Made>();
   /** What has been given to each CPU: the number of the last module. */
   readonly #given: number[] = [];
   #bytes = 0;
@@ -130,7 +125,7 @@ export class Compiler {
     for (let wanted = this.slots.takeWanted(); wanted; wanted = this.slots.takeWanted()) {
       const { record, seen } = wanted;
       if (seen) for (const entry of this.#seen(record)) records.add(entry);
-      else if (!this.#isPutOff(record)) this.#waiting.add(record);
+      else if (this.#isWanted(record)) this.#waiting.add(record);
     }
     if (this.slots.isBusy) for (const record of this.#hottest(MOST_PLACES)) records.add(record);
     if (!records.size) return this.#waiting.size ? 'later' : 'nothing';
@@ -208,19 +203,12 @@ export class Compiler {
     return false;
   }
 
-  /**
-   * A place in the middle of a region is made one more of its entries only when it has been branched to often enough once
-   * more: what calls it may still be interpreted, and soon be compiled.
-   */
-  #isPutOff(record: number): boolean {
-    const page = this.slots.pageOf(record);
-    const offset = this.#offsetOf(record, page);
-    const region = this.#regionWith(page, offset);
-    if (!region || this.#putOff.get(record) === region) return false;
-    if (this.#putOff.size >= MOST_PUT_OFF) this.#putOff.clear();
-    this.#putOff.set(record, region);
-    this.slots.countAnew(record, PUT_OFF);
-    return true;
+  /** Whether a place is not an entry of a region, nor part of one that has been made since the place was wanted. */
+  #isWanted(record: number): boolean {
+    const { slots } = this;
+    if (this.#u16[record / 2] === HANDLER_REGION) return false;
+    const page = slots.pageOf(record);
+    return slots.isMetWithin(record) || !this.#regionWith(page, this.#offsetOf(record, page));
   }
 
   /** A CPU has been seen at a record. Gives the entries of the quick region that has it if that is to be made thorough now. */
@@ -252,11 +240,12 @@ export class Compiler {
       const offsets = places.get(page) ?? new Map<number, boolean>();
       places.set(page, offsets);
       const offset = this.#offsetOf(record, page);
-      // Entries of a region that is made anew stay entries.
+      // Entries of a region that is made anew stay entries, and what is often branched to becomes one.
       const region = this.#regionWith(page, offset);
       const thorough = region?.thorough ?? false;
       const add = (entry: number): void => void offsets.set(entry, thorough || offsets.get(entry) === true);
       for (const [entry, slot] of region?.slots ?? []) if (slots.owner(slot) === region!.module) add(entry);
+      for (const member of region?.members ?? []) if (slots.isMetWithin(this.#recordOf(page, member))) add(member);
       if (region || this.#u16[record / 2]! >= FIRST_ROW_HANDLER) add(offset);
     }
     const sources: Wanted[] = [];
@@ -327,10 +316,13 @@ export class Compiler {
         const isSame = !slots.barred && slots.version(page) === version;
         if (isSame) for (const [offset, length] of read) slots.cover(page, offset, offset + length);
         const before = this.#made.get(page)?.filter(made => this.#isInUse(made)) ?? [];
-        for (const [offset, slot] of slotOf) {
-          if (!slot) continue;
+        // Before any of them is entered: that has pairs of instructions decoded anew.
+        const entries = [...slotOf].map(([offset, slot]) => {
           const record = this.#recordOf(page, offset);
-          const handler = this.#u16[record / 2]!;
+          return { slot, record, handler: this.#u16[record / 2]! };
+        });
+        for (const { slot, record, handler } of entries) {
+          if (!slot) continue;
           if (!isSame || (handler < FIRST_ROW_HANDLER && handler !== HANDLER_REGION)) {
             slots.revoke(slot, module);
             slots.countAnew(record);
@@ -344,6 +336,7 @@ export class Compiler {
         // A device may have stored to the frame meanwhile, and not seen that.
         if (isSame && slots.version(page) === version) {
           entered++;
+          for (const offset of members) if (!slotOf.has(offset)) this.#countWithin(page, offset);
           this.#made.set(page, [...before, { module, members, slots: slotOf, thorough, seen: 0 }]);
         } else for (const slot of slotOf.values()) if (slot) slots.revoke(slot, module);
       }
@@ -352,6 +345,13 @@ export class Compiler {
     this.#counts.add('regions', entered);
     this.#makeRoom();
     return entered;
+  }
+
+  /** An instruction is part of a region that has just been made, and no entry of it. */
+  #countWithin(page: number, offset: number): void {
+    const record = this.#recordOf(page, offset);
+    this.slots.countWithin(record);
+    this.#waiting.delete(record);
   }
 
   /** The first of a pair would look for the second one's operands in this record. */

@@ -12,7 +12,11 @@ const SOON = 400;
 const LATE = 3000;
 /** With so many places waiting for the compiler, others have to be branched to many times more. */
 const BACKLOG = 1024;
-const AGAIN = 2000;
+/** Branches from elsewhere to a place within a region after which that is made anew with one more entry. */
+const WITHIN = 2000;
+/** So many are enough when it is made anew for another reason. */
+const OFTEN = 100;
+const AGAIN = WITHIN - 1;
 /** Marks a record among those that are wanted. */
 const SEEN = 1;
 /** As often as can be counted. */
@@ -21,11 +25,12 @@ const NEVER = 0xffff;
 const LOSS_SHIFT = 2;
 
 /** Counters of what has never been branched to. */
-const UNTOUCHED = new Set(
-  [SOON, LATE].flatMap(first =>
+const UNTOUCHED = new Set([
+  WITHIN,
+  ...[SOON, LATE].flatMap(first =>
     Array.from({ length: 9 }, (_, losses) => Math.min(first << (LOSS_SHIFT * losses), NEVER)),
   ),
-);
+]);
 
 // A slot's entry: number of the module, host address of the record at which the region begins, and up to two code
 // pages, plus one, that have its instructions.
@@ -141,9 +146,21 @@ export class RegionSlots {
     return (this.#layout.codeCounters + ((record - this.#layout.codePages) >>> 2)) >>> 1;
   }
 
-  /** Begins to count anew how often one place is branched to, at least to `least`. */
-  countAnew(record: number, least = 0): void {
-    this.#u16[this.#counterOf(record)] = Math.max(this.#patience(this.pageOf(record)), least);
+  /** Begins to count anew how often one place is branched to. */
+  countAnew(record: number): void {
+    this.#u16[this.#counterOf(record)] = this.#patience(this.pageOf(record));
+  }
+
+  /** Begins to count how often a place within a region, at which it cannot be entered, is branched to from elsewhere. */
+  countWithin(record: number): void {
+    const counter = this.#counterOf(record);
+    this.#u16[counter] = UNTOUCHED.has(this.#u16[counter]!) ? WITHIN : WITHIN - 1;
+  }
+
+  /** Whether that has been often. */
+  isMetWithin(record: number): boolean {
+    const left = this.#u16[this.#counterOf(record)]!;
+    return left <= WITHIN - OFTEN || left > WITHIN;
   }
 
   /** How often a place has been branched to since it was wanted. */
