@@ -8,7 +8,7 @@ import { Checksums, inTurns, measureRounds, type Plan } from './measure.ts';
 import { capture } from './peers.ts';
 import { digits, print, Series } from './report.ts';
 
-/** The boot until the first program, and how often per second the kernel serves programs. */
+/** The boot until the first program, and how often per second the kernel serves programs: at first, and after 5 s of it. */
 export async function measureLinux(plan: Plan): Promise<void> {
   const rates = ['syscalls', 'pagefaults', 'switches', 'forks', 'executions'];
   const program = await readFile(await linuxProgram('rates'));
@@ -16,20 +16,22 @@ export async function measureLinux(plan: Plan): Promise<void> {
   const linux = { ...guest, append: '-- /usr/bin/rates' };
   const series = new Series(plan.peers);
   const marker = /lpar: Debian kernel \S+ is up/;
-  const patterns = [marker, ...rates.map(name => new RegExp(`rate ${name} (\\d+) (\\d+)`))];
+  const kinds = rates.flatMap(name => [`rate ${name}`, `warm ${name}`]);
+  const patterns = [marker, ...kinds.map(kind => new RegExp(`${kind} (\\d+) (\\d+)`))];
   await inTurns(plan, 'Linux', async peer => {
     const { output, seen, memory } = await capture(await peer.linux(linux, plan.folder), patterns, 600);
     series.add('boot', peer, seen[0]! / 1000);
-    for (const [n, name] of rates.entries()) {
+    for (const [n, kind] of kinds.entries()) {
       const [, count, microseconds] = patterns[n + 1]!.exec(output)!;
-      series.add(name, peer, (Number(count) / Number(microseconds)) * 1000);
+      series.add(kind, peer, (Number(count) / Number(microseconds)) * 1000);
     }
     if (memory !== undefined) series.add('memory', peer, memory);
   });
   print([
     ['Linux', ...series.head()],
     ['boot, s', ...series.row('boot')],
-    ...rates.map(name => [`${name}, 1000/s`, ...series.row(name, true)]),
+    ...rates.map(name => [`${name}, 1000/s`, ...series.row(`rate ${name}`, true)]),
+    ...rates.map(name => [`${name} after 5 s`, ...series.row(`warm ${name}`, true)]),
     ['memory, MiB', ...series.row('memory')],
   ]);
 }

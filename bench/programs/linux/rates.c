@@ -1,5 +1,6 @@
 /*
- * How often per second the kernel does what programs ask of it. Prints "rate", name, count and microseconds.
+ * How often per second the kernel does what programs ask of it. Prints "rate", name, count and microseconds, and the same
+ * with "warm" when it has done so for a while.
  * With a port as argument: how often devices do - random numbers, a disk past the cache, and the other end of the port,
  * which sends back what it gets.
  */
@@ -20,22 +21,32 @@ static long now(void) {
   return t.tv_sec * 1000000L + t.tv_nsec / 1000;
 }
 
-/* Every `work` does `count` of something; it is repeated for half a second, after a round to warm up. */
-static void rate(const char *name, int count, int (*work)(int count)) {
-  long total = 0, start, end;
-  if (!work(count)) goto wrong;
-  start = now();
+/* Every `work` does `count` of something; it is repeated for a time. Prints what is said of it. */
+static void repeat(const char *how, const char *name, int count, int (*work)(int count), long microseconds) {
+  long total = 0, start = now(), end;
   do {
-    if (!work(count)) goto wrong;
+    if (!work(count)) {
+      printf("%s %s went wrong\n", how, name);
+      exit(1);
+    }
     total += count;
     end = now();
-  } while (end - start < 500000);
-  printf("rate %s %ld %ld\n", name, total, end - start);
+  } while (end - start < microseconds);
+  printf("%s %s %ld %ld\n", how, name, total, end - start);
   fflush(stdout);
-  return;
-wrong:
-  printf("rate %s went wrong\n", name);
-  exit(1);
+}
+
+/* In half a second, after a round to warm up. */
+static void rate(const char *name, int count, int (*work)(int count)) {
+  repeat("first", name, count, work, 1);
+  repeat("rate", name, count, work, 500000);
+}
+
+/* And in a second when it has been done for some time. */
+static void rates(const char *name, int count, int (*work)(int count)) {
+  rate(name, count, work);
+  repeat("warming", name, count, work, 5000000);
+  repeat("warm", name, count, work, 1000000);
 }
 
 static int system_calls(int count) {
@@ -143,8 +154,8 @@ static int devices(const char *port) {
 
 int main(int count, char **arguments) {
   if (count > 1) return arguments[1][0] == '/' ? devices(arguments[1]) : 7;
-  rate("syscalls", 1000, system_calls);
-  rate("pagefaults", 1024, page_faults);
+  rates("syscalls", 1000, system_calls);
+  rates("pagefaults", 1024, page_faults);
   if (pipe(there) || pipe(back)) return 1;
   pid_t child = fork();
   if (child == 0) {
@@ -152,10 +163,10 @@ int main(int count, char **arguments) {
     while (read(there[0], &byte, 1) == 1) write(back[1], &byte, 1);
     _exit(0);
   }
-  rate("switches", 200, switches);
+  rates("switches", 200, switches);
   kill(child, 9);
   waitpid(child, 0, 0);
-  rate("forks", 10, forks);
-  rate("executions", 10, executions);
+  rates("forks", 10, forks);
+  rates("executions", 10, executions);
   return 0;
 }
