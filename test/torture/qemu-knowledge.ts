@@ -17,8 +17,22 @@ import {
 } from './disagreements.ts';
 import { floating, floatingEndings, vectors } from './floating.ts';
 import { KEYS } from './generate.ts';
-import { WINDOW } from './layout.ts';
-import { effectiveAddress } from './vet.ts';
+import { DATA_SIZE, WINDOW } from './layout.ts';
+import { effectiveAddress, type Step } from './vet.ts';
+
+/** Whether a string of UTF-8 has one of the characters U+0800 to U+0FFF, as far as it can be accessed. */
+function hasLowOfThree({ lpar: { cpu }, lpar, operands: { r2 } }: Step): boolean {
+  const length = cpu.gr((r2! + 1) & 15) & (isNarrow({ lpar } as Step) ? 0xffff_ffffn : -1n);
+  let before = 0;
+  try {
+    for (let n = 0n; n < length && n < BigInt(DATA_SIZE); n++) {
+      const byte = cpu.access.read8((cpu.gr(r2!) + n) & cpu.addressMask, r2!);
+      if (before === 0xe0 && byte >= 0xa0 && byte <= 0xbf) return true;
+      before = byte;
+    }
+  } catch {}
+  return false;
+}
 
 export const qemuKnowledge: Knowledge = {
   vectors: true,
@@ -27,6 +41,12 @@ export const qemuKnowledge: Knowledge = {
   disagreements: [
     ...floating,
     ...vectors,
+    {
+      mnemonics: /^(CU1[24]|CUTFU)$/,
+      when: step => (step.operands.m3! & 1) !== 0 && hasLowOfThree(step),
+      reason:
+        'the peer takes U+0800 to U+0FFF for invalid when it checks: lpar is right (PoP ch. 7, CONVERT UTF-8 TO UTF-32)',
+    },
     {
       mnemonics: /^LPSWE?$/,
       when: ({ lpar, operands }) => (effectiveAddress(lpar, operands, 2) & 7n) !== 0n,
