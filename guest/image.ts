@@ -16,6 +16,8 @@ export interface GuestOptions extends Omit<DebianOptions, 'withDependencies' | '
   /** More Debian packages for the initramfs; `withDependencies` says which of their dependencies (default: all). */
   packages?: readonly string[];
   withDependencies?: DebianOptions['withDependencies'];
+  /** The suite that the packages are taken from, if it is another than the kernel's. */
+  packageSuite?: string;
   /** The suite that the packages are taken from when their own suite's mirror is without one that it lists. */
   otherwise?: string;
   /** More files for the initramfs. */
@@ -71,13 +73,17 @@ async function* once(data: Uint8Array): AsyncGenerator<Uint8Array> {
 
 /** Obtains the guest, from the cache if it is there. */
 export async function debianGuest(options: GuestOptions = {}): Promise<Guest> {
-  const { packages = [], files = [], otherwise, wanted, gzip = true, ...debian } = options;
+  const { packages = [], files = [], packageSuite, otherwise, wanted, gzip = true, ...debian } = options;
   const kernelPackage = await debianKernel(debian);
   // One answer about the current packages is enough.
   const later = { ...debian, update: false };
   const contents = await debianPackages(['busybox-static'], { ...later, withDependencies: false });
   if (packages.length > 0) {
-    const wholly = { ...later, withDependencies: debian.withDependencies ?? true };
+    const wholly = {
+      ...later,
+      ...(packageSuite && { suite: packageSuite }),
+      withDependencies: debian.withDependencies ?? true,
+    };
     const found = debianPackages(packages, wholly).catch(error => {
       if (!otherwise || !(error instanceof Unobtainable)) throw error;
       console.error(`lpar: taking packages of Debian ${otherwise}: ${error.message}`);
