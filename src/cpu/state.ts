@@ -281,7 +281,7 @@ export const FLOATING_MACHINE_CHECKS = 0x1c;
 
 /** A predecoded page: one record of eight bytes per halfword (engine/records.ts), then one that ends the page. */
 export const CODE_PAGE_SIZE = 2048 * 8 + 16;
-export const CODE_PAGES = 3072;
+export const CODE_PAGES = 6144;
 /** The one that is no frame's own (code-pages.ts). */
 export const VOLATILE_PAGE = CODE_PAGES - 1;
 
