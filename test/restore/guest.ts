@@ -99,12 +99,22 @@ export class SavedGuest {
 /**
  * Lets a guest that was restored end: its shell must answer, its kernel must have seen nothing wrong, and its poweroff
  * must end the process with status 0.
+ * @param until for a guest that ends by itself: what it must have said, and what it had said when it was saved
  * @throws when one of these is not so
  */
-export async function finish(guest: SavedGuest, seconds: number, until?: RegExp): Promise<void> {
+export async function finish(
+  guest: SavedGuest,
+  seconds: number,
+  until?: { words: RegExp; said: string },
+): Promise<void> {
   const { console } = guest;
-  if (until) await console.waitFor(until, seconds);
-  else {
+  if (until) {
+    const inVain = sleep(seconds * 1000, undefined, { ref: false });
+    if ((await Promise.race([console.ended, inVain])) === undefined)
+      throw new Error(`${seconds} s have passed\n${console.lastLines()}`);
+    // It may have been about to end when it was saved.
+    if (!until.words.test(until.said + console.output)) throw new Error(`the guest says: ${console.lastLines()}`);
+  } else {
     // The prompt may have come before the guest was saved, or come yet.
     const asking = setInterval(() => console.type('\n'), 2000);
     await console.waitFor(console.prompt, seconds).finally(() => clearInterval(asking));

@@ -63,7 +63,7 @@ for (let done = 0; done < times; ) {
   const trial = newTrial(guest, append, cpus);
   const count = Math.min(each, times - done);
   const instants = Array.from({ length: count }, () => Math.random() * span).sort((a, b) => a - b);
-  const saved: { tag: string; at: number }[] = [];
+  const saved: { tag: string; said: string }[] = [];
   const first = new SavedGuest(trial);
   if (values.stress) await first.console.waitFor(/begin/, 300);
   const begun = performance.now();
@@ -73,15 +73,15 @@ for (let done = 0; done < times; ) {
     const from = performance.now();
     await first.command(`savevm "${tag}"`);
     pauses += performance.now() - from;
-    saved.push({ tag, at });
+    saved.push({ tag, said: first.console.output });
   }
   const list = await first.command('info snapshots');
   for (const [, size, unit] of list.matchAll(/ ([\d.]+) ([KM])iB /g)) bytes += Number(size) * (unit === 'M' ? 1024 : 1);
   await first.console.kill();
-  for (const { tag } of saved) {
+  for (const { tag, said } of saved) {
     const again = new SavedGuest(trial, '-loadvm', tag);
     try {
-      await finish(again, 300, values.stress ? /failed: 0[\s\S]*stress-ng ended with 0/ : undefined);
+      await finish(again, 300, values.stress ? { words: /failed: 0[\s\S]*stress-ng ended with 0/, said } : undefined);
       right++;
     } catch (error) {
       failures.push(`${tag}: ${(error as Error).message}`);
