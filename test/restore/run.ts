@@ -81,7 +81,13 @@ for (let done = 0; done < times; ) {
   for (const { tag, said } of saved) {
     const again = new SavedGuest(trial, '-loadvm', tag);
     try {
-      await finish(again, 300, values.stress ? { words: /failed: 0[\s\S]*stress-ng ended with 0/, said } : undefined);
+      await finish(
+        again,
+        300,
+        values.stress
+          ? { words: /(failed: 0|successful run completed)[\s\S]*stress-ng ended with 0/, said }
+          : undefined,
+      );
       right++;
     } catch (error) {
       failures.push(`${tag}: ${(error as Error).message}`);
