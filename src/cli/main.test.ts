@@ -35,6 +35,12 @@ test('information and mistakes end at once', async () => {
     ['-serial null', 1, /^lpar: nothing to load/],
     ['-kernel k -D /nowhere/x', 1, /^lpar: -D \/nowhere\/x: No such file/],
     [
+      '-kernel k -drive if=none,file=/nowhere/x',
+      1,
+      /^lpar: -drive \S+: Could not open '\/nowhere\/x': No such[^\n]*\n$/,
+    ],
+    ['-kernel k -object rng-random,id=r,filename=/nowhere/x', 1, /^lpar: -object \S+: Could not open '\/nowhere\/x'/],
+    [
       '-kernel k -serial file:/nowhere/x',
       1,
       /^lpar: -serial file:\/nowhere\/x: Could not open '\/nowhere\/x': No such/,

@@ -98,6 +98,9 @@ class Session {
       about(`-pidfile ${path}`, () => this.#host.writeFile(path, `${this.#host.processId}\n`));
     }
     for (const object of configuration.objects) about(object.text, () => this.#makeObject(object));
+    for (const { text, protocol, readOnly, snapshot } of configuration.drives) {
+      if (protocol?.kind === 'file') about(text, () => this.#checkFile(protocol.path, !readOnly && !snapshot));
+    }
     const opened = await Promise.race([this.#openChardevs(configuration.chardevs).then(() => undefined), this.#ended]);
     // A signal while waiting for a connection.
     if (opened !== undefined) return opened;
@@ -182,7 +185,18 @@ class Session {
   /** Credentials are read once. @throws ConfigurationError HostError */
   #makeObject({ id, object }: NamedObject): void {
     const { objects } = this.#configuration;
+    if (object.kind === 'entropy' && object.path !== undefined) this.#checkFile(object.path, false);
     if (object.kind === 'credentials') this.#credentials.set(id, readCredentials(this.#host, objects, object));
+  }
+
+  /** What will be opened elsewhere can be opened. @throws ConfigurationError */
+  #checkFile(path: string, writes: boolean): void {
+    try {
+      this.#host.checkFile(path, writes);
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error;
+      throw new ConfigurationError(`Could not open '${path}': ${error.message}`);
+    }
   }
 
   #tls(options: BackendOptions): TlsSettings | undefined {

@@ -256,6 +256,10 @@ export class FakeHost implements Host {
     return new TextEncoder().encode(text);
   }
 
+  checkFile(path: string): void {
+    if (path.startsWith('/nowhere/')) throw new HostError('No such file or directory');
+  }
+
   writeFile(path: string, data: Uint8Array | string): void {
     this.files.set(path, typeof data === 'string' ? data : new TextDecoder().decode(data));
   }

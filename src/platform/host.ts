@@ -93,6 +93,8 @@ export interface Host {
   complain(text: string): void;
   /** A file, or as much of it as there is from its beginning on. @throws HostError */
   readFile(path: string, most?: number): Uint8Array;
+  /** Whether a file is there and may be read, and written if `writes`. @throws HostError if not */
+  checkFile(path: string, writes: boolean): void;
   /** @throws HostError */
   writeFile(path: string, data: Uint8Array | string): void;
   /** Names and sizes of the files in a folder. @throws HostError */

@@ -1,7 +1,9 @@
 /** Files, sockets and signals on Node. */
 
 import {
+  accessSync,
   closeSync,
+  constants as files,
   openSync,
   readdirSync,
   readFileSync,
@@ -30,6 +32,7 @@ export const nodeHost: Host = {
   print: text => void writeSync(1, text),
   complain: text => void writeSync(2, text),
   readFile: (path, most) => translated(() => (most === undefined ? readFileSync(path) : readBeginning(path, most))),
+  checkFile: (path, writes) => translated(() => accessSync(path, files.R_OK | (writes ? files.W_OK : 0))),
   listFiles: path =>
     translated(() =>
       readdirSync(path, { withFileTypes: true })

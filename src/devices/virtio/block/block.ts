@@ -65,8 +65,13 @@ export interface BlockBackend {
   readonly noFlush: boolean;
   /** Stops the machine because of an error that the operator should see to; `resume` follows when it goes on. */
   stop(operation: 'read' | 'write', message: string, noSpace: boolean): void;
-  /** Tells of an error. */
-  report(operation: 'read' | 'write', action: 'report' | 'ignore' | 'stop', message: string, noSpace: boolean): void;
+  /** Tells of an error. `noSpace`: whether it is for lack of room, where that could make a difference. */
+  report(
+    operation: 'read' | 'write',
+    action: 'report' | 'ignore' | 'stop',
+    message: string,
+    noSpace: boolean | undefined,
+  ): void;
 }
 
 /** One request that has been taken and not been answered. */
@@ -283,7 +288,8 @@ export class VirtioBlock extends VirtioDevice {
     const { readErrors, writeErrors } = this.#properties;
     const policy = operation === 'read' ? readErrors : writeErrors;
     const action = policy === 'enospc' ? (error.noSpace ? 'stop' : 'report') : policy;
-    this.#backend.report(operation, action, error.message, error.noSpace);
+    const mayStop = writeErrors === 'enospc' || [readErrors, writeErrors].includes('stop');
+    this.#backend.report(operation, action, error.message, mayStop ? error.noSpace : undefined);
     if (action === 'stop') {
       this.#stopped.push(request);
       this.#backend.stop(operation, error.message, error.noSpace);
