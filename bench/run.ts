@@ -13,7 +13,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { given, refuse } from '../tools/given.ts';
 import { apps } from './apps.ts';
 import { measureBare } from './bare.ts';
 import { barePrograms, checkCompiler, flat, loops } from './compile.ts';
@@ -26,30 +26,17 @@ import { measureUnused } from './unused.ts';
 const groups: Record<string, readonly string[]> = { loops, flat, apps };
 const all = [...barePrograms, 'linux', 'io', ...apps, 'two', 'unused'];
 
-const usage = 'usage: npm run bench [-- --only NAME,... --runs N --rounds N --peers qemu,hercules,interpreter --real]';
-const options = {
+const values = given(import.meta.url, {
   only: { type: 'string', default: all.join(',') },
   runs: { type: 'string', default: '5' },
   rounds: { type: 'string', default: '4' },
   peers: { type: 'string', default: 'qemu' },
   real: { type: 'boolean', default: false },
-} as const;
-
-function refuse(message: string): never {
-  console.error(`${message}\n${usage}`);
-  process.exit(1);
-}
-function parsed() {
-  try {
-    return parseArgs({ options }).values;
-  } catch (error) {
-    return refuse((error as Error).message);
-  }
-}
-const values = parsed();
+});
 const only = values.only.split(',').flatMap(name => groups[name] ?? [name]);
 const unknown = only.filter(name => !all.includes(name));
-if (unknown.length) refuse(`there is no ${unknown.join(', ')}: ${[...Object.keys(groups), ...all].join(', ')}`);
+if (unknown.length)
+  refuse(import.meta.url, `there is no ${unknown.join(', ')}: ${[...Object.keys(groups), ...all].join(', ')}`);
 
 function available(): Peer[] {
   const found: Peer[] = [];

@@ -7,18 +7,16 @@
  * a case can be had again with --from N --count 1. The exit status is 1 if a case failed.
  */
 
-import { parseArgs } from 'node:util';
+import { given, refuse } from '../../tools/given.ts';
 import { Random } from '../torture/random.ts';
 import { targets } from './targets.ts';
 
-const { values } = parseArgs({
-  options: {
-    target: { type: 'string' },
-    seed: { type: 'string', default: '1' },
-    from: { type: 'string', default: '0' },
-    count: { type: 'string', default: '100000' },
-    limit: { type: 'string', default: '5' },
-  },
+const values = given(import.meta.url, {
+  target: { type: 'string' },
+  seed: { type: 'string', default: '1' },
+  from: { type: 'string', default: '0' },
+  count: { type: 'string', default: '100000' },
+  limit: { type: 'string', default: '5' },
 });
 const [seed, from, count, limit] = [values.seed, values.from, values.count, values.limit].map(Number) as [
   number,
@@ -27,7 +25,7 @@ const [seed, from, count, limit] = [values.seed, values.from, values.count, valu
   number,
 ];
 const chosen = targets.filter(({ name }) => values.target === undefined || name === values.target);
-if (chosen.length === 0) throw new Error(`there is ${targets.map(({ name }) => name).join(', ')}`);
+if (chosen.length === 0) refuse(import.meta.url, `--target: there is ${targets.map(({ name }) => name).join(', ')}`);
 
 for (const { name, run } of chosen) {
   const began = performance.now();

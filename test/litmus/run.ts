@@ -6,16 +6,14 @@
  * --weak runs what a host with a weaker order, as Arm's, would need.
  */
 
-import { parseArgs } from 'node:util';
+import { given } from '../../tools/given.ts';
 import { runLitmus } from './machine.ts';
 import { programs } from './programs.ts';
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '10000000' },
-    only: { type: 'string', default: '' },
-    weak: { type: 'boolean' },
-  },
+const values = given(import.meta.url, {
+  rounds: { type: 'string', default: '10000000' },
+  only: { type: 'string', default: '' },
+  weak: { type: 'boolean' },
 });
 for (const program of programs.filter(({ name }) => name.includes(values.only))) {
   const start = performance.now();

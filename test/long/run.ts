@@ -11,24 +11,22 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { given, refuse } from '../../tools/given.ts';
 import { emulators, runImage } from './emulators.ts';
 import { longProgram, mnemonics } from './generate.ts';
 import { imageOf } from './kernel.ts';
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: 'string', default: '1' },
-    count: { type: 'string', default: '10' },
-    programs: { type: 'string', default: '8' },
-    rounds: { type: 'string', default: '200' },
-    budget: { type: 'string', default: '20000' },
-    only: { type: 'string', default: 'interpreter,wasm,counted' },
-    stores: { type: 'string', default: 'own' },
-    still: { type: 'boolean', default: false },
-    seconds: { type: 'string', default: '300' },
-    keep: { type: 'string' },
-  },
+const values = given(import.meta.url, {
+  seed: { type: 'string', default: '1' },
+  count: { type: 'string', default: '10' },
+  programs: { type: 'string', default: '8' },
+  rounds: { type: 'string', default: '200' },
+  budget: { type: 'string', default: '20000' },
+  only: { type: 'string', default: 'interpreter,wasm,counted' },
+  stores: { type: 'string', default: 'own' },
+  still: { type: 'boolean', default: false },
+  seconds: { type: 'string', default: '300' },
+  keep: { type: 'string' },
 });
 const [first, count, programs, rounds, budget, seconds] = [
   values.seed,
@@ -39,7 +37,7 @@ const [first, count, programs, rounds, budget, seconds] = [
   values.seconds,
 ].map(Number) as [number, number, number, number, number, number];
 const { stores } = values;
-if (stores !== 'none' && stores !== 'own' && stores !== 'neighbour') throw new Error(`--stores ${stores}?`);
+if (stores !== 'none' && stores !== 'own' && stores !== 'neighbour') refuse(import.meta.url, `--stores ${stores}?`);
 const neighbour = stores === 'neighbour';
 const names = values.only.split(',');
 /**

@@ -2,36 +2,26 @@
  * `npm run restore`: saves a guest at random instants, restores each in a new process, and lets it come to its end.
  *
  *     npm run restore -- [--times N] [--cpus M] [--stress] [--span SECONDS] [--each N]
+ *
+ * --times N: how many instants (10); --cpus M: CPUs of the guest (1); --stress: instants while stress-ng runs, instead of
+ * while the guest boots; --span SECONDS: how long the guest is watched, instants are in that time (15); --each N: instants
+ * in one run of the guest (5).
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { commandLine, debianGuest } from '../../guest/image.ts';
 import { debian12 } from '../../guest/source.ts';
 import { file } from '../../guest/tree.ts';
+import { given } from '../../tools/given.ts';
 import { endTrial, finish, newTrial, SavedGuest } from './guest.ts';
 
-const usage = `usage: npm run restore -- [--times N] [--cpus M] [--stress] [--span SECONDS] [--each N]
-  --times N       how many instants (default 10)
-  --cpus M        CPUs of the guest (default 1)
-  --stress        instants while stress-ng runs, instead of while the guest boots
-  --span SECONDS  how long the guest is watched: instants are in that time (default 15)
-  --each N        instants in one run of the guest (default 5)`;
-
-const { values } = parseArgs({
-  options: {
-    times: { type: 'string', default: '10' },
-    cpus: { type: 'string', default: '1' },
-    span: { type: 'string', default: '15' },
-    each: { type: 'string', default: '5' },
-    stress: { type: 'boolean', default: false },
-    help: { type: 'boolean', short: 'h' },
-  },
+const values = given(import.meta.url, {
+  times: { type: 'string', default: '10' },
+  cpus: { type: 'string', default: '1' },
+  span: { type: 'string', default: '15' },
+  each: { type: 'string', default: '5' },
+  stress: { type: 'boolean', default: false },
 });
-if (values.help) {
-  console.log(usage);
-  process.exit();
-}
 const [times, cpus, span, each] = [values.times, values.cpus, values.span, values.each].map(Number) as [
   number,
   number,

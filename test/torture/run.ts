@@ -11,11 +11,11 @@
  */
 
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { Disassembler } from '../../src/cpu/isa/disassemble.ts';
 import { instructions } from '../../src/cpu/isa/index.ts';
 import type { Instruction } from '../../src/cpu/isa/insn.ts';
+import { given } from '../../tools/given.ts';
 import { type Item, registersOf } from './case.ts';
 import { compareWays } from './compare.ts';
 import { Coverage, type Totals } from './coverage.ts';
@@ -40,19 +40,17 @@ const MOST_ABORTED = 4;
 for (const flag of ['--no-experimental-wasm-compilation-hints', '--wasm-tier-mask-for-testing=0'])
   setFlagsFromString(flag);
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: 'string', default: '1' },
-    count: { type: 'string', default: '10000' },
-    from: { type: 'string' },
-    goal: { type: 'string' },
-    focus: { type: 'string' },
-    only: { type: 'string' },
-    longest: { type: 'string', default: '8' },
-    peer: { type: 'string', default: 'qemu-system-s390x' },
-    totals: { type: 'string' },
-    limit: { type: 'string', default: '10' },
-  },
+const values = given(import.meta.url, {
+  seed: { type: 'string', default: '1' },
+  count: { type: 'string', default: '10000' },
+  from: { type: 'string' },
+  goal: { type: 'string' },
+  focus: { type: 'string' },
+  only: { type: 'string' },
+  longest: { type: 'string', default: '8' },
+  peer: { type: 'string', default: 'qemu-system-s390x' },
+  totals: { type: 'string' },
+  limit: { type: 'string', default: '10' },
 });
 const seed = Number(values.seed);
 const only = values.only?.toUpperCase().split(',');
