@@ -16,6 +16,7 @@ const BACKLOG = 1024;
 const WITHIN = 2000;
 /** So many are enough when it is made anew for another reason. */
 const OFTEN = 100;
+/** One less, to tell it from what has never been branched to. */
 const AGAIN = WITHIN - 1;
 /** Marks a record among those that are wanted. */
 const SEEN = 1;
@@ -154,7 +155,7 @@ export class RegionSlots {
   /** Begins to count how often a place within a region, at which it cannot be entered, is branched to from elsewhere. */
   countWithin(record: number): void {
     const counter = this.#counterOf(record);
-    this.#u16[counter] = UNTOUCHED.has(this.#u16[counter]!) ? WITHIN : WITHIN - 1;
+    this.#u16[counter] = UNTOUCHED.has(this.#u16[counter]!) ? WITHIN : AGAIN;
   }
 
   /** Whether that has been often. */

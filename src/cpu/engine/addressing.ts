@@ -25,7 +25,8 @@ export function loadAt<T extends x.Type>(type: T, opcode: number, base: I32, off
 export function storeAt(f: FunctionCode, opcode: number, base: I32, offset: number, value: Expr): void {
   f.store(opcode, ...based(base, offset), value);
 }
-function based(base: I32, offset: number): [I32, number] {
+/** A base without what is constant in it, and the offset with that. */
+export function based(base: I32, offset: number): [I32, number] {
   if (base.kind === 'const') return [k32(0), (base.value as number) + offset];
   if (base.kind === 'binary' && base.opcode === I32_ADD && base.b.kind === 'const') {
     return [base.a as I32, (base.b.value as number) + offset];

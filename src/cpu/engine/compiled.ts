@@ -12,7 +12,7 @@ import * as state from '../state.ts';
 import { tlbOffset } from './addressing.ts';
 import type { Step } from './blocks.ts';
 import { CODE32, CODE64 } from './condition.ts';
-import { BASES, COMPARED, DISPLACEMENTS, INDEXES, type StorageOperand, UNKNOWN, writtenOut } from './facts.ts';
+import { BASES, COMPARED, DISPLACEMENTS, INDEXES, storageOperand, UNKNOWN, writtenOut } from './facts.ts';
 import type { Handler } from './handlers.ts';
 import { InterpretedInsn, ProbedPlace } from './interpreted.ts';
 import {
@@ -47,26 +47,19 @@ const NO_HANDLER = {} as Handler;
 /** Base, index and displacement of an operand: an address that is computed if somebody asks for it. */
 class OperandAddress implements Address {
   readonly #insn: CompiledInsn;
-  readonly #operand: number;
+  readonly operand: number;
   readonly base: string;
   #va: I64 | undefined;
 
   constructor(insn: CompiledInsn, operand: number) {
     this.#insn = insn;
-    this.#operand = operand;
+    this.operand = operand;
     this.base = BASES[operand]!;
   }
 
   get va(): I64 {
-    this.#va ??= this.#insn.vaOf(this.#operand);
+    this.#va ??= this.#insn.vaOf(this.operand);
     return this.#va;
-  }
-
-  /** What is at the address, if there is no index. */
-  withLength(fields: Readonly<Record<string, number>>, length: number, stores: boolean): StorageOperand | undefined {
-    if (fields[INDEXES[this.#operand]!]) return undefined;
-    const from = fields[DISPLACEMENTS[this.#operand]!]!;
-    return { register: fields[this.base]!, from, end: from + length, stores };
   }
 }
 
@@ -220,7 +213,7 @@ export class CompiledInsn extends InterpretedInsn {
     const inPlace = once || access === 'store' || access === 'wide';
     const length = x.constant32(size);
     if (address instanceof OperandAddress && length !== undefined && !this.depth && access !== 'wide') {
-      const operand = address.withLength(this.#fields, length, access !== 'fetch');
+      const operand = storageOperand(this.#fields, address.operand, length, access !== 'fetch');
       const shared = operand && run.share(operand, kind, inPlace);
       if (shared) return shared;
     }

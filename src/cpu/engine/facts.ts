@@ -52,6 +52,18 @@ export interface StorageOperand {
   readonly stores: boolean;
 }
 
+/** The operand of that number, if it is a base register and a displacement, and its size is known. */
+export function storageOperand(
+  fields: Readonly<Record<string, number>>,
+  operand: number,
+  size: number,
+  stores: boolean,
+): StorageOperand | undefined {
+  if (fields[INDEXES[operand]!] || !size) return undefined;
+  const from = fields[DISPLACEMENTS[operand]!]!;
+  return { register: fields[BASES[operand]!]!, from, end: from + size, stores };
+}
+
 /** Routines that leave the general registers alone; those that store nothing. */
 const WITHOUT_REGISTERS = new Set(
   'LRA STURG ESSA MVC MVN MVZ NC OC XC CLC TR AP SP ZAP CP MP DP SRP PACK UNPK'.split(' '),
@@ -607,13 +619,10 @@ export function factsOf(row: Instruction, fields: Readonly<Record<string, number
   writesLow &= ~writesWhole;
   readsWhole |= mayWrite;
   readsLow &= ~readsWhole;
-  const operands: StorageOperand[] = [];
-  for (const { operand, size: known, stores } of pattern.operands) {
-    const size = known || sizeOfRange(pattern.ranges, fields);
-    if (fields[INDEXES[operand]!] || !size) continue;
-    const from = fields[DISPLACEMENTS[operand]!]!;
-    operands.push({ register: fields[BASES[operand]!]!, from, end: from + size, stores });
-  }
+  const operands = pattern.operands.flatMap(
+    ({ operand, size, stores }) =>
+      storageOperand(fields, operand, size || sizeOfRange(pattern.ranges, fields), stores) ?? [],
+  );
   return {
     readsWhole,
     readsLow,

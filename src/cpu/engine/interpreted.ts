@@ -18,7 +18,7 @@ import type {
 } from '../isa/insn.ts';
 import { CR0_AFP, CR0_VECTOR } from '../registers.ts';
 import * as state from '../state.ts';
-import { loadAt, recordOn, storeAt, tlbOffset } from './addressing.ts';
+import { based, loadAt, recordOn, storeAt, tlbOffset } from './addressing.ts';
 import { selectedValue } from './condition.ts';
 import type { Handler } from './handlers.ts';
 import { fenced, loadOrdered, storeOrdered } from './ordered.ts';
@@ -34,8 +34,6 @@ import {
 import { RECORD_SIZE, type RecordField, readField, readField64, recordLayout } from './records.ts';
 import type { Run } from './run.ts';
 
-const I32_SUB = 0x6b;
-
 /** Storage at a host address; what `Place` promises. */
 export class ProbedPlace implements Place {
   readonly i: InterpretedInsn;
@@ -44,24 +42,18 @@ export class ProbedPlace implements Place {
   readonly mayBounce: boolean;
   /** How many conditional parts enclose the probe: outside them the host address is not known. */
   readonly depth: number;
-  /** `host` as a base and what is constant of its distance, which becomes part of the offset. */
-  readonly #base: I32;
-  readonly #distance: number;
 
   constructor(i: InterpretedInsn, host: I32, mayBounce: boolean) {
     this.i = i;
     this.host = host;
     this.mayBounce = mayBounce;
     this.depth = i.depth;
-    const isShared = host.kind === 'binary' && host.opcode === I32_SUB && host.b.kind === 'const';
-    this.#base = isShared ? (host.a as I32) : host;
-    this.#distance = isShared ? (host.b.value as number) : 0;
   }
 
   /** Host address and constant offset of the bytes at an offset. */
   at(size: number, offset: Offset): [I32, number] {
     const constant = typeof offset === 'number' ? offset : x.constant32(offset);
-    if (constant !== undefined) return [this.#base, state.BIAS - size - constant - this.#distance];
+    if (constant !== undefined) return based(this.host, state.BIAS - size - constant);
     return [i32.sub(this.host, offset as I32), state.BIAS - size];
   }
 

@@ -55,7 +55,7 @@ export class QuickRegion extends RegionRun {
   }
 
   protected sharedHost(host: Local<'i32'>, distance: number): I32 {
-    return i32.sub(host, distance);
+    return i32.add(host, -distance);
   }
 
   protected noteCode(): void {}

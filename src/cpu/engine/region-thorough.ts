@@ -283,7 +283,7 @@ export class ThoroughRegion extends RegionRun {
       this.#miss(host, operand);
       f.set<'i32'>(host, i32.add(host, distance));
     });
-    return i32.sub(host, distance);
+    return i32.add(host, -distance);
   }
 
   // The condition code

@@ -409,6 +409,7 @@ export abstract class RegionRun extends Run {
       this.f.releaseTemporaries();
       this.prepare(facts);
       if (facts.mayKeepCode) this.materialiseCode();
+      // What follows a branch is emitted with it.
       if (step.row.branches) this.#forgetShared(step);
       this.insn.compile(step);
       this.#forgetShared(step);
