@@ -6,9 +6,9 @@
  * NAME is a bare program (sieve, crc32, sha256, strings, qsort, matmul, wide, bytecode: `loops`; flat500, flat2000,
  * flat8000: `flat`; generate), a program of Debian's inside Linux (zlib, python, lua, gcc: `apps`), `linux` (the boot and
  * the rates at which the kernel serves programs), `io` (requests to virtio devices, and what an idle guest costs),
- * `two` (two CPUs against one), or `unused` (what storage keys, PER and more CPUs cost who does not use them). --real runs bare programs with DAT
- * off. The medians of all runs are printed, and how many times as fast as a peer lpar is. Peers must agree on every
- * checksum: otherwise the exit status is 1.
+ * `two` (two CPUs against one), or `unused` (what storage keys, PER and more CPUs cost who does not use them). --real
+ * runs bare programs with DAT off. The medians of all runs are printed, and how many times as fast as a peer lpar is.
+ * Peers must agree on every checksum: otherwise the exit status is 1.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';

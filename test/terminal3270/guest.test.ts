@@ -65,12 +65,14 @@ async function attach(s3270: S3270, host: string, line: string): Promise<void> {
 
 /** Says who logs in until the shell is there: getty throws away what has been typed when it asks, and it asks again after each ENTER. */
 async function logIn(s3270: S3270, name: string, prompt: RegExp): Promise<void> {
-  for (let n = 0; n < 12; n++) {
+  for (let left = 12; ; left--) {
     await s3270.enter(name);
-    const found = await s3270.waitFor(prompt, 5).catch(() => undefined);
-    if (found) return;
+    try {
+      return void (await s3270.waitFor(prompt, 5));
+    } catch (error) {
+      if (!left) throw error;
+    }
   }
-  await s3270.waitFor(prompt, 5);
 }
 
 test("3270 support is enabled in the guest's kernel: CONFIG_TN3270, which nowadays has the ttys, and CONFIG_TN3270_CONSOLE", async () => {
