@@ -303,6 +303,8 @@ export class RunFunction extends Run {
       f.brIf(this.fault, i32.eq(result, REGION_FAULT));
       f.if(i32.eq(result, REGION_PENDING), () => f.return(k32(EXIT_PENDING)));
       this.enter(address);
+      // What regions leave to the interpreter rarely begins one.
+      f.brIf(this.dispatch, i32.ne(x.load('i32', loadOp.i16u, this.record, 0), HANDLER_REGION));
     }
     this.save();
     f.brIfUnlikely(this.fault, i32.eqz(x.call('i32', parts.imports.original)));
