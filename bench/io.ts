@@ -25,7 +25,8 @@ echo idle until now
 
 /**
  * How often per second a program gets random numbers (64 bytes), reads and writes of a disk (4 KiB, past the cache of the
- * guest), and round trips of a byte to the other end of a port; and the part of a host CPU that an idle guest uses.
+ * guest), and round trips of a byte to the other end of a port, at first and after 2 s of it; and the part of a host CPU that
+ * an idle guest uses.
  */
 export async function measureIo(plan: Plan): Promise<void> {
   const rates = ['random', 'reads', 'writes', 'roundtrips'];
@@ -49,28 +50,28 @@ export async function measureIo(plan: Plan): Promise<void> {
     ...['-chardev', `socket,id=port,path=${path}`, '-device', 'virtserialport,chardev=port,name=bench.port'],
   ];
   const series = new Series(peers);
-  const patterns = [...rates.map(name => new RegExp(`rate ${name} (\\d+) (\\d+)`)), /idle from/, /idle until/];
+  const kinds = rates.flatMap(name => [`rate ${name}`, `warm ${name}`]);
+  const patterns = [...kinds.map(kind => new RegExp(`${kind} (\\d+) (\\d+)`)), /idle from/, /idle until/];
   try {
     await inTurns({ ...plan, peers }, 'devices', async peer => {
       const command = await peer.linux({ ...guest, append: '-- /usr/bin/io', devices }, plan.folder);
       const { output, seen, used } = await capture(command, patterns, 300);
-      for (const [n, name] of rates.entries()) {
+      for (const [n, kind] of kinds.entries()) {
         const [, count, microseconds] = patterns[n]!.exec(output)!;
-        series.add(name, peer, (Number(count) / Number(microseconds)) * 1000);
+        series.add(kind, peer, (Number(count) / Number(microseconds)) * 1000);
       }
-      const [from, until] = [rates.length, rates.length + 1];
+      const [from, until] = [kinds.length, kinds.length + 1];
       if (used[from] === undefined || used[until] === undefined) return;
       series.add('idle', peer, ((used[until] - used[from]) / (seen[until]! - seen[from]!)) * 100);
     });
   } finally {
     echo.close();
   }
+  const names = ['random numbers', 'disk reads', 'disk writes', 'round trips of a port'];
   print([
     ['devices', ...series.head()],
-    ['random numbers, 1000/s', ...series.row('random', true)],
-    ['disk reads, 1000/s', ...series.row('reads', true)],
-    ['disk writes, 1000/s', ...series.row('writes', true)],
-    ['round trips of a port, 1000/s', ...series.row('roundtrips', true)],
+    ...rates.map((name, n) => [`${names[n]}, 1000/s`, ...series.row(`rate ${name}`, true)]),
+    ...rates.map((name, n) => [`${names[n]} after 2 s`, ...series.row(`warm ${name}`, true)]),
     ['idle, % of a host CPU', ...series.row('idle')],
   ]);
 }

@@ -46,6 +46,8 @@ const MONITOR = 12;
 const ADDRESS_LIMIT = 13;
 /** Origin of the measurement blocks, an absolute address, as a double. */
 const MONITOR_ORIGIN = 14;
+/** The I/O thread may be waiting for the bell with nothing else being done meanwhile. */
+const ONLY_BELL = 16;
 const HEADER = 64;
 const REPORTS = 64;
 const REPORTS_AT = HEADER;
@@ -486,6 +488,21 @@ export class ChannelTable {
     if (waiting.async) await waiting.value;
   }
 
+  /** Waits for that with nothing else being done meanwhile; false: it has not rung within so many milliseconds. */
+  waitForBell(count: number, milliseconds: number): boolean {
+    return Atomics.wait(this.#words, BELL, count, milliseconds) !== 'timed-out';
+  }
+
+  /** The I/O thread may come to `waitForBell` before it next looks for messages, or will not. */
+  set listensOnlyToBell(may: boolean) {
+    Atomics.store(this.#words, ONLY_BELL, Number(may));
+  }
+
+  /** The I/O thread has been sent a message. */
+  announceMessage(): void {
+    if (Atomics.load(this.#words, ONLY_BELL)) this.ring();
+  }
+
   /** Subchannels that something is asked for: they are not told of twice. */
   *takeWork(): Generator<number> {
     for (let n = 0; n <= this.used >>> 5; n++) {
@@ -569,7 +586,7 @@ export class ChannelTable {
     const bell = this.rung;
     const { used } = this;
     this.#bytes.set(header, 4);
-    for (const lock of [INTERRUPTION_LOCK, REPORT_LOCK]) this.#words[lock] = 0;
+    for (const word of [INTERRUPTION_LOCK, REPORT_LOCK, ONLY_BELL]) this.#words[word] = 0;
     this.#words[USED] = Math.max(used, this.#words[USED]!);
     for (const [slot, data] of slots) this.setBytes(slot, 4, data);
     Atomics.store(this.#words, BELL, bell);

@@ -77,6 +77,7 @@ export class ChannelDevices {
 
   #post(message: ToIo): void {
     this.#thread?.post(message);
+    this.table.announceMessage();
   }
 
   #started(): Thread {
@@ -91,7 +92,8 @@ export class ChannelDevices {
 
   #ask<What extends IoRequest['what']>(request: IoRequest & { readonly what: What }): Promise<IoAnswers[What]> {
     const number = ++this.#requests;
-    this.#started().post({ kind: 'request', number, request } satisfies ToIo);
+    this.#started();
+    this.#post({ kind: 'request', number, request });
     return new Promise((resolve, reject) => void this.#waiting.set(number, { resolve, reject }));
   }
 

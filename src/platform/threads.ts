@@ -24,6 +24,8 @@ export interface IoPlatform {
   readonly files: ImageFiles;
   /** Does something after what else is waiting. */
   later(work: () => void): void;
+  /** The thread's event loop waits for nothing but messages of the main thread, and for timers. */
+  readonly isQuiet: boolean;
 }
 
 /**

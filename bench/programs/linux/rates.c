@@ -42,10 +42,10 @@ static void rate(const char *name, int count, int (*work)(int count)) {
   repeat("rate", name, count, work, 500000);
 }
 
-/* And in a second when it has been done for some time. */
-static void rates(const char *name, int count, int (*work)(int count)) {
+/* And in a second when it has been done for some seconds. */
+static void rates(const char *name, int count, int (*work)(int count), int seconds) {
   rate(name, count, work);
-  repeat("warming", name, count, work, 5000000);
+  repeat("warming", name, count, work, seconds * 1000000L);
   repeat("warm", name, count, work, 1000000);
 }
 
@@ -139,23 +139,23 @@ static int round_trips(int count) {
 static int devices(const char *port) {
   if (posix_memalign((void **)&block, 4096, 4096)) return 1;
   device = open("/dev/hwrng", O_RDONLY);
-  rate("random", 50, random_numbers);
+  rates("random", 50, random_numbers, 2);
   close(device);
   device = open("/dev/vda", O_RDWR | O_DIRECT);
   blocks = lseek(device, 0, SEEK_END) / 4096;
   if (blocks == 0) return 1;
-  rate("reads", 50, disk_reads);
-  rate("writes", 50, disk_writes);
+  rates("reads", 50, disk_reads, 2);
+  rates("writes", 50, disk_writes, 2);
   close(device);
   device = open(port, O_RDWR);
-  rate("roundtrips", 50, round_trips);
+  rates("roundtrips", 50, round_trips, 2);
   return 0;
 }
 
 int main(int count, char **arguments) {
   if (count > 1) return arguments[1][0] == '/' ? devices(arguments[1]) : 7;
-  rates("syscalls", 1000, system_calls);
-  rates("pagefaults", 1024, page_faults);
+  rates("syscalls", 1000, system_calls, 5);
+  rates("pagefaults", 1024, page_faults, 5);
   if (pipe(there) || pipe(back)) return 1;
   pid_t child = fork();
   if (child == 0) {
@@ -163,10 +163,10 @@ int main(int count, char **arguments) {
     while (read(there[0], &byte, 1) == 1) write(back[1], &byte, 1);
     _exit(0);
   }
-  rates("switches", 200, switches);
+  rates("switches", 200, switches, 5);
   kill(child, 9);
   waitpid(child, 0, 0);
-  rates("forks", 10, forks);
-  rates("executions", 10, executions);
+  rates("forks", 10, forks, 5);
+  rates("executions", 10, executions, 5);
   return 0;
 }
