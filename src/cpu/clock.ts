@@ -14,6 +14,9 @@ const UNIX_EPOCH = 2_208_988_800_000n * BigInt(UNITS);
 const HALF = 0x1_0000_0000;
 /** CR0 bit 10, in its upper half. */
 const SIGN_CONTROL = 0x0020_0000;
+/** Steering rates count in units of 2^-44. */
+const STEERING_SCALE = 44n;
+const STEERING_UNIT = 2 ** 44;
 const unsigned = (value: bigint): bigint => BigInt.asUintN(64, value);
 
 /**
@@ -59,6 +62,17 @@ export function continueClock(memory: WebAssembly.Memory, layout: state.Layout):
   stopped[0] = 0;
 }
 
+/** An episode of TOD-clock steering, as its registers have it (PoP ch. 4, "TOD-Clock Steering"). */
+export interface Episode {
+  /** The physical clock when it began. */
+  readonly start: bigint;
+  /** The TOD offset then. */
+  readonly base: bigint;
+  /** Signed steering rates, in units of 2^-44. */
+  readonly fine: number;
+  readonly gross: number;
+}
+
 export class Clock {
   readonly #i32: Int32Array;
   readonly #u64: BigUint64Array;
@@ -66,8 +80,12 @@ export class Clock {
   readonly #epoch: number;
   readonly #physical: number;
   readonly #user: number;
-  /** Index of the word EPOCH_INDEX. */
+  readonly #oldEpisode: number;
+  readonly #newEpisode: number;
+  /** Indices of words. */
   readonly #index: number;
+  readonly #settings: number;
+  readonly #rates: number;
   readonly #offset: number;
   readonly #stopped: Float64Array;
 
@@ -84,7 +102,11 @@ export class Clock {
     this.#offset = performance.timeOrigin - origin;
     this.#stopped = new Float64Array(memory.buffer, layout.machine + state.CLOCK_STOPPED, 1);
     this.#user = (layout.machine + state.USER_EPOCH) / 8;
+    this.#oldEpisode = (layout.machine + state.OLD_EPISODE) / 8;
+    this.#newEpisode = (layout.machine + state.NEW_EPISODE) / 8;
     this.#index = (layout.machine + state.EPOCH_INDEX) / 4;
+    this.#settings = (layout.machine + state.TOD_SETTINGS) / 4;
+    this.#rates = (layout.machine + state.NEW_EPISODE + state.EPISODE_FINE) / 4;
   }
 
   /** Milliseconds of the machine's clock. */
@@ -103,9 +125,9 @@ export class Clock {
     return BigInt(stopped === 0 ? this.units() : Math.floor((-1 - stopped) * UNITS));
   }
 
-  /** Whether somebody has set the clock since this was its epoch. */
-  hasEpoch(low: number, high: number): boolean {
-    return this.#i32[this.#epoch * 2] === low && this.#i32[this.#epoch * 2 + 1] === high;
+  /** Whether somebody has set or steered the clock otherwise since this was its epoch, and its steering rate. */
+  isAsWith(low: number, high: number, rate: number): boolean {
+    return low === this.epochLow && high === this.epochHigh && rate === this.rate;
   }
   get epochLow(): number {
     return this.#i32[this.#epoch * 2]!;
@@ -113,20 +135,32 @@ export class Clock {
   get epochHigh(): number {
     return this.#i32[this.#epoch * 2 + 1]!;
   }
+  /** Fine and gross steering rate together, in units of 2^-44. */
+  get rate(): number {
+    return this.#i32[this.#rates]! + this.#i32[this.#rates + 1]!;
+  }
 
   /** The TOD clock now. */
   tod(): bigint {
-    return unsigned(this.#u64[this.#epoch]! + this.#current());
+    const current = this.#current();
+    return unsigned(this.#u64[this.#epoch]! + current + this.#steered(current));
   }
 
-  /** The physical clock, which nothing sets. */
-  physical(): bigint {
-    return unsigned(this.#u64[this.#physical]! + this.#current());
+  /** The physical clock, which nothing sets, and the TOD offset: what is added to it where there are no partitions. */
+  base(): { readonly physical: bigint; readonly offset: bigint } {
+    const current = this.#current();
+    return {
+      physical: unsigned(this.#u64[this.#physical]! + current),
+      offset: unsigned(this.newEpisode.base + this.#steered(current)),
+    };
   }
 
-  /** The TOD offset: TOD clock less physical clock. */
-  get offset(): bigint {
-    return unsigned(this.#u64[this.#epoch]! - this.#u64[this.#physical]!);
+  /** What the new episode adds to the TOD clock, which is at so many units of the machine's clock. */
+  #steered(current: bigint): bigint {
+    const { rate } = this;
+    if (rate === 0) return 0n;
+    const passed = this.#u64[this.#physical]! + current - this.#u64[this.#newEpisode]!;
+    return (BigInt.asIntN(64, passed) * BigInt(rate)) >> STEERING_SCALE;
   }
 
   /**
@@ -137,35 +171,77 @@ export class Clock {
     const i32 = this.#i32;
     const epoch = this.#epoch * 2;
     const units = this.units();
+    const { rate } = this;
+    const steered = rate === 0 ? units : units + Number(this.#steered(BigInt(units)));
     // The clock now: its halves modulo 2^32.
-    const sum = (i32[epoch]! >>> 0) + (units % HALF);
-    const nowHigh = i32[epoch + 1]! + Math.floor(units / HALF) + (sum >= HALF ? 1 : 0);
+    const sum = (i32[epoch]! >>> 0) + (steered % HALF);
+    const nowHigh = i32[epoch + 1]! + Math.floor(steered / HALF) + (sum >= HALF ? 1 : 0);
     const difference = ((high ^ sign) >>> 0) - ((nowHigh ^ sign) >>> 0);
-    return (units + difference * HALF + (low >>> 0) + 1 - (sum % HALF)) / UNITS;
+    const rest = difference * HALF + (low >>> 0) + 1 - (sum % HALF);
+    // What is steered is a whole number of units.
+    return (units + (rate === 0 ? rest : rest / (1 + rate / STEERING_UNIT) + 1)) / UNITS;
   }
 
-  /** SET CLOCK. */
+  /** SET CLOCK. No other CPU may execute instructions, as for everything else that changes the clock. */
   setTod(value: bigint): void {
-    const epoch = value - this.#current();
-    this.#i32[this.#index] = epoch < 0n ? -1 : 0;
-    this.#setEpoch(epoch);
+    const current = this.#current();
+    this.#setEpoch(value - current - this.#steered(current), true);
   }
 
-  setOffset(value: bigint): void {
-    this.#setEpoch(this.#u64[this.#physical]! + value);
+  /** The TOD epoch difference: what this partition's TOD clock is ahead of the physical clock and the TOD offset. */
+  get epochDifference(): bigint {
+    return unsigned(this.#u64[this.#epoch]! - this.#u64[this.#physical]! - this.newEpisode.base);
   }
 
   /** The user-specified part of the TOD epoch difference. */
   get userDifference(): bigint {
     return this.#u64[this.#user]!;
   }
-  set userDifference(value: bigint) {
-    this.#setEpoch(this.#u64[this.#epoch]! - this.userDifference + value);
+  setUserDifference(value: bigint): void {
+    this.#setEpoch(this.#wholeEpoch + BigInt.asIntN(64, value - this.userDifference), true);
     this.#u64[this.#user] = unsigned(value);
   }
 
-  #setEpoch(value: bigint): void {
+  get oldEpisode(): Episode {
+    return this.#episode(this.#oldEpisode);
+  }
+  get newEpisode(): Episode {
+    return this.#episode(this.#newEpisode);
+  }
+
+  /** Begins a new episode, in which the TOD offset goes on from where it is, at the same rates, but for what is to change. */
+  steer(changes: (offset: bigint) => Partial<Pick<Episode, 'base' | 'fine' | 'gross'>>): void {
+    const old = this.newEpisode;
+    const { physical, offset } = this.base();
+    const change = changes(offset);
+    const episode = { ...old, start: physical, base: offset, ...change };
+    this.#u64.copyWithin(this.#oldEpisode, this.#newEpisode, this.#newEpisode + state.EPISODE_SIZE / 8);
+    this.#u64[this.#newEpisode] = episode.start;
+    this.#u64[this.#newEpisode + state.EPISODE_BASE / 8] = unsigned(episode.base);
+    this.#i32[this.#rates] = episode.fine;
+    this.#i32[this.#rates + 1] = episode.gross;
+    this.#setEpoch(this.#wholeEpoch + BigInt.asIntN(64, episode.base - old.base), change.base !== undefined);
+  }
+
+  #episode(at: number): Episode {
+    const rates = at * 2 + state.EPISODE_FINE / 4;
+    return {
+      start: this.#u64[at]!,
+      base: this.#u64[at + state.EPISODE_BASE / 8]!,
+      fine: this.#i32[rates]!,
+      gross: this.#i32[rates + 1]!,
+    };
+  }
+
+  /** TOD_EPOCH with the epoch index before it. */
+  get #wholeEpoch(): bigint {
+    return (BigInt(this.#i32[this.#index]!) << 64n) + this.#u64[this.#epoch]!;
+  }
+
+  #setEpoch(value: bigint, isSetting: boolean): void {
+    this.#i32[this.#index] = Number(BigInt.asIntN(8, value >> 64n));
     Atomics.store(this.#u64, this.#epoch, unsigned(value));
+    if (isSetting) this.#i32[this.#settings]! += 1;
   }
 }
 
@@ -187,9 +263,10 @@ export class Timers {
   cpuTimerDue = Number.POSITIVE_INFINITY;
   /** One of them may have become due: they are to be looked at. */
   changed = true;
-  /** Epoch of the TOD clock for which `clockComparatorDue` was found. */
+  /** Epoch and steering rate of the TOD clock for which `clockComparatorDue` was found. */
   #epochLow = 0;
   #epochHigh = 0;
+  #rate = 0;
   /** Index of the upper half of CR0. */
   readonly #controls: number;
   /** As CR0 bit 10, the clock-comparator sign control: 0x80000000 or 0. */
@@ -267,6 +344,7 @@ export class Timers {
     this.#sign = i32[this.#controls]! & SIGN_CONTROL ? 0x8000_0000 : 0;
     this.#epochLow = this.clock.epochLow;
     this.#epochHigh = this.clock.epochHigh;
+    this.#rate = this.clock.rate;
     this.clockComparatorDue = this.clock.timeOf(i32[comparator + 1]!, i32[comparator]!, this.#sign);
     // The timer's end may lie beyond 2^63: what counts is how far away it is, modulo 2^64.
     const end = this.#timerEnd * 2;
@@ -282,9 +360,14 @@ export class Timers {
     if (((this.#i32[this.#controls]! & SIGN_CONTROL) !== 0) !== (this.#sign !== 0)) this.recompute();
   }
 
+  /** Somebody else may have set or steered the clock. */
+  #follow(): void {
+    if (!this.clock.isAsWith(this.#epochLow, this.#epochHigh, this.#rate)) this.recompute();
+  }
+
   /** When the first of them is due, as far as `subclasses` (CR0 bits 52 and 53 as 2 and 1) enable them. */
   #due(subclasses: number): number {
-    if (!this.clock.hasEpoch(this.#epochLow, this.#epochHigh)) this.recompute();
+    this.#follow();
     return Math.min(
       subclasses & 2 ? this.clockComparatorDue : Number.POSITIVE_INFINITY,
       subclasses & 1 ? this.cpuTimerDue : Number.POSITIVE_INFINITY,
@@ -293,7 +376,7 @@ export class Timers {
 
   /** When each is due. */
   due(): readonly number[] {
-    if (!this.clock.hasEpoch(this.#epochLow, this.#epochHigh)) this.recompute();
+    this.#follow();
     return [this.clockComparatorDue, this.cpuTimerDue];
   }
 

@@ -56,8 +56,15 @@ export class SavedCpu implements SaveState {
     this.#words = new SavedWords(this.name, this.version, memory, this.#registers.base, cpuWords);
   }
 
+  /** Index of the word TOD_SETTINGS. */
+  get #settings(): number {
+    return (this.#registers.layout.machine + state.TOD_SETTINGS) / 4;
+  }
+
   save(): Fields {
-    return this.#words.save();
+    const registers = this.#registers;
+    const known = registers.field32(state.LAST_CLOCK_SETTINGS) === registers.u32[this.#settings];
+    return { ...this.#words.save(), ...(!known && { lastClock: 0n }) };
   }
 
   load(saved: SavedFields): () => void {
@@ -70,9 +77,7 @@ export class SavedCpu implements SaveState {
       registers.setPsw(registers.pswMaskWithCc, registers.pswAddress);
       registers.setField32(state.EXECUTING, 0);
       registers.setField32(state.CPU_TIMER_STANDS, 1);
-      // The clock has been loaded before.
-      const epoch = registers.u32[(registers.layout.machine + state.TOD_EPOCH) / 4]!;
-      registers.setField32(state.LAST_CLOCK_EPOCH, epoch);
+      registers.setField32(state.LAST_CLOCK_SETTINGS, registers.u32[this.#settings]!);
     };
   }
 }
@@ -80,7 +85,8 @@ export class SavedCpu implements SaveState {
 /** The TOD clock, while it stands. It goes on from the value that was saved. */
 export class SavedClock implements SaveState {
   readonly name = 'clock';
-  readonly version = 1;
+  readonly version = 2;
+  readonly #episodes: SavedWords;
   readonly #u64: BigUint64Array;
   readonly #i32: Int32Array;
   readonly #stopped: Float64Array;
@@ -93,6 +99,11 @@ export class SavedClock implements SaveState {
     this.#i32 = new Int32Array(memory.buffer);
     this.#stopped = new Float64Array(memory.buffer, machine + state.CLOCK_STOPPED, 1);
     this.#machine = machine;
+    this.#episodes = new SavedWords(this.name, this.version, memory, machine, {
+      // Start time, base offset, fine and gross steering rate.
+      oldEpisode: doubleword(state.OLD_EPISODE, 3),
+      newEpisode: doubleword(state.NEW_EPISODE, 3),
+    });
     this.#begin = this.#u64[(machine + state.PHYSICAL_EPOCH) / 8]!;
   }
 
@@ -116,6 +127,8 @@ export class SavedClock implements SaveState {
     const tod = (index << 64n) + this.#epoch(state.TOD_EPOCH) + standing;
     const physical = this.#epoch(state.PHYSICAL_EPOCH) + standing;
     return {
+      ...this.#episodes.save(),
+      // But for what the new episode has added.
       epochIndex: BigInt.asUintN(8, tod >> 64n),
       tod: BigInt.asUintN(64, tod),
       physical: BigInt.asUintN(64, physical),
@@ -130,7 +143,9 @@ export class SavedClock implements SaveState {
     const physical = saved.doubleword('physical');
     const running = saved.doubleword('running');
     const userDifference = saved.doubleword('userDifference');
+    const setEpisodes = this.#episodes.load(saved);
     return () => {
+      setEpisodes();
       const standing = this.#standing;
       const epoch = (index << 64n) + tod - standing;
       this.#i32[(this.#machine + state.EPOCH_INDEX) / 4] = Number(BigInt.asIntN(8, epoch >> 64n));

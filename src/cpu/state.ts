@@ -89,9 +89,9 @@ export const CPU_TIMER_END = 0x3058;
 /** 1 while the CPU timer stands still, the CPU being stopped; its value then. */
 export const CPU_TIMER_STANDS = 0x30b0;
 export const CPU_TIMER = 0x30b8;
-/** The last value that STORE CLOCK has given, and the lower half of TOD_EPOCH then. */
+/** The last value that STORE CLOCK has given, and TOD_SETTINGS then. */
 export const LAST_CLOCK = 0x30c0;
-export const LAST_CLOCK_EPOCH = 0x30c8;
+export const LAST_CLOCK_SETTINGS = 0x30c8;
 /** What STORE CLOCK EXTENDED shows of the epoch index: X'FF', or 0 without the multiple-epoch facility. */
 export const EPOCH_INDEX_MASK = 0x30cc;
 /** What the CPU has not of the vector facility and its enhancements: bits LACKS_*. */
@@ -221,7 +221,7 @@ export const FLOATING = 0x00;
 export const SERVICE_PARAMETER = 0x04;
 /** I/O-interruption subclasses with a pending interruption: bit 0x80 >> ISC. */
 export const IO_PENDING = 0x08;
-/** TOD clock at the origin of the machine's clock, a 64-bit number. */
+/** TOD clock at the origin of the machine's clock, but for what the new episode steers; a 64-bit number. */
 export const TOD_EPOCH = 0x10;
 /** Origin of the machine's clock, in milliseconds of the host's absolute time, as a double. */
 export const CLOCK_ORIGIN = 0x20;
@@ -229,6 +229,17 @@ export const CLOCK_ORIGIN = 0x20;
 export const CLOCK_STOPPED = 0x88;
 /** What of the TOD clock's epoch its user has specified (PTFF-STOU), a 64-bit number. */
 export const USER_EPOCH = 0x40;
+/** How often the TOD clock has been set, steering apart. */
+export const TOD_SETTINGS = 0x48;
+/** TOD-clock-steering registers (PoP ch. 4): what was before, and what is in effect. */
+export const OLD_EPISODE = 0x50;
+export const NEW_EPISODE = 0x68;
+/** In an episode: the physical clock when it began, and the TOD offset then, 64-bit numbers; both steering rates. */
+export const EPISODE_START = 0;
+export const EPISODE_BASE = 8;
+export const EPISODE_FINE = 16;
+export const EPISODE_GROSS = 20;
+export const EPISODE_SIZE = 24;
 /** Epoch index that goes with TOD_EPOCH: how often the TOD clock has passed 2^64. */
 export const EPOCH_INDEX = 0x90;
 /** Counted mode: nanoseconds of the machine's clock, and instructions executed by all CPUs; doubles. */

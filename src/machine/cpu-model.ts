@@ -37,6 +37,9 @@ const onRequest: readonly string[] = ['ctop'];
 /** What only a hypervisor gives its guests. */
 const ofHypervisors: readonly string[] = ['sthyi', 'cmm', 'cmmnt'];
 
+/** Functions of PTFF that adjust and steer the clock of the whole machine: no feature stands for them, and KVM's guests never have them. */
+export const steeringFunctions: readonly number[] = [0x40, 0x42, 0x43];
+
 /** Without these no z/Architecture operating system runs; they cannot be switched off. */
 const fixed: readonly string[] = ['esan3', 'zarch'];
 

@@ -14,7 +14,7 @@ import type { ThreadPort } from '../platform/threads.ts';
 import type { TraceRecord } from '../trace/trace.ts';
 import { mailboxOf } from './compiler-thread.ts';
 import type { LogItem, PanicReason } from './control.ts';
-import { bitsWithout, type CpuModel } from './cpu-model.ts';
+import { bitsWithout, type CpuModel, steeringFunctions } from './cpu-model.ts';
 import { CpuTable } from './cpu-table.ts';
 import { diagnoseFunctions, type ResetRequest } from './diagnose.ts';
 import { Doorbell } from './doorbell.ts';
@@ -142,7 +142,10 @@ export function equip(cpu: Cpu, start: CpuStart, post: (message: FromCpu) => voi
     ...standalone,
     channels: new ChannelInstructions(channels, new TablePaths(channels), unimplemented),
     facilities: announced,
-    withheld: { plo: new Set(bitsWithout(features, 'plo')), ptff: new Set(bitsWithout(features, 'ptff')) },
+    withheld: {
+      plo: new Set(bitsWithout(features, 'plo')),
+      ptff: new Set([...bitsWithout(features, 'ptff'), ...(start.identity.view === 'kvm' ? steeringFunctions : [])]),
+    },
     information,
     isConfigured: address => table.presence(address) === 'configured',
     ordered,

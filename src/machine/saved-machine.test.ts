@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { startClock } from '../cpu/clock.ts';
+import { Clock, startClock } from '../cpu/clock.ts';
 import { Registers } from '../cpu/registers.ts';
 import { SavedClock, SavedCpu } from '../cpu/saved.ts';
 import * as state from '../cpu/state.ts';
@@ -43,6 +43,7 @@ function machine({ size = 2 * MEBIBYTE, cpus = 2, model = 'z14', features = {} a
     registers,
     clock,
     keys,
+    tod: new Clock(memory, layout),
     save,
     load: (data: Uint8Array) => {
       const { summary, apply } = planLoad(kind, units, [], data);
@@ -118,4 +119,31 @@ test('damage is found before anything is changed', () => {
   }
   assert.throws(() => planLoad(other.kind, other.units.slice(1), [], data), /Unknown savevm section 'clock'/);
   assert.deepEqual(other.save(), before);
+});
+
+test('a steered clock goes on as it was', () => {
+  const first = machine();
+  const { tod } = first;
+  tod.setTod(0xffff_ffff_ff00_0000n);
+  tod.setUserDifference(7n);
+  tod.steer(() => ({ fine: 0x7fff_ffff, base: 0x1_0000_0000n }));
+  tod.steer(() => ({ gross: -5 }));
+  const [cpu, other] = first.registers as [Registers, Registers];
+  // A value from before the clock was set, and one from after that.
+  cpu.setField64(state.LAST_CLOCK, 2n ** 63n);
+  other.setField64(state.LAST_CLOCK, 0x1234n);
+  other.setField32(state.LAST_CLOCK_SETTINGS, 3);
+  const data = first.save();
+
+  const second = machine();
+  second.tod.steer(() => ({ gross: 9 }));
+  second.load(data);
+  assert.deepEqual(second.save(), data);
+  for (const what of ['oldEpisode', 'newEpisode', 'epochDifference', 'userDifference'] as const) {
+    assert.deepEqual(second.tod[what], tod[what]);
+  }
+  assert.equal(second.tod.tod(), tod.tod());
+  assert.deepEqual(second.tod.base(), tod.base());
+  const last = second.registers.map(registers => registers.field64(state.LAST_CLOCK));
+  assert.deepEqual(last, [0n, 0x1234n]);
 });

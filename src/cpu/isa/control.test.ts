@@ -391,15 +391,15 @@ test('the user-specified part of the TOD epoch difference', () => {
   ).run();
   assert.equal(m.cc, 0);
   const [offset, logical, difference, user] = [8, 16, 24, 32].map(at => m.storage.read64(m.at('c') + at));
-  assert.deepEqual([offset, logical, difference, user], [0x100_0000_0000n, 0n, 0x100_0000_0000n, 0x100_0000_0000n]);
+  assert.deepEqual([offset, logical, difference, user], [0n, 0x100_0000_0000n, 0x100_0000_0000n, 0x100_0000_0000n]);
   const passed = m.storage.read64(m.at('a') + 8) - m.storage.read64(m.at('a'));
   assert.ok(passed >= 0x100_0000_0000n && passed < 0x110_0000_0000n);
-  assert.equal(m.hex('d', 16), 'fc00000000000000c400000000000000');
+  assert.equal(m.hex('d', 16), 'fc00000000000000f400000000000000');
   const problem = machine('lghi %r0,127\nptff', { mask: PSW_EA | PSW_BA | PSW_PROBLEM }).run();
   assert.equal(problem.interruption?.code, program.PRIVILEGED_OPERATION);
 });
 
-test('the TOD offset is set, and adjusted; steering rates are none of a guest', () => {
+test('the TOD offset is set, and adjusted', () => {
   const query = (label: string): string => `lghi %r0,1\nla %r1,${label}\nptff\n`;
   const m = machine(
     `stckf first\nlghi %r0,65\nla %r1,five\nptff\n${query('set')}lghi %r0,64\nla %r1,minus\nptff\n${query('adjusted')}stckf last`,
@@ -409,7 +409,7 @@ test('the TOD offset is set, and adjusted; steering rates are none of a guest', 
   ).run();
   assert.equal(m.cc, 0);
   const at = (label: string, distance = 0): bigint => m.storage.read64(m.at(label) + distance);
-  // Physical clock, which goes on; TOD offset; logical TOD offset; TOD epoch difference.
+  // Physical clock, which goes on; TOD offset; logical TOD offset, which is this partition's; TOD epoch difference.
   assert.ok(at('adjusted') > at('set'));
   assert.deepEqual(
     [8, 16, 24].map(distance => at('set', distance)),
@@ -424,7 +424,63 @@ test('the TOD offset is set, and adjusted; steering rates are none of a guest', 
       .run();
     assert.equal(m.interruption?.code, program.PRIVILEGED_OPERATION);
   }
-  for (const code of [66, 67]) assert.equal(machine('ptff').gr(0, code).gr(1, 0x1000).run().cc, 3);
+});
+
+test('steering rates begin new episodes, which the steering information tells', () => {
+  const set = (code: number, label: string): string => `lghi %r0,${code}\nla %r1,${label}\nptff\n`;
+  const m = machine(
+    `${set(2, 'before')}${set(66, 'fine')}${set(3, 'between')}${set(67, 'gross')}${set(2, 'after')}${set(1, 'offsets')}`,
+    {
+      data: `.balign 8\nfine: .long 0x40000000\ngross: .long -0x30000000
+before: .quad 0,-1,-1,-1,-1,-1,-1\nafter: .quad 0,0,0,0,0,0,0\nbetween: .quad 0\noffsets: .quad 0,0,0,0`,
+    },
+  ).run();
+  assert.equal(m.cc, 0);
+  const at = (label: string, distance = 0): bigint => m.storage.read64(m.at(label) + distance);
+  // Physical clock; start time, base offset and both rates of the old episode, and of the new one.
+  assert.equal(m.hex('before', 56).slice(16), '0'.repeat(96));
+  const [physical, oldStart, oldBase, oldRates, start, base, rates] = [0, 8, 16, 24, 32, 40, 48].map(n =>
+    at('after', n),
+  );
+  assert.ok(at('before') < oldStart! && oldStart! < at('between') && at('between') < start! && start! < physical!);
+  assert.deepEqual([oldBase, oldRates, rates], [0n, 0x4000_0000_0000_0000n, 0x4000_0000_d000_0000n]);
+  assert.equal(base, ((start! - oldStart!) * 0x4000_0000n) >> 44n);
+  assert.equal(at('offsets', 8), base! + (((at('offsets') - start!) * 0x1000_0000n) >> 44n));
+});
+
+test('parameter blocks of timing functions', () => {
+  const run = (code: number, address: number, options = {}) => {
+    const m = machine('ptff', options).gr(0, code).gr(1, address).setCc(1).run();
+    return m.interruption?.code ?? m.cc;
+  };
+  // Anywhere, also across the end of a page, but in storage: nothing is changed otherwise.
+  const end = 0x200000;
+  for (const [code, length] of [
+    [0, 16],
+    [1, 32],
+    [2, 56],
+    [3, 8],
+    [4, 256],
+    [5, 40],
+    [64, 8],
+    [65, 8],
+    [66, 4],
+    [67, 4],
+    [69, 8],
+  ] as const) {
+    assert.equal(run(code, 0x2001), 0);
+    assert.equal(run(code, end - length), 0, `${code}`);
+    assert.equal(run(code, end - length + 1), program.ADDRESSING, `${code}`);
+  }
+  // Codes that mean nothing, in the supervisor state; GR0 bit 56; bits 0-55 are ignored.
+  for (const code of [6, 10, 13, 63, 68, 70, 73, 77, 127]) assert.equal(run(code, end), 3);
+  assert.equal(run(0x80, 0x2000), program.SPECIFICATION);
+  assert.equal(run(0x7fff_ff00, 0x2000), 0);
+  // Control functions are the supervisor's.
+  const problem = { mask: WIDE | PSW_PROBLEM };
+  for (const code of [64, 65, 66, 67, 69, 127]) assert.equal(run(code, 0x2000, problem), program.PRIVILEGED_OPERATION);
+  for (const code of [0, 1, 2, 3, 4, 5]) assert.equal(run(code, 0x2000, problem), 0);
+  assert.equal(run(6, 0x2000, problem), 3);
 });
 
 test('addressing modes', () => {

@@ -121,16 +121,36 @@ const produces =
 /** Values of STORE CLOCK that one CPU is given are so far apart; the CPUs' addresses make them differ. */
 const CLOCK_STEP = 256;
 
+/** What the new episode adds to the TOD clock: the time since its start times both rates, in units of 2^-44. */
+function steered(i: Insn, clock: I64): I64 {
+  const [fine, gross] = [state.EPISODE_FINE, state.EPISODE_GROSS].map(at => i.machine32(state.NEW_EPISODE + at));
+  const rate = i.let(i64.add(i64.fromS(fine!), i64.fromS(gross!)));
+  const start = i.machine64(state.NEW_EPISODE + state.EPISODE_START);
+  const passed = i.let(i64.sub(i64.add(clock, i.machine64(state.PHYSICAL_EPOCH)), start));
+  // The product has more than 64 bits.
+  const low = i64.shrS(i64.mul(i64.and(passed, 0x7fff_ffff), rate), 31);
+  return i64.shrS(i64.add(i64.mul(i64.shrS(passed, 31), rate), low), 13);
+}
+
+/** Bits 0-63 of the TOD clock. */
+function todClock(i: Insn): I64 {
+  const clock = i.let(i.clock());
+  const value = i.variable64(i64.add(clock, i.machine64(state.TOD_EPOCH)));
+  const rates = i.machine64(state.NEW_EPISODE + state.EPISODE_FINE);
+  i.ifUnlikely(i64.ne(rates, 0), () => value.set(i64.add(value.get(), steered(i, clock))));
+  return value.get();
+}
+
 /** The TOD clock, above every value that this CPU was given before since the clock was set, and unlike all that others are given. */
 function uniqueClock(i: Insn): I64 {
-  const epoch = i.machine64(state.TOD_EPOCH);
   const mine = i64.fromU(i.state32(state.CPU_ADDRESS));
-  const clock = i.let(i64.or(i64.and(i64.add(i.clock(), epoch), -CLOCK_STEP), mine));
-  const known = i32.eq(i.state32(state.LAST_CLOCK_EPOCH), i32.wrap(epoch));
+  const clock = i.let(i64.or(i64.and(todClock(i), -CLOCK_STEP), mine));
+  const settings = i.machine32(state.TOD_SETTINGS);
+  const known = i32.eq(i.state32(state.LAST_CLOCK_SETTINGS), settings);
   const last = i.let(i64.select(known, i.state64(state.LAST_CLOCK), k64(0)));
   const value = i.let(i64.select(i64.gtU(clock, last), clock, i64.add(last, CLOCK_STEP)));
   i.setState64(state.LAST_CLOCK, value);
-  i.setState32(state.LAST_CLOCK_EPOCH, i32.wrap(epoch));
+  i.setState32(state.LAST_CLOCK_SETTINGS, settings);
   return value;
 }
 
@@ -361,7 +381,7 @@ export const controlInstructions: readonly Instruction[] = [
   }),
   insn('STCKF', 0xb27c, S, 25, i => {
     const place = i.place(i.address(), 8, 'store');
-    place.store64(i64.add(i.clock(), i.machine64(state.TOD_EPOCH)));
+    place.store64(todClock(i));
     i.setCc(k32(0));
   }),
   insn('STCKE', 0xb278, S, 'z', i => {

@@ -4,15 +4,10 @@
  */
 
 import type { Cpu } from '../cpu.ts';
-import { ACCESS_REGISTER, again } from '../dat.ts';
+import { ACCESS_REGISTER } from '../dat.ts';
 import type { Millicode, Operands } from '../isa/insn.ts';
 import { ProgramInterruption, SPECIFICATION } from '../program.ts';
-import { operandAddress } from './operands.ts';
-
-/** Has the instruction executed once more, alone, unless that is the case. */
-function beAlone(cpu: Cpu): void {
-  if (!cpu.exclusion.isAlone) throw again;
-}
+import { beAlone, operandAddress } from './operands.ts';
 
 /** Where an operand of 1 to 16 bytes is. */
 interface Location {

@@ -1,6 +1,7 @@
 /** Operands of control instructions in millicode. */
 
 import type { Cpu } from '../cpu.ts';
+import { again } from '../dat.ts';
 import { LEAVE, type Operands, type Outcome } from '../isa/insn.ts';
 import { ADDRESSING, PRIVILEGED_OPERATION, ProgramInterruption, SPECIAL_OPERATION, SPECIFICATION } from '../program.ts';
 import * as state from '../state.ts';
@@ -21,6 +22,24 @@ export function alignedAddress(cpu: Cpu, operands: Operands, boundary: number, o
   const address = operandAddress(cpu, operands, operand);
   specify((Number(address & 0xfffn) & (boundary - 1)) === 0);
   return address;
+}
+
+/** Fields of something in storage, one after the other: value and bytes. */
+export type Fields = readonly (readonly [value: bigint | number, size: number])[];
+
+export function bytesOf(fields: Fields): Uint8Array {
+  const all = new Uint8Array(fields.reduce((sum, [, bytes]) => sum + bytes, 0));
+  let end = 0;
+  for (const [value, bytes] of fields) {
+    end += bytes;
+    for (let n = 0, rest = BigInt(value); n < bytes; n++, rest >>= 8n) all[end - 1 - n] = Number(rest & 0xffn);
+  }
+  return all;
+}
+
+/** Has the instruction, which has not changed anything yet, executed once more while no other CPU executes any, unless that is the case. */
+export function beAlone(cpu: Cpu): void {
+  if (!cpu.exclusion.isAlone) throw again;
 }
 
 /** @throws ProgramInterruption specification exception unless the condition holds */

@@ -1,10 +1,20 @@
 /** Clocks and timers (PoP ch. 4 "Timing", ch. 7 and 10). */
 
+import type { Clock, Episode } from '../clock.ts';
 import type { Cpu } from '../cpu.ts';
 import { LEAVE, type Operands } from '../isa/insn.ts';
 import { wake } from '../pending.ts';
 import * as state from '../state.ts';
-import { alignedAddress, inProblemState, operandAddress, privilege, specify } from './operands.ts';
+import {
+  alignedAddress,
+  beAlone,
+  bytesOf,
+  type Fields,
+  inProblemState,
+  operandAddress,
+  privilege,
+  specify,
+} from './operands.ts';
 
 // STORE CLOCK COMPARATOR stores what is left in OPERAND; SET's operand is loaded there.
 
@@ -22,6 +32,7 @@ function clockSet(cpu: Cpu): void {
 
 export function setClock(cpu: Cpu, operands: Operands): number {
   const value = cpu.access.read64(alignedAddress(cpu, operands, 8), operands.b2!);
+  beAlone(cpu);
   cpu.timers.clock.setTod(value);
   clockSet(cpu);
   cpu.cc = 0;
@@ -70,80 +81,78 @@ export function extractCpuTime(cpu: Cpu, operands: Operands): void {
 
 // PERFORM TIMING FACILITY FUNCTION
 
-const QUERY = 0x00;
-const QUERY_TOD_OFFSET = 0x01;
-const QUERY_STEERING = 0x02;
-const QUERY_PHYSICAL_CLOCK = 0x03;
-const QUERY_UTC = 0x04;
-const QUERY_TOD_OFFSET_USER = 0x05;
-const ADJUST_TOD_OFFSET = 0x40;
-const SET_TOD_OFFSET = 0x41;
-const SET_TOD_OFFSET_USER = 0x45;
-/** This and all above it are for the supervisor. */
+/** From this function code on they are for the supervisor. */
 const FIRST_CONTROL = 0x40;
-const functions: readonly number[] = [
-  QUERY,
-  QUERY_TOD_OFFSET,
-  QUERY_STEERING,
-  QUERY_PHYSICAL_CLOCK,
-  QUERY_UTC,
-  QUERY_TOD_OFFSET_USER,
-  ADJUST_TOD_OFFSET,
-  SET_TOD_OFFSET,
-  SET_TOD_OFFSET_USER,
+
+const offsets = (clock: Clock): Fields => {
+  const { epochDifference } = clock;
+  const { physical, offset } = clock.base();
+  return [
+    [physical, 8],
+    [offset, 8],
+    [offset + epochDifference, 8],
+    [epochDifference, 8],
+  ];
+};
+const episode = ({ start, base, fine, gross }: Episode): Fields => [
+  [start, 8],
+  [base, 8],
+  [fine, 4],
+  [gross, 4],
 ];
 
-/** GR0 bits 57-63 the function, GR1 the address of the parameter block. The clock is never steered. */
+/** Functions that store a parameter block, by their codes. */
+const queries = new Map<number, (clock: Clock, available: bigint) => Fields>([
+  // Available functions
+  [0x00, (_, available) => [[available, 16]]],
+  // TOD offset
+  [0x01, offsets],
+  // Steering information
+  [0x02, clock => [[clock.base().physical, 8], ...episode(clock.oldEpisode), ...episode(clock.newEpisode)]],
+  // Physical clock
+  [0x03, clock => [[clock.base().physical, 8]]],
+  // UTC information, of which there is none without the server-time-protocol facility
+  [0x04, () => [[0n, 256]]],
+  // TOD offset user
+  [0x05, clock => [...offsets(clock), [clock.userDifference, 8]]],
+]);
+
+/** Functions that change the clock, with the size of their parameter. A new episode begins at once: TOD-offset-update events are always. */
+const controls = new Map<number, { readonly size: 4 | 8; readonly perform: (clock: Clock, value: bigint) => void }>([
+  // Adjust TOD offset
+  [0x40, { size: 8, perform: (clock, value) => clock.steer(offset => ({ base: offset + value })) }],
+  // Set TOD offset
+  [0x41, { size: 8, perform: (clock, value) => clock.steer(() => ({ base: value })) }],
+  // Set fine-steering rate
+  [0x42, { size: 4, perform: (clock, value) => clock.steer(() => ({ fine: Number(value) | 0 })) }],
+  // Set gross-steering rate
+  [0x43, { size: 4, perform: (clock, value) => clock.steer(() => ({ gross: Number(value) | 0 })) }],
+  // Set TOD offset user
+  [0x45, { size: 8, perform: (clock, value) => clock.setUserDifference(value) }],
+]);
+
+const codes: readonly number[] = [...queries.keys(), ...controls.keys()];
+
+/** GR0 bits 57-63 the function, GR1 the address of the parameter block. */
 export function performTimingFunction(cpu: Cpu): void {
   const { access } = cpu;
   const { clock } = cpu.timers;
+  const { ptff: withheld } = cpu.environment.withheld;
   specify((cpu.gr32(0) & 0x80) === 0);
   const code = cpu.gr32(0) & 0x7f;
-  const { ptff: withheld } = cpu.environment.withheld;
   if (code >= FIRST_CONTROL) privilege(!inProblemState(cpu));
-  if (!functions.includes(code) || withheld.has(code)) {
-    cpu.cc = 3;
-    return;
-  }
   const address = cpu.gr(1) & cpu.addressMask;
-  const block = (length: number, fields: Readonly<Record<number, bigint>>): void => {
-    const bytes = new Uint8Array(length);
-    const view = new DataView(bytes.buffer);
-    for (const [at, value] of Object.entries(fields)) view.setBigUint64(Number(at), value);
-    access.writeBytes(address, bytes, 1);
-  };
-  const physical = clock.physical();
-  const { offset, userDifference: user } = clock;
-  // Physical clock, TOD offset, logical TOD offset, TOD epoch difference.
-  const offsets = { 0: physical, 8: offset, 16: offset - user, 24: user };
-  switch (code) {
-    case QUERY: {
-      const list = new Uint8Array(16);
-      for (const bit of functions.filter(each => !withheld.has(each))) list[bit >>> 3]! |= 0x80 >>> (bit & 7);
-      access.writeBytes(address, list, 1);
-      break;
-    }
-    case QUERY_TOD_OFFSET:
-      block(32, offsets);
-      break;
-    case QUERY_TOD_OFFSET_USER:
-      block(40, { ...offsets, 32: user });
-      break;
-    case QUERY_STEERING:
-      block(56, { 0: physical });
-      break;
-    case QUERY_PHYSICAL_CLOCK:
-      block(8, { 0: physical });
-      break;
-    case QUERY_UTC:
-      block(256, {});
-      break;
-    default: {
-      const value = access.read64(address, 1);
-      if (code === SET_TOD_OFFSET_USER) clock.userDifference = value;
-      else clock.setOffset(code === SET_TOD_OFFSET ? value : offset + value);
-      clockSet(cpu);
-    }
+  const [query, control] = withheld.has(code) ? [] : [queries.get(code), controls.get(code)];
+  if (query) {
+    const available = codes
+      .filter(each => !withheld.has(each))
+      .reduce((sum, bit) => sum | (1n << BigInt(127 - bit)), 0n);
+    access.writeBytes(address, bytesOf(query(clock, available)), 1);
+  } else if (control) {
+    const value = control.size === 8 ? access.read64(address, 1) : BigInt(access.read32(address, 1));
+    beAlone(cpu);
+    control.perform(clock, value);
+    clockSet(cpu);
   }
-  cpu.cc = 0;
+  cpu.cc = query || control ? 0 : 3;
 }

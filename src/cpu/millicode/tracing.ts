@@ -8,7 +8,7 @@ import type { Cpu } from '../cpu.ts';
 import type { Operands } from '../isa/insn.ts';
 import { ProgramInterruption, TRACE_TABLE } from '../program.ts';
 import * as state from '../state.ts';
-import { crLow, operandAddress, pswHigh, specify } from './operands.ts';
+import { bytesOf, crLow, type Fields, operandAddress, pswHigh, specify } from './operands.ts';
 
 // CR12: branches (upper half), modes (upper half), address spaces, explicit tracing.
 const BRANCHES = 0x8000_0000 | 0;
@@ -20,9 +20,6 @@ const ALL = 0xffff_ffff_ffff_ffffn;
 const EXTENDED = 1;
 const BASIC = 0x8000_0000n;
 const LARGEST_31 = 0x7fff_ffffn;
-
-/** Fields of an entry: value and bytes. */
-type Fields = readonly (readonly [value: bigint | number, size: number])[];
 
 const controls = (cpu: Cpu): number => cpu.i32[(cpu.base + state.CR + 8 * 12 + 4) >>> 2]!;
 export const tracesBranches = (cpu: Cpu): boolean => (controls(cpu) & BRANCHES) !== 0;
@@ -37,17 +34,11 @@ const coded = (cpu: Cpu, address: bigint): bigint => (cpu.addressMask === LARGES
 
 /** Stores an entry, to which low-address protection applies and no storage key; `longest`: the room that there must be. */
 function enter(cpu: Cpu, fields: Fields, table = cpu.cr(12), longest = 0): bigint {
-  const size = fields.reduce((sum, [, bytes]) => sum + bytes, 0);
+  const entry = bytesOf(fields);
   const at = table & ENTRY_ADDRESS;
-  if ((at & 0xfffn) + BigInt(Math.max(size, longest)) > 4095n) throw new ProgramInterruption(TRACE_TABLE);
-  const entry = new Uint8Array(size);
-  let end = 0;
-  for (const [value, bytes] of fields) {
-    end += bytes;
-    for (let n = 0, rest = BigInt(value); n < bytes; n++, rest >>= 8n) entry[end - 1 - n] = Number(rest & 0xffn);
-  }
+  if ((at & 0xfffn) + BigInt(Math.max(entry.length, longest)) > 4095n) throw new ProgramInterruption(TRACE_TABLE);
   cpu.access.writeBytesIn({ context: cpu.dat.realContext(0), how: 0, mask: ALL }, at, entry);
-  return table + BigInt(size);
+  return table + BigInt(entry.length);
 }
 
 /** An entry of a word and an address or the like of four or eight bytes. */
