@@ -184,3 +184,45 @@ test('a debugger', async t => {
   assert.equal(await ask('vKill;1'), 'OK');
   assert.equal(await exitStatus(child), 0);
 });
+
+/** One CPU steers the clock, rates changing; the other sees that STORE CLOCK FAST never goes back and STORE CLOCK always rises. */
+const steering = `sam64
+larl %r1,restart; mvc 0x1a0(16),0(%r1)
+larl %r6,data; larl %r7,ends
+lghi %r3,1; sigp %r2,%r3,6
+lghi %r5,500; lgfi %r9,0x10dcd
+again: msgr %r9,%r5; aghi %r9,77; st %r9,64(%r6)
+lghi %r0,66; tmll %r5,1; jz fine; lghi %r0,67
+fine: la %r1,64(%r6); ptff; jnz refused
+lghi %r8,300
+delay: brctg %r8,delay
+brctg %r5,again
+lt %r2,72(%r6); jz end
+aghi %r7,16
+refused: aghi %r7,16
+end: sigp %r2,%r3,5; jnz end
+stops: sigp %r2,%r3,1; tmll %r2,0x40; jz stops
+lpswe 0(%r7)
+second: larl %r6,data
+lghi %r2,0; lghi %r3,0
+more: stckf 0(%r6); lg %r4,0(%r6); clgr %r4,%r2; jl back; lgr %r2,%r4
+stck 8(%r6); lg %r4,8(%r6); clgr %r4,%r3; jnh back; lgr %r3,%r4
+j more
+back: lghi %r4,1; st %r4,72(%r6); j more
+.balign 8
+restart: .quad 0x0000000180000000, second
+ends: .quad 0x0002000180000000, 0xfff, 0x0002000180000000, 0x1110, 0x0002000180000000, 0x2220
+data: .quad 0,0,0,0,0,0,0,0,0,0`;
+const views: [string, string[], RegExp][] = [
+  ['in a logical partition', ['-machine', 'sysinfo=lpar'], /^$/],
+  ['counted', ['-machine', 'sysinfo=lpar', '-icount', 'shift=0'], /^$/],
+  ['not under KVM', [], /PSW 0002000180000000 0000000000001110\n$/],
+];
+for (const [name, options, complaint] of views) {
+  test(`the clock of two CPUs is steered: ${name}`, async t => {
+    const args = ['-kernel', image(t, steering), '-smp', '2', '-display', 'none', ...options];
+    const { child, seen } = start(t, args);
+    assert.equal(await exitStatus(child), 0);
+    assert.match(seen.err, complaint);
+  });
+}
