@@ -1,5 +1,6 @@
 /** Debian's s3270 and x3270: 3270 terminals that are driven by a script. */
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
+import { createServer } from 'node:net';
 
 /** Whether the programs are there. */
 export const have = (...programs: string[]): boolean =>
@@ -142,5 +143,47 @@ export class X3270 extends S3270 {
   /** The display is the first option: `-display :N`. */
   protected override start(args: readonly string[]): ChildProcessWithoutNullStreams {
     return spawn('x3270', [...args, '-script'], { stdio: 'pipe' });
+  }
+}
+
+/** A port that nobody listens on. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise(resolve => server.close(resolve));
+  return port;
+}
+
+/** The options of the document, for one of several terminals. */
+export const terminalOptions = (number: number, port: number, more = '') => [
+  ...['-chardev', `socket,id=ch${number},host=0.0.0.0,port=${port},wait=off,server=on,tn3270=on${more}`],
+  ...['-device', `x-terminal3270,chardev=ch${number},devno=fe.0.000${number.toString(16)},id=terminal${number}`],
+];
+
+/**
+ * Connects and presses ENTER until the line is there: what is written while Linux asks for the size of the screen does not get
+ * on it, and what is typed then does not count.
+ */
+export async function attach(s3270: S3270, host: string, line: string): Promise<void> {
+  await s3270.connect(host);
+  for (let n = 0; n < 60; n++) {
+    await s3270.act('Wait(1,InputField)');
+    if ((await s3270.screen()).includes(line)) return;
+    await s3270.act('Enter()');
+    await s3270.act('Wait(1,Output)');
+  }
+  throw new Error(`there is no ${line} on\n${(await s3270.screen()).join('\n')}`);
+}
+
+/** Says who logs in until the shell is there: getty throws away what has been typed when it asks, and it asks again after each ENTER. */
+export async function logIn(s3270: S3270, name: string, prompt: RegExp): Promise<void> {
+  for (let left = 12; ; left--) {
+    await s3270.enter(name);
+    try {
+      return void (await s3270.waitFor(prompt, 5));
+    } catch (error) {
+      if (!left) throw error;
+    }
   }
 }

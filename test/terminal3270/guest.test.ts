@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { connect, createServer, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
@@ -16,25 +16,10 @@ import { record } from '../../src/chardev/telnet-parser.ts';
 import { TestClient } from '../../src/chardev/tn3270/testing.ts';
 import { makeCertificates } from '../support/certificates.ts';
 import { guestWithTools } from '../support/guest.ts';
-import { have, S3270 } from '../support/s3270.ts';
+import { attach, freePort, have, logIn, S3270, terminalOptions } from '../support/s3270.ts';
 import { emulator, Terminal } from '../support/terminal.ts';
 
 const skip = have('s3270') ? false : 's3270 is not there';
-
-/** A port that nobody listens on. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise(resolve => server.close(resolve));
-  return port;
-}
-
-/** The options of the document, for one of several terminals. */
-const terminal = (number: number, port: number, more = '') => [
-  ...['-chardev', `socket,id=ch${number},host=0.0.0.0,port=${port},wait=off,server=on,tn3270=on${more}`],
-  ...['-device', `x-terminal3270,chardev=ch${number},devno=fe.0.000${number.toString(16)},id=terminal${number}`],
-];
 
 async function start(append: string, ...more: string[]): Promise<Terminal> {
   const { kernel, initrd } = await guestWithTools();
@@ -46,33 +31,6 @@ function client(t: TestContext, ...options: string[]): S3270 {
   const one = new S3270(...options);
   t.after(() => one.end());
   return one;
-}
-
-/**
- * Connects and presses ENTER until the line is there: what is written while Linux asks for the size of the screen does not get
- * on it, and what is typed then does not count.
- */
-async function attach(s3270: S3270, host: string, line: string): Promise<void> {
-  await s3270.connect(host);
-  for (let n = 0; n < 60; n++) {
-    await s3270.act('Wait(1,InputField)');
-    if ((await s3270.screen()).includes(line)) return;
-    await s3270.act('Enter()');
-    await s3270.act('Wait(1,Output)');
-  }
-  throw new Error(`there is no ${line} on\n${(await s3270.screen()).join('\n')}`);
-}
-
-/** Says who logs in until the shell is there: getty throws away what has been typed when it asks, and it asks again after each ENTER. */
-async function logIn(s3270: S3270, name: string, prompt: RegExp): Promise<void> {
-  for (let left = 12; ; left--) {
-    await s3270.enter(name);
-    try {
-      return void (await s3270.waitFor(prompt, 5));
-    } catch (error) {
-      if (!left) throw error;
-    }
-  }
 }
 
 test("3270 support is enabled in the guest's kernel: CONFIG_TN3270, which nowadays has the ttys, and CONFIG_TN3270_CONSOLE", async () => {
@@ -102,7 +60,7 @@ describe('additional terminals', { skip }, () => {
     guest = await start(
       `${commandLine} quiet`,
       ...['-object', `tls-creds-x509,id=tls0,dir=${folder},endpoint=server,verify-peer=off`],
-      ...ports.flatMap((port, n) => terminal(10 + n, port, n === 2 ? ',tls-creds=tls0' : '')),
+      ...ports.flatMap((port, n) => terminalOptions(10 + n, port, n === 2 ? ',tls-creds=tls0' : '')),
     );
     await guest.waitFor(/is up/, 300);
     await guest.waitFor(guest.prompt, 60);
@@ -245,7 +203,7 @@ describe('additional terminals', { skip }, () => {
 // The document has condev=000a, which Linux takes for an octal number: zero. QEMU's guest has no console then either.
 test('the kernel uses the 3270 as console with conmode=3270 condev=0x000a', { skip }, async t => {
   const port = await freePort();
-  const guest = await start('conmode=3270 condev=0x000a', ...terminal(10, port));
+  const guest = await start('conmode=3270 condev=0x000a', ...terminalOptions(10, port));
   t.after(() => guest.kill());
   // The kernel waits for a client before it goes on. Linux has its brackets where code page 37 has them.
   const s3270 = client(t, '-model', '3279-4', '-codepage', 'cp037');
