@@ -293,6 +293,34 @@ test('LOAD REAL ADDRESS', () => {
   assert.deepEqual([region.cpu.gr(2), region.cc], [0x8000_0038n, 3]);
 });
 
+test('LOAD REAL ADDRESS has no room for addresses from 2 GiB on, except in the 64-bit mode', () => {
+  // The tables, and page X'20' of what they describe, lie behind 2 GiB; page X'21' and segment 2 are invalid.
+  const high = 0x8010_0000;
+  const made = (source: string, address: number, mask?: bigint): TestMachine => {
+    const m = machine(source, { storageSize: 0x8020_0000, ...(mask !== undefined && { mask }) });
+    m.storage.write64(high, 0x8011_0000n);
+    m.storage.write64(high + 16, 0x20n);
+    m.storage.write64(0x8011_0100, 0x8000_3000n);
+    m.storage.write64(0x8011_0108, 0x400n);
+    return m
+      .cr(1, BigInt(high + 3))
+      .gr(1, address)
+      .gr(2, -1);
+  };
+  const ends = (source: string, address: number, mask?: bigint) => {
+    const m = made(source, address, mask).run();
+    return m.interruption?.code ?? [m.cpu.gr(2), m.cc];
+  };
+  const lra = 'lra %r2,4(%r1)';
+  assert.deepEqual(ends(lra, 0x2_0000), [0x8000_3004n, 0]);
+  assert.deepEqual(ends(lra, 0x2_1000), [0x8011_0108n, 2]);
+  assert.deepEqual(ends(lra, 0x20_0000), [0x8010_0010n, 1]);
+  assert.equal(ends(lra, 0x2_0000, PSW_BA), program.SPECIAL_OPERATION);
+  assert.deepEqual(ends(lra, 0x2_1000, PSW_BA), [0xffff_ffff_8000_0011n, 3]);
+  assert.deepEqual(ends(lra, 0x20_0000, PSW_BA), [0xffff_ffff_8000_0010n, 3]);
+  assert.deepEqual(ends('lrag %r2,4(%r1)', 0x2_1000, PSW_BA), [0x8011_0108n, 2]);
+});
+
 test('real storage', () => {
   const m = machine('stura %r1,%r2\nlura %r3,%r2\nsturg %r1,%r4\nlurag %r5,%r4')
     .gr(1, 0x1_2345_6789n)
@@ -632,8 +660,15 @@ for (const fast of [false, true])
     assert.equal(long.storage.read64(0x3_0110), 0x0102_0304_0506_0708n);
     assert.equal(made(twice, 0).gr(5, 2).gr(3, 0).gr(1, 0xffff_f000).run().cpu.gr32(6) >>> 28, 0);
     // The home space may not be stored to, nor a key be used that it may not use, by the problem state.
-    const problem = (controls: number): number | undefined =>
-      made('mvcos 0(%r1),0(%r2),%r3', controls, DAT | PSW_PROBLEM).run().interruption?.code;
+    const problem = (controls: number, keys = 0x8000_0000n): number | undefined =>
+      made('mvcos 0(%r1),0(%r2),%r3', controls, DAT | PSW_PROBLEM)
+        .cr(3, keys)
+        .run().interruption?.code;
+    assert.equal(problem(0), undefined);
+    assert.equal(problem(0, 0x7fff_0000n), program.PRIVILEGED_OPERATION);
     assert.equal(problem(0x9002), program.PRIVILEGED_OPERATION);
+    // It may use key 9, which fits no page.
+    assert.equal(problem(0x9002_9002, 0x40_0000n), program.PROTECTION);
     assert.equal(problem(0x00c1_0000), program.SPECIAL_OPERATION);
+    assert.equal(problem(0x00c1_0000, 0n), program.SPECIAL_OPERATION);
   });

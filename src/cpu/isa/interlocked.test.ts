@@ -89,6 +89,17 @@ test('COMPARE AND SWAP AND STORE', () => {
   assert.equal(unequal.cc, 1);
   assert.equal(unequal.cpu.gr(4), 5n);
   assert.equal(machine('csst 0x802,0x810,%r4').gr(1, 0x900).run().interruption?.code, SPECIFICATION);
+  // Sixteen bytes are of another facility.
+  const wide = (controls: number, facilities: number[]): number | undefined => {
+    const m = machine('csst 0x800,0x810,%r4').gr(0, controls).gr(1, 0x900).gr(4, 0).gr(5, 0);
+    m.cpu.environment = { ...m.cpu.environment, facilities: new Set(facilities) };
+    return m.run().interruption?.code;
+  };
+  for (const controls of [0x0002, 0x0400]) {
+    assert.equal(wide(controls, [32, 33]), undefined);
+    assert.equal(wide(controls, [32]), SPECIFICATION);
+  }
+  assert.equal(wide(0x0301, [32]), undefined);
 });
 
 test('PERFORM LOCKED OPERATION', () => {

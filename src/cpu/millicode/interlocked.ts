@@ -57,6 +57,9 @@ function storage(cpu: Cpu, address: bigint, base: number, size: number, select =
 
 const aligned = (address: bigint, size: number): boolean => Number(address & 15n) % size === 0;
 
+/** STFLE bit. */
+const COMPARE_AND_SWAP_AND_STORE_2 = 33;
+
 /** COMPARE AND SWAP AND STORE. */
 export const compareAndSwapAndStore: Millicode = (cpu, operands) => {
   beAlone(cpu);
@@ -64,7 +67,8 @@ export const compareAndSwapAndStore: Millicode = (cpu, operands) => {
   const characteristic = (cpu.gr32(0) >>> 8) & 0xff;
   const first = operandAddress(cpu, operands, 1);
   const second = operandAddress(cpu, operands, 2);
-  require(code <= 2 && characteristic <= 4);
+  const sixteenBytes = cpu.environment.facilities.has(COMPARE_AND_SWAP_AND_STORE_2);
+  require(code <= (sixteenBytes ? 2 : 1) && characteristic <= (sixteenBytes ? 4 : 3));
   const size = 4 << code;
   const storeSize = 1 << characteristic;
   require(aligned(first, size) && aligned(second, storeSize) && (code < 2 || operands.r3! % 2 === 0));

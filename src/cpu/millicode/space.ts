@@ -128,17 +128,20 @@ function loadRealAddresses(cpu: Cpu, operands: Operands, wide: boolean): void {
   const { r1 } = operands as Record<'r1', number>;
   // A page or segment that its entry says is invalid: the entry's address. A table that is too short is not that.
   const isEntry = code === program.PAGE_TRANSLATION || (code === program.SEGMENT_TRANSLATION && dat.entryInvalid);
-  if (code && !isEntry) {
-    if (!told(code)) throw new ProgramInterruption(code);
+  const exception = (): void => {
     cpu.setGr32(r1, (0x8000_0000 | code) >>> 0);
     cpu.cc = 3;
-    return;
+  };
+  if (code && !isEntry) {
+    if (!told(code)) throw new ProgramInterruption(code);
+    return exception();
   }
   const value = isEntry ? entryAddress(cpu) : (BigInt(dat.realHigh >>> 0) << 32n) | BigInt(dat.realLow >>> 0);
   if (wide || cpu.pswMask & PSW_EA) cpu.setGr(r1, value);
+  else if (value < 0x8000_0000n) cpu.setGr32(r1, Number(value));
   else {
-    if (!isEntry) permit(value < 0x8000_0000n);
-    cpu.setGr32(r1, Number(value & 0xffff_ffffn));
+    permit(isEntry);
+    return exception();
   }
   cpu.cc = !code ? 0 : code === program.SEGMENT_TRANSLATION ? 1 : 2;
 }
@@ -326,13 +329,12 @@ function moveWithOneKey(cpu: Cpu, operands: Operands, keyForSource: boolean): vo
 export const moveWithSourceKey = (cpu: Cpu, operands: Operands): void => moveWithOneKey(cpu, operands, true);
 export const moveWithDestinationKey = (cpu: Cpu, operands: Operands): void => moveWithOneKey(cpu, operands, false);
 
-/** The space of an operand of MVCOS by its operand-access control: key, address-space control, validity bits. */
-function controlledSpace(cpu: Cpu, control: number, base: number): Space {
-  const key = control & 2 ? (control >>> 12) & 0xf : pswKey(cpu);
-  const selected = control & 1 ? (control >>> 6) & 3 : cpu.dat.addressSpaceControl;
-  permit(selected !== SECONDARY || (crLow(cpu, 0) & SECONDARY_SPACE) !== 0);
-  if (control & 2) privilege(keyAllowed(cpu, key));
-  return spaceWith(cpu, selected, base, key);
+/** What an operand-access control of MVCOS selects, or leaves to the PSW: key, address-space control, validity bits. */
+function selection(cpu: Cpu, control: number): { readonly key: number; readonly space: number } {
+  return {
+    key: control & 2 ? (control >>> 12) & 0xf : pswKey(cpu),
+    space: control & 1 ? (control >>> 6) & 3 : cpu.dat.addressSpaceControl,
+  };
 }
 
 /**
@@ -344,8 +346,13 @@ export function moveWithOptions(cpu: Cpu, { b1, b2, r3 }: Operands): void {
   const controls = cpu.gr32(0);
   const first = controls >>> 16;
   permit(!(inProblemState(cpu) && (first & 0xc1) === 0xc1));
-  const to = controlledSpace(cpu, first, b1!);
-  const from = controlledSpace(cpu, controls & 0xffff, b2!);
+  const [target, source] = [selection(cpu, first), selection(cpu, controls & 0xffff)];
+  const usesSecondary = target.space === SECONDARY || source.space === SECONDARY;
+  permit(!usesSecondary || (crLow(cpu, 0) & SECONDARY_SPACE) !== 0);
+  // The PSW key, too, must be one that the problem state may use.
+  privilege(keyAllowed(cpu, target.key) && keyAllowed(cpu, source.key));
+  const to = spaceWith(cpu, target.space, b1!, target.key);
+  const from = spaceWith(cpu, source.space, b2!, source.key);
   const { i32 } = cpu;
   const register = (cpu.base + state.GR + 8 * r3!) >>> 2;
   const long = i32[register]! >>> 0 > 4096 || (pswHigh(cpu) & EXTENDED_ADDRESSING && i32[register + 1]! !== 0);

@@ -218,9 +218,8 @@ const moveWithOptions: Routine = {
     const length = f.evaluate(i32.select(long, 4096, i32.wrap(wanted)));
     otherwise(r, i32.eqz(i32.and(high, PSW_DAT_HIGH)));
     otherwise(r, i32.and(accesses, (KEY_GIVEN << 16) | KEY_GIVEN));
-    // The problem state may not store into the home space; and a length of zero recognises no access exceptions.
-    const homeStore = i32.eq(i32.and(i32.shrU(accesses, 16), 0xc1), 0xc1);
-    otherwise(r, i32.and(homeStore, i32.ne(i32.and(high, PSW_PROBLEM_HIGH), 0)));
+    // The problem state has to be allowed its key; and a length of zero recognises no access exceptions.
+    otherwise(r, i32.and(high, PSW_PROBLEM_HIGH));
     otherwise(r, i32.eqz(length));
     const relevant = f.evaluate(i32.or(i32.and(controls, CONTROLS), i32.and(i32.shrU(high, 20), 0xf)));
     const asce = f.newLocal('i64');
