@@ -1,6 +1,6 @@
 /** What is counted about regions of compiled code, in shared memory: for `info jit`. */
 
-import { REGION_FAULT, REGION_GO_TO, REGION_INTERPRET, REGION_PENDING } from './engine/protocol.ts';
+import { REGION_FAULT, REGION_GO_TO, REGION_INTERPRET, REGION_LOOPING, REGION_PENDING } from './engine/protocol.ts';
 import type { Layout } from './state.ts';
 import * as state from './state.ts';
 
@@ -70,7 +70,7 @@ export function cpuCounts(memory: WebAssembly.Memory, layout: Layout, cpu: numbe
     exits: {
       elsewhere: exits(REGION_GO_TO),
       exception: exits(REGION_FAULT),
-      pending: exits(REGION_PENDING),
+      pending: exits(REGION_PENDING) + exits(REGION_LOOPING),
       interpret: exits(REGION_INTERPRET),
     },
   };

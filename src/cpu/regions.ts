@@ -4,7 +4,7 @@
  */
 
 import type { Cpu } from './cpu.ts';
-import { REGION_PENDING } from './engine/protocol.ts';
+import { REGION_LOOPING, REGION_PENDING } from './engine/protocol.ts';
 import * as state from './state.ts';
 
 /** What the compiler gives to each CPU: a module whose exports 0, 1, ... are regions, which may have several entries each. */
@@ -20,6 +20,8 @@ export interface CompiledModule {
 /** Milliseconds over which it is looked how much of its time a CPU waits, and the part above which it has enough of it. */
 const WINDOW = 250;
 const LEISURE = 0.8;
+/** Milliseconds that the CPU has to stay in a region, on an average, for being seen there wherever it is. */
+const STAY = 0.0002;
 
 export class Regions {
   readonly table: WebAssembly.Table;
@@ -80,18 +82,25 @@ export class Regions {
   tick(): void {
     this.look();
     const { i32, base, timers } = this.#cpu;
-    this.#judge(timers.now());
+    const now = timers.now();
+    this.#judge(now);
     const word = base >>> 2;
     i32[word + state.TICKS / 4]!++;
-    const left = i32[word + state.REGION_EXITS / 4 + REGION_PENDING]!;
-    if (left !== this.#left) {
-      i32[word + state.TICKS_IN_REGIONS / 4]!++;
-      this.#showPlace();
-    }
-    this.#left = left;
+    const exits = word + state.REGION_EXITS / 4;
+    const passed = i32[exits + REGION_PENDING]!;
+    const looped = i32[exits + REGION_LOOPING]!;
+    if (passed !== this.#passed || looped !== this.#looped) i32[word + state.TICKS_IN_REGIONS / 4]!++;
+    // Where code passes from one region to another all the time, registers in locals gain nothing.
+    const passages = i32[word + state.PASSAGES / 4]!;
+    const stays = ((passages - this.#passages) >>> 0) * STAY < now - this.#ticked;
+    if (looped !== this.#looped || (passed !== this.#passed && stays)) this.#showPlace();
+    this.#passed = passed;
+    this.#looped = looped;
+    this.#passages = passages;
+    this.#ticked = now;
   }
 
-  /** Tells the compiler where the CPU is. */
+  /** Tells the compiler where the CPU is in a loop. */
   #showPlace(): void {
     const { i32, base, slots } = this.#cpu;
     const low = i32[(base + state.PSW_ADDRESS) >>> 2]!;
@@ -102,8 +111,12 @@ export class Regions {
     if (i32[tag] !== (low & -4096) || i32[tag + 1] !== high) return;
     slots.see((i32[entry + state.TLB_CODE_PAGE / 4]! >>> 0) + (low & 0xffe) * 4);
   }
-  /** How often regions have been left because something was pending. */
-  #left = 0;
+  /** How often regions have been left because something was pending, on the way to others and on a way backwards. */
+  #passed = 0;
+  #looped = 0;
+  /** How often it had gone from one region to another at the last tick, and when that was. */
+  #passages = 0;
+  #ticked = 0;
 
   /** Takes what has been compiled, and forgets what has been given up. */
   look(): void {

@@ -138,8 +138,10 @@ export const BEGINNINGS = 0x31f4;
 export const TLB_MISSES = 0x30e0;
 export const TICKS = 0x30e4;
 export const TICKS_IN_REGIONS = 0x30e8;
-/** How often regions have been left: a word for each of REGION_* (engine/protocol.ts), the last for all others. */
+/** How often regions have been left: a word for each of REGION_* (engine/protocol.ts). */
 export const REGION_EXITS = 0x30ec;
+/** How often the CPU has gone from one region to another, or back, modulo 2^32. */
+export const PASSAGES = 0x3110;
 /**
  * Records of instructions that continue on the next page, as they were put together: which depends on two code pages and
  * on how the second is mapped. An entry has the host addresses of the record on the page where the instruction begins and

@@ -295,13 +295,13 @@ export class RunFunction extends Run {
       const page = i64.fromU(i32.shrU(this.load32(state.CODE_PAGE), 2));
       this.store64(state.PC_DISTANCE, i64.sub(this.load64(state.CODE_PAGE_ADDRESS), page));
       const address = f.evaluate(this.load64(state.PSW_ADDRESS));
-      // REGION_GO_TO and REGION_RETURNED.
+      // REGION_GO_TO and REGION_RETURNED. (REGION_LOOPING is a kind of REGION_PENDING.)
       f.if(i32.eqz(i32.and(result, 3)), () => this.goTo(address));
       const count = f.evaluate(i32.add(i32.shl(result, 2), this.cpu));
       const exits = i32.add(loadAt('i32', loadOp.i32, count, state.REGION_EXITS), 1);
       storeAt(f, storeOp.i32, count, state.REGION_EXITS, exits);
       f.brIf(this.fault, i32.eq(result, REGION_FAULT));
-      f.if(i32.eq(result, REGION_PENDING), () => f.return(k32(EXIT_PENDING)));
+      f.if(i32.eq(i32.and(result, 3), REGION_PENDING), () => f.return(k32(EXIT_PENDING)));
       this.enter(address);
       // What regions leave to the interpreter rarely begins one.
       f.brIf(this.dispatch, i32.ne(x.load('i32', loadOp.i16u, this.record, 0), HANDLER_REGION));

@@ -34,9 +34,11 @@ export const FIRST_ROW_HANDLER = 6;
 export const REGION_GO_TO = 0;
 /** after a program interruption has been recognised: */
 export const REGION_FAULT = 1;
-/** when what is pending has been dealt with: */
+/** when what is pending has been dealt with, which was found on the way to another page: */
 export const REGION_PENDING = 2;
 /** even though a region may begin there. */
 export const REGION_INTERPRET = 3;
 /** to the region that has called, from which control passes on. Without one it is as GO_TO. */
 export const REGION_RETURNED = 4;
+/** As PENDING, found on a way backwards or elsewhere on the page. */
+export const REGION_LOOPING = 6;

@@ -9,7 +9,14 @@ import { loadAt, PAGE_OR_ODD, partlyProtected, recordOn, storeAt, tlbOffset } fr
 import type { RegionSource } from './blocks.ts';
 import { CODE_KINDS, codeValue } from './condition.ts';
 import { defineMultiplyAdd, fusesMultiplyAdd } from './fused.ts';
-import { HANDLER_REGION, REGION_GO_TO, REGION_INTERPRET, REGION_PENDING, REGION_RETURNED } from './protocol.ts';
+import {
+  HANDLER_REGION,
+  REGION_GO_TO,
+  REGION_INTERPRET,
+  REGION_LOOPING,
+  REGION_PENDING,
+  REGION_RETURNED,
+} from './protocol.ts';
 import type { RegionRun } from './region.ts';
 import { QuickRegion } from './region-quick.ts';
 import { ThoroughRegion } from './region-thorough.ts';
@@ -66,8 +73,14 @@ export class Helpers {
       storeAt(f, storeOp.i32, cpu, state.CC, code);
       f.return(k32(reason));
     };
+    const passages = loadAt('i32', loadOp.i32, cpu, state.PASSAGES);
+    storeAt(f, storeOp.i32, cpu, state.PASSAGES, i32.add(passages, 1));
     f.if(i64.eq(va, loadAt('i64', loadOp.i64, cpu, state.RETURN_ADDRESS)), () => leave(REGION_RETURNED));
-    f.ifUnlikely(loadAt('i32', loadOp.i32, cpu, state.PENDING), () => leave(REGION_PENDING));
+    f.ifUnlikely(loadAt('i32', loadOp.i32, cpu, state.PENDING), () => {
+      const page = loadAt('i64', loadOp.i64, cpu, state.CODE_PAGE_ADDRESS);
+      f.if(i64.eq(i64.and(va, -4096), page), () => leave(REGION_LOOPING));
+      leave(REGION_PENDING);
+    });
     const entry = f.evaluate(i32.add(loadAt('i32', loadOp.i32, cpu, state.FETCH_CONTEXT), tlbOffset(va)));
     // An odd address is on no page.
     f.if(i64.eq(x.load('i64', loadOp.i64, entry, state.TLB_CODE_TAG), i64.and(va, PAGE_OR_ODD)), () => {

@@ -10,7 +10,7 @@ import * as state from '../state.ts';
 import type { Block } from './blocks.ts';
 import { CODE_KINDS } from './condition.ts';
 import type { Facts } from './facts.ts';
-import { REGION_FAULT, REGION_INTERPRET } from './protocol.ts';
+import { REGION_FAULT, REGION_INTERPRET, REGION_LOOPING } from './protocol.ts';
 import { type Local, type Lookup, type Operand, RegionRun } from './region.ts';
 
 /** The breaking-event address has not changed since the region was entered. */
@@ -359,7 +359,7 @@ export class ThoroughRegion extends RegionRun {
     this.store64(state.PSW_ADDRESS, i64.add(this.load64(state.CODE_PAGE_ADDRESS), i64.fromS(this.#distance)));
     const exceptional = i32.select(this.#reason, REGION_INTERPRET, REGION_FAULT);
     f.push(
-      i32.select(i32.and(i32.gtU(this.#reason, 1), i32.leU(this.#reason, REGION_INTERPRET)), this.#reason, exceptional),
+      i32.select(i32.and(i32.gtU(this.#reason, 1), i32.leU(this.#reason, REGION_LOOPING)), this.#reason, exceptional),
     );
   }
 }

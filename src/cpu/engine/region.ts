@@ -13,7 +13,7 @@ import { CompiledInsn } from './compiled.ts';
 import { codeSelected, codeValue, operandTypes, selectedValue } from './condition.ts';
 import type { ControlFlow } from './control-flow.ts';
 import type { CodeKind, Facts, StorageOperand } from './facts.ts';
-import { REGION_PENDING, REGION_RETURNED } from './protocol.ts';
+import { REGION_LOOPING, REGION_PENDING, REGION_RETURNED } from './protocol.ts';
 import type { Helpers } from './region-module.ts';
 import { type Parts, Run } from './run.ts';
 
@@ -140,7 +140,7 @@ export abstract class RegionRun extends Run {
   /** Emits all blocks, and what they lead to. */
   protected abstract emit(blocks: () => void): void;
   /**
-   * Leaves before the instruction at an offset. The reason is REGION_PENDING or REGION_INTERPRET, or what `miss` has
+   * Leaves before the instruction at an offset. The reason is REGION_PENDING, REGION_LOOPING or REGION_INTERPRET, or what `miss` has
    * given: 0, or the address of the bounce buffer.
    */
   abstract leaveAt(offset: number, reason: I32): void;
@@ -500,8 +500,8 @@ export abstract class RegionRun extends Run {
     const via = this.#via(from, block);
     if (this.flow.isBackward(from, via)) {
       this.f.ifUnlikely(this.load32(state.PENDING), () => {
-        if (typeof to === 'number') this.leaveAt(to, k32(REGION_PENDING));
-        else leave();
+        if (typeof to === 'number') this.leaveAt(to, k32(REGION_LOOPING));
+        else this.#stop(to);
       });
     }
     if (via !== block) this.f.set(this.#way, k32(this.blocks[block]!.key));
@@ -635,6 +635,15 @@ export abstract class RegionRun extends Run {
   goTo(va: I64): void {
     this.storeBreaking();
     this.#leaveFor(va);
+  }
+
+  /** As `goTo`, because something is pending. */
+  #stop(va: I64): void {
+    this.storeBreaking();
+    this.storeRegisters();
+    this.store32(state.CC, this.code());
+    this.store64(state.PSW_ADDRESS, va);
+    this.f.return(k32(REGION_LOOPING));
   }
 
   #leaveFor(va: I64): void {
