@@ -356,7 +356,8 @@ export interface Layout {
   readonly wasmPages: number;
 }
 
-const MACHINE = 0x10000;
+/** Size of what all CPUs share. */
+const MACHINE_SIZE = 0x10000;
 const align = (value: number, to: number): number => Math.ceil(value / to) * to;
 
 /** What goes with a code page, and with all regions. */
@@ -365,7 +366,7 @@ const REGION_BYTES = SLOTS * SLOT_SIZE + WANTED * 4;
 
 /** Most guest storage that fits beside the CPUs in 4 GiB of linear memory, in bytes. */
 export function largestStorage(cpus: number): number {
-  const fixed = MACHINE + 0x10000 + cpus * CPU_STRIDE + CODE_PAGES * (CODE_PAGE_BYTES + 8) + REGION_BYTES + 0x40000;
+  const fixed = MACHINE_SIZE + cpus * CPU_STRIDE + CODE_PAGES * (CODE_PAGE_BYTES + 8) + REGION_BYTES + 0x40000;
   // Five bytes of tables for each frame of 4 KiB.
   return Math.floor((2 ** 32 - fixed) / (1 + 5 / 4096) / 0x100000) * 0x100000;
 }
@@ -375,8 +376,10 @@ export function planLayout(cpus: number, coreSize: number, standbySize = 0, comp
   const storageSize = coreSize + standbySize;
   if (storageSize > largestStorage(cpus)) throw new RangeError('storage does not fit');
   const frames = storageSize / 4096;
-  const cpuBase = MACHINE + 0x10000;
-  const keys = cpuBase + cpus * CPU_STRIDE;
+  // The general registers of a single CPU are at offsets that take a byte of x86's instructions.
+  const cpuBase = 0;
+  const machine = cpus * CPU_STRIDE;
+  const keys = machine + MACHINE_SIZE;
   const frameFlags = align(keys + frames, 16);
   const codePageOf = align(frameFlags + frames, 16);
   const soleStorer = align(codePageOf + frames * 2, 16);
@@ -394,7 +397,7 @@ export function planLayout(cpus: number, coreSize: number, standbySize = 0, comp
     cpus,
     storageSize,
     coreSize,
-    machine: MACHINE,
+    machine,
     cpuBase,
     keys,
     frameFlags,

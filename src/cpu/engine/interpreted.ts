@@ -817,12 +817,12 @@ export class InterpretedInsn implements Insn {
       () => {
         // The last register has the same place in the sequence, however many come before it.
         const host = f.evaluate(i32.sub(place.host, i32.mul(less, size)));
-        const register = f.evaluate(i32.add(i32.shl(i32.sub(this.field(last), 15), 3), run.cpu));
+        const register = f.evaluate(i32.add(i32.shl(this.field(last), 3), run.cpu));
         const labels = Array.from({ length: 16 }, () => f.beginBlock());
         f.brTable(less, labels, labels[15]!);
         for (let n = 15; n >= 0; n--) {
           f.endBlock();
-          move(opcodes, host, state.BIAS - size + size * n, register, at + 8 * (15 - n));
+          move(opcodes, host, state.BIAS - size + size * n, i32.sub(register, 8 * n), at);
         }
       },
       () => {
