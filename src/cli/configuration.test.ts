@@ -151,6 +151,15 @@ test('devices of the channel subsystem', () => {
   refuses(`${rng},packed=maybe`, /: Parameter 'packed' expects 'on' or 'off'$/);
   refuses(`${rng},period=x`, /: Parameter 'period' expects integer$/);
   refuses(`${rng},max_revision=99999999999`, /: Parameter 'max_revision' expects uint32_t$/);
+  refuses(`${rng},max_revision=99999999999999999999`, /: Parameter 'max_revision' expects integer$/);
+  const disk = '-device virtio-blk-ccw';
+  refuses(`${disk},rerror=often`, /: Parameter 'rerror' does not accept value 'often'$/);
+  refuses(`${disk},min_io_size=1.5`, /: Parameter 'min_io_size' expects size$/);
+  refuses(
+    `${disk},min_io_size=4G`,
+    /: Property virtio-blk-device\.min_io_size doesn't take value 4294967296 \(maximum: 4294967295\)$/,
+  );
+  refuses(`${disk},drive=none`, /: Property 'virtio-blk-device\.drive' can't find value 'none'$/);
   refuses(`${rng},rng=foo`, /: Device 'foo' not found$/);
   refuses('-device {"id":"a"}', /: Parameter 'driver' is missing$/);
   refuses('-device {"driver":5}', /: Parameter 'driver' is missing$/);

@@ -13,7 +13,7 @@ import { deviceType, deviceTypes } from '../devices/registry.ts';
 import { ConfigurationError } from '../machine/control.ts';
 import type { DeviceConfiguration } from '../machine/io-messages.ts';
 import { located } from './options.ts';
-import { allowOnly, checkIdentifier, parseList, parseSize } from './values.ts';
+import { allowOnly, checkIdentifier, isSize, parseList, parseSize } from './values.ts';
 
 /** What the names in properties can lead to. */
 export interface Backends {
@@ -55,6 +55,9 @@ const BUS_PROPERTIES: readonly Property[] = [
 const propertiesOf = (type: DeviceType): readonly Property[] =>
   isChannelType(type) ? [...type.properties, ...BUS_PROPERTIES] : type.properties;
 
+/** Properties of the transport of a virtio device. */
+const TRANSPORT: ReadonlySet<string> = new Set(['max_revision', ...BUS_PROPERTIES.map(({ name }) => name)]);
+
 /** A device as `-device` and `device_add` describe it; undefined: no device of this kind. @throws ConfigurationError */
 export function parseDevice(
   driver: string,
@@ -77,10 +80,14 @@ export function parseDevice(
       properties[name] = text;
       return;
     }
-    properties[name] = parseProperty(type.name, property, text);
+    // What a virtio device has is not its transport's.
+    const owner = isChannelType(type) && !TRANSPORT.has(name) ? (type.backend ?? type.name) : type.name;
+    properties[name] = parseProperty(owner, property, text);
+    // Nothing is named.
+    if (text === '' && ['chr', 'drive', 'link'].includes(property.type)) return void delete properties[name];
     if (property.type === 'chr') {
       const state = backends.chardev(text);
-      const about = `Property '${type.name}.${name}' can't`;
+      const about = `Property '${owner}.${name}' can't`;
       if (state === 'missing') throw new ConfigurationError(`${about} find value '${text}'`);
       if (state === 'in use') throw new ConfigurationError(`${about} take value '${text}': Device '${text}' is in use`);
     }
@@ -138,9 +145,15 @@ function parseProperty(type: string, { name, type: kind, choices, range }: Prope
       return text;
     case 'choice':
       if (choices!.includes(text)) return text;
-      throw new ConfigurationError(`Property '${type}.${name}' doesn't take value '${text}'`);
-    case 'size':
-      return parseSize(text, name);
+      throw new ConfigurationError(`Parameter '${name}' does not accept value '${text}'`);
+    case 'size': {
+      if (!isSize(text)) throw new ConfigurationError(`Parameter '${name}' expects size`);
+      const value = parseSize(text, name);
+      if (range && value > range[1]) {
+        throw new ConfigurationError(`Property ${type}.${name} doesn't take value ${value} (maximum: ${range[1]})`);
+      }
+      return value;
+    }
     case 'uint64': {
       const value = INTEGER.test(text) ? parseLong(text) : undefined;
       if (value === undefined || value >= 1n << 64n || value < -(1n << 63n)) {
@@ -150,15 +163,11 @@ function parseProperty(type: string, { name, type: kind, choices, range }: Prope
     }
     default: {
       const value = INTEGER.test(text) ? parseInteger(text) : Number.NaN;
-      const [lowest, highest] = range ?? LIMITS[kind]!;
-      if (Number.isNaN(value)) throw new ConfigurationError(`Parameter '${name}' expects integer`);
-      if (value < LIMITS[kind]![0] || value > LIMITS[kind]![1]) {
-        throw new ConfigurationError(`Parameter '${name}' expects ${kind}_t`);
-      }
+      if (Number.isNaN(value) || value >= 2 ** 64 || value < -(2 ** 63))
+        throw new ConfigurationError(`Parameter '${name}' expects integer`);
+      const [lowest, highest] = LIMITS[kind]!;
       if (value >= lowest && value <= highest) return value;
-      throw new ConfigurationError(
-        `Property ${type}.${name} doesn't take value ${value} (minimum: ${lowest}, maximum: ${highest})`,
-      );
+      throw new ConfigurationError(`Parameter '${name}' expects ${kind}_t`);
     }
   }
 }
@@ -225,9 +234,9 @@ export function deviceTypeHelp(driver: string): string | undefined {
   if (!type) return undefined;
   const lines = propertiesOf(type).map(({ name, type: kind, choices, description, default: value }) => {
     const shown = kind === 'choice' ? choices!.join('|') : kind;
-    const text = value === true ? 'on' : value === false ? 'off' : value;
-    const about = [description, text === undefined ? undefined : `(default: ${text})`].filter(Boolean).join(' ');
-    return `  ${name}=<${shown}>`.padEnd(25) + (about ? `- ${about}` : '');
+    const words = description ?? (kind === 'bool' ? 'on/off' : '');
+    const text = value === undefined ? '' : ` (default: ${typeof value === 'string' ? `"${value}"` : value})`;
+    return `  ${name}=<${shown}>`.padEnd(24) + (words || text ? ` - ${words}${text}` : '');
   });
   return `${type.name} options:\n${lines
     .sort()

@@ -47,6 +47,15 @@ export function checkIdentifier(id: string): void {
 
 const SUFFIXES = 'bkmgtpe';
 
+/** Whether `parseSize` takes it. */
+export function isSize(value: string): boolean {
+  try {
+    return parseSize(value, '') >= 0;
+  } catch {
+    return false;
+  }
+}
+
 /** A number of bytes: `4096`, `0x1000`, `512M`, `1.5G`. `unit` multiplies a number without suffix. */
 export function parseSize(value: string, key: string, unit = 1): number {
   const match = /^\s*(?:(0x[0-9a-f]+)|(\d+)(\.\d+)?([bkmgtpe])?)$/i.exec(value);

@@ -33,7 +33,7 @@ export interface Property {
   readonly choices?: readonly string[];
   readonly default?: PropertyValue;
   readonly description?: string;
-  /** Lowest and highest of a number. */
+  /** Lowest and highest of a size. */
   readonly range?: readonly [number, number];
 }
 

@@ -28,6 +28,16 @@ test('what a disk cannot be made with', async () => {
     await disk({ 'queue-size': size }, `invalid queue-size property (${size}), must be a power of 2 (max 1024)`);
   }
   await disk({ min_io_size: 100 }, 'min_io_size must be a multiple of logical_block_size');
+  await disk({ heads: 16 }, 'cyls must be between 1 and 65535');
+  await disk({ cyls: 100, heads: 256, secs: 63 }, 'heads must be between 1 and 255');
+  for (const name of ['max-discard-sectors', 'max-write-zeroes-sectors']) {
+    await disk({ [name]: 0 }, `invalid ${name} property (0), must be between 1 and 4194303`);
+  }
+});
+
+test('how many ports a bus cannot have', async () => {
+  await refuses('virtio-serial', { max_ports: 0 }, undefined, 'Maximum number of serial ports not specified');
+  await refuses('virtio-serial', { max_ports: 512 }, undefined, 'maximum ports supported: 511');
 });
 
 test('what a source of random numbers cannot be made with', async () => {

@@ -13,7 +13,7 @@ import {
   type Property,
   type PropertyValues,
 } from '../device-type.ts';
-import { type BlockBackend, VirtioBlock } from './block/block.ts';
+import { type BlockBackend, type BlockGeometry, VirtioBlock } from './block/block.ts';
 import { VirtioCcw } from './ccw.ts';
 import type { CommonProperties, VirtioDevice, VirtioEnvironment } from './device.ts';
 import { VirtioRng } from './rng/rng.ts';
@@ -21,10 +21,17 @@ import { BuiltinSource, type EntropySource, FileSource } from './rng/source.ts';
 import { PortError, VirtioSerial } from './serial/serial.ts';
 
 const bool = (name: string, on: boolean): Property => ({ name, type: 'bool', default: on });
-const number = (name: string, type: 'uint16' | 'uint32' | 'size', value: number): Property => ({
+const number = (name: string, type: 'uint16' | 'uint32', value: number): Property => ({
   name,
   type,
   default: value,
+});
+/** A size of at most 32 bits. */
+const size = (name: string, value: number): Property => ({
+  name,
+  type: 'size',
+  default: value,
+  range: [0, 0xffff_ffff],
 });
 
 /** Of every virtio-ccw device. */
@@ -100,10 +107,14 @@ const rng: ChannelDeviceType = {
 
 const errorActions = ['report', 'ignore', 'enospc', 'stop', 'auto'];
 const sectorSize = 512;
+const BLOCK_SIZES = 'A power of two between 512 B and 2 MiB';
+/** Of `discard_granularity` and of a port's `nr`: the device chooses. */
+const UNGIVEN = 0xffff_ffff;
 
-/** What a size of blocks must be. */
+/** What a size of blocks must be; 0 leaves it to the device. */
 function blockSize(values: PropertyValues, name: string): number {
   const size = values[name] as number;
+  if (size === 0) return sectorSize;
   const most = 2 * 1024 * 1024;
   if (size < sectorSize || size > most) {
     throw new DeviceError(`Property .${name} doesn't take value ${size} (minimum: ${sectorSize}, maximum: ${most})`);
@@ -139,8 +150,31 @@ function queuesOf(values: PropertyValues): { numQueues: number; queueSize: numbe
   return { numQueues, queueSize };
 }
 
+const MOST_SECTORS = 4194303;
+
+/** The most sectors of a request that discards or clears. */
+function mostSectors(values: PropertyValues, name: 'max-discard-sectors' | 'max-write-zeroes-sectors'): number {
+  const sectors = values[name] as number;
+  if (sectors >= 1 && sectors <= MOST_SECTORS) return sectors;
+  throw new DeviceError(`invalid ${name} property (${sectors}), must be between 1 and ${MOST_SECTORS}`);
+}
+
+/** Cylinders, heads and sectors as they are given; undefined: they are not. */
+function geometryGiven({ cyls, heads, secs }: PropertyValues): BlockGeometry | undefined {
+  if (!cyls && !heads && !secs) return undefined;
+  const limits = [
+    ['cyls', cyls, 65535],
+    ['heads', heads, 255],
+    ['secs', secs, 255],
+  ] as const;
+  for (const [name, value, most] of limits) {
+    if (!value || (value as number) > most) throw new DeviceError(`${name} must be between 1 and ${most}`);
+  }
+  return { cylinders: cyls as number, heads: heads as number, sectors: secs as number };
+}
+
 /** Cylinders, heads and sectors that go with the size, where nobody gives them. */
-function geometryOf(image: Image): { cylinders: number; heads: number; sectors: number } {
+function geometryOf(image: Image): BlockGeometry {
   const heads = 16;
   const sectors = 63;
   const cylinders = Math.floor(image.size / sectorSize / (heads * sectors));
@@ -169,11 +203,11 @@ const block: ChannelDeviceType = {
     number('num-queues', 'uint16', AUTOMATIC),
     number('queue-size', 'uint16', 256),
     bool('seg-max-adjust', true),
-    number('logical_block_size', 'size', 512),
-    number('physical_block_size', 'size', 512),
-    number('min_io_size', 'size', 0),
-    number('opt_io_size', 'size', 0),
-    number('discard_granularity', 'size', 0),
+    { name: 'logical_block_size', type: 'size', default: 0, description: BLOCK_SIZES },
+    { name: 'physical_block_size', type: 'size', default: 0, description: BLOCK_SIZES },
+    size('min_io_size', 0),
+    size('opt_io_size', 0),
+    size('discard_granularity', UNGIVEN),
     number('cyls', 'uint32', 0),
     number('heads', 'uint32', 0),
     number('secs', 'uint32', 0),
@@ -181,8 +215,8 @@ const block: ChannelDeviceType = {
     bool('config-wce', true),
     bool('discard', true),
     bool('write-zeroes', true),
-    number('max-discard-sectors', 'uint32', 4194303),
-    number('max-write-zeroes-sectors', 'uint32', 4194303),
+    number('max-discard-sectors', 'uint32', MOST_SECTORS),
+    number('max-write-zeroes-sectors', 'uint32', MOST_SECTORS),
     { name: 'rerror', type: 'choice', choices: errorActions, default: 'auto' },
     { name: 'werror', type: 'choice', choices: errorActions, default: 'auto' },
     bool('share-rw', false),
@@ -197,8 +231,11 @@ const block: ChannelDeviceType = {
       throw new DeviceError('logical_block_size > physical_block_size not supported');
     }
     const whole = (name: string) => inBlocks(values, name, logicalBlockSize);
-    const [minIoSize, optIoSize, granularity] = ['min_io_size', 'opt_io_size', 'discard_granularity'].map(whole);
-    const given = { cylinders: values.cyls as number, heads: values.heads as number, sectors: values.secs as number };
+    const [minIoSize, optIoSize] = ['min_io_size', 'opt_io_size'].map(whole);
+    const granularity = values.discard_granularity === UNGIVEN ? 0 : whole('discard_granularity');
+    const geometry = geometryGiven(values);
+    const maxDiscardSectors = mostSectors(values, 'max-discard-sectors');
+    const maxWriteZeroesSectors = mostSectors(values, 'max-write-zeroes-sectors');
     const queues = queuesOf(values);
     let image: Image;
     try {
@@ -218,13 +255,13 @@ const block: ChannelDeviceType = {
       minIoSize: minIoSize!,
       optIoSize: optIoSize!,
       discardGranularity: granularity || logicalBlockSize,
-      geometry: given.cylinders ? given : geometryOf(image),
+      geometry: geometry ?? geometryOf(image),
       writeCache: values['write-cache'] === 'auto' ? drive.writeCache : values['write-cache'] === 'on',
       configWce: values['config-wce'] as boolean,
       discard: values.discard as boolean,
       writeZeroes: values['write-zeroes'] as boolean,
-      maxDiscardSectors: values['max-discard-sectors'] as number,
-      maxWriteZeroesSectors: values['max-write-zeroes-sectors'] as number,
+      maxDiscardSectors,
+      maxWriteZeroesSectors,
       readErrors: policy('rerror', drive.readErrors),
       writeErrors: policy('werror', drive.writeErrors),
     };
@@ -234,6 +271,7 @@ const block: ChannelDeviceType = {
 };
 
 const SERIAL_BUS = 'virtio-serial-bus';
+const MOST_PORTS = 511;
 
 const serial: ChannelDeviceType = {
   name: 'virtio-serial-ccw',
@@ -242,13 +280,11 @@ const serial: ChannelDeviceType = {
   backend: 'virtio-serial-device',
   provides: SERIAL_BUS,
   category: 'Input',
-  properties: [
-    { name: 'max_ports', type: 'uint32', default: 31, range: [1, 511] },
-    bool('emergency-write', true),
-    ...common,
-  ],
+  properties: [number('max_ports', 'uint32', 31), bool('emergency-write', true), ...common],
   make(values, environment) {
     const maxPorts = values.max_ports as number;
+    if (maxPorts === 0) throw new DeviceError('Maximum number of serial ports not specified');
+    if (maxPorts > MOST_PORTS) throw new DeviceError(`maximum ports supported: ${MOST_PORTS}`);
     const emergencyWrite = values['emergency-write'] as boolean;
     const device = new VirtioSerial(around(environment), { ...commonProperties(values), maxPorts, emergencyWrite });
     return onChannel(device, values, environment);
@@ -262,7 +298,7 @@ const port = (name: string, console: boolean): PartType => ({
   category: 'Input',
   properties: [
     { name: 'chardev', type: 'chr', description: 'ID of a chardev to use as a backend' },
-    { name: 'nr', type: 'uint32' },
+    number('nr', 'uint32', UNGIVEN),
     { name: 'name', type: 'str' },
   ],
   attach(to, values, environment) {
@@ -272,7 +308,7 @@ const port = (name: string, console: boolean): PartType => ({
     try {
       const added = device.addPort({
         console,
-        ...(nr !== undefined && { number: nr as number }),
+        ...(nr !== UNGIVEN && { number: nr as number }),
         ...(values.name !== undefined && { name: values.name as string }),
         ...(chardev !== undefined && { chardev: environment.chardev(chardev as string) }),
         // Of what has no name nothing is told.

@@ -35,6 +35,13 @@ const UNMAP = 1;
 /** Offset of the byte by which the driver may switch the write cache. */
 const WRITE_CACHE = 32;
 
+/** Of a disk that has cylinders. */
+export interface BlockGeometry {
+  readonly cylinders: number;
+  readonly heads: number;
+  readonly sectors: number;
+}
+
 export interface BlockProperties extends CommonProperties {
   readonly serial: string;
   readonly numQueues: number;
@@ -45,7 +52,7 @@ export interface BlockProperties extends CommonProperties {
   readonly minIoSize: number;
   readonly optIoSize: number;
   readonly discardGranularity: number;
-  readonly geometry: { readonly cylinders: number; readonly heads: number; readonly sectors: number };
+  readonly geometry: BlockGeometry;
   /** The driver may be told of a cache at first. */
   readonly writeCache: boolean;
   /** The driver may switch the write cache. */
