@@ -296,10 +296,11 @@ export class Translator {
 
   /**
    * Finds the space of an ALET other than 0 and 1: asceLow, asceHigh, fetchOnly, asteAddress.
-   * @param eax the extended authorization index to check with
+   * @param eax the extended authorization index to check with; undefined: the special translation of BRANCH IN SUBSPACE GROUP,
+   * which looks neither at the authority nor at the sequence number in the ALET
    * @returns a program-interruption code, or 0
    */
-  translateAlet(alet: number, eax: number): number {
+  translateAlet(alet: number, eax: number | undefined): number {
     if (alet >>> 25) return program.ALET_SPECIFICATION;
     // Dispatchable-unit-control table (CR2) or primary ASTE (CR5): the access-list designation is at 16.
     const origin = this.#crLow(alet & 0x0100_0000 ? 5 : 2) & 0x7fff_ffc0;
@@ -311,13 +312,14 @@ export class Translator {
     const first = this.#word(entry);
     if (first < 0) return program.ADDRESSING;
     if (first >= 0x8000_0000) return program.ALEN_TRANSLATION;
-    if (((first >>> 16) & 0xff) !== ((alet >>> 16) & 0xff)) return program.ALE_SEQUENCE;
+    const isOrdinary = eax !== undefined;
+    if (isOrdinary && ((first ^ alet) & 0xff_0000) !== 0) return program.ALE_SEQUENCE;
     const aste = this.#word(entry + 8) & 0x7fff_ffc0;
     const control = this.#word(aste);
     if (control < 0) return program.ADDRESSING;
     if (control >= 0x8000_0000) return program.ASTE_VALIDITY;
     if (this.#word(aste + 20) !== this.#word(entry + 12)) return program.ASTE_SEQUENCE;
-    const isPrivate = (first & 0x0100_0000) !== 0;
+    const isPrivate = isOrdinary && (first & 0x0100_0000) !== 0;
     if (isPrivate && (first & 0xffff) !== eax && !this.authorized(aste, eax, 1)) return program.EXTENDED_AUTHORITY;
     this.fetchOnly = (first & 0x0200_0000) !== 0;
     this.asteAddress = aste;

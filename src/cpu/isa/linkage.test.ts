@@ -371,4 +371,21 @@ test('BRANCH IN SUBSPACE GROUP', () => {
   assert.equal(branch(1).interruption?.code, program.SPECIAL_OPERATION);
   assert.equal(branch(0, m => m.storage.write32(DUCT, OTHER_ASTE)).interruption?.code, program.SPECIAL_OPERATION);
   assert.equal(branch(2, m => m.storage.write64(OTHER_ASTE + 8, ASCE)).interruption?.code, program.SPECIAL_OPERATION);
+  // The translation is a special one: a private entry without authority, and another sequence number in the ALET.
+  const special = branch(0x44_0002, m => m.storage.write32(0x5600 + 32, 0x0133_1234));
+  assert.deepEqual([special.interruption?.code, special.cpu.gr(6)], [program.OPERATION, 1n]);
+  // Exceptions of the translation tell the access register.
+  const refused = (alet: number, change: (m: TestMachine) => void) => {
+    const m = branch(alet, m => {
+      m.storage.write8(0xa0, 0xff);
+      change(m);
+    });
+    return [m.interruption?.code, m.storage.read8(0xa0)];
+  };
+  assert.deepEqual(
+    refused(2, m => m.storage.write32(0x5600 + 32, 0x8000_0000)),
+    [program.ALEN_TRANSLATION, 2],
+  );
+  const active = (m: TestMachine): void => m.storage.write32(DUCT + 4, OTHER_ASTE);
+  assert.deepEqual(refused(1, active), [program.ASTE_SEQUENCE, 2]);
 });

@@ -36,11 +36,15 @@ function identified(cpu: Cpu, code: number, identification: number): ProgramInte
   return new ProgramInterruption(code);
 }
 
-/** The ASTE instance number does not agree: 0x20 of the primary, 0x10 of the secondary space. */
-function wrongInstance(cpu: Cpu, which: 0x20 | 0x10): ProgramInterruption {
+/** An interruption with an exception access identification: the access register, or 0 where a subspace is in a space's place. */
+function accessing(cpu: Cpu, code: number, which: number): ProgramInterruption {
   cpu.interruptions.store8(EXCEPTION_ACCESS_ID, which);
-  return new ProgramInterruption(program.ASTE_INSTANCE);
+  return new ProgramInterruption(code);
 }
+
+/** The ASTE instance number does not agree: 0x20 of the primary, 0x10 of the secondary space. */
+const wrongInstance = (cpu: Cpu, which: 0x20 | 0x10): ProgramInterruption =>
+  accessing(cpu, program.ASTE_INSTANCE, which);
 
 /** Word at a real address of 31 bits. */
 function realWord(cpu: Cpu, real: number): number {
@@ -89,6 +93,14 @@ function translateAsn(cpu: Cpu, asn: number): Aste {
   return aste;
 }
 
+/** The subspace that was active last, by two words of the dispatchable-unit-control table; `register`: where its ALET was. */
+function lastSubspace(cpu: Cpu, duct: number, control: number, register: number): Aste {
+  const aste = asteAt(cpu, control & 0x7fff_ffc0);
+  if (aste.word(0) >= 0x8000_0000) throw accessing(cpu, program.ASTE_VALIDITY, register);
+  if (aste.word(5) !== realWord(cpu, duct + 12)) throw accessing(cpu, program.ASTE_SEQUENCE, register);
+  return aste;
+}
+
 /** The ASCE of a space, or of the subspace that is active in its place. */
 function subspace(cpu: Cpu, aste: Aste): bigint {
   const { asce } = aste;
@@ -97,9 +109,7 @@ function subspace(cpu: Cpu, aste: Aste): bigint {
   if (!(asce & 0x200n)) return asce;
   const control = realWord(cpu, duct + 4);
   if (control < 0x8000_0000 || (realWord(cpu, duct) & 0x7fff_ffc0) !== aste.at) return asce;
-  const sub = asteAt(cpu, control & 0x7fff_ffc0);
-  if (sub.word(0) >= 0x8000_0000) throw new ProgramInterruption(program.ASTE_VALIDITY);
-  if (sub.word(5) !== realWord(cpu, duct + 12)) throw new ProgramInterruption(program.ASTE_SEQUENCE);
+  const sub = lastSubspace(cpu, duct, control, 0);
   // Space-switch-event and storage-alteration-event controls are the base space's.
   return (sub.asce & ~0xc0n) | (asce & 0xc0n);
 }
@@ -847,13 +857,12 @@ export function branchInSubspaceGroup(cpu: Cpu, { r1, r2 }: Operands): number {
     control &= 0x7fff_ffff;
   } else if (alet === 1) {
     permit((control & 0x7fff_ffc0) !== 0);
-    aste = asteAt(cpu, control & 0x7fff_ffc0);
-    if (aste.word(0) >= 0x8000_0000) throw new ProgramInterruption(program.ASTE_VALIDITY);
-    if (aste.word(5) !== realWord(cpu, duct + 12)) throw new ProgramInterruption(program.ASTE_SEQUENCE);
+    aste = lastSubspace(cpu, duct, control, r2!);
     control |= 0x8000_0000;
   } else {
-    const code = dat.translateAlet(alet, crLow(cpu, 8) >>> 16);
-    if (code) throw new ProgramInterruption(code);
+    const code = dat.translateAlet(alet, undefined);
+    if (code === program.ADDRESSING) throw new ProgramInterruption(code);
+    if (code) throw accessing(cpu, code, r2!);
     aste = asteAt(cpu, dat.asteAddress);
     const isBase = aste.at === base;
     // A member of the group: its ASCE says so, and it is no base space itself.
