@@ -149,7 +149,7 @@ const inertProperties = [
 /** What a property of a device names. @throws ConfigurationError */
 export function findResource(
   { objects, drives }: Configuration,
-  driver: string,
+  owner: string,
   { name, type }: Property,
   id: string,
 ): unknown {
@@ -158,7 +158,7 @@ export function findResource(
       ? drives.find(drive => drive.id === id || drive.aliases.includes(id))
       : objects.find(object => object.id === id)?.object;
   if (found) return found;
-  if (type === 'drive') throw new ConfigurationError(`Property '${driver}.${name}' can't find value '${id}'`);
+  if (type === 'drive') throw new ConfigurationError(`Property '${owner}.${name}' can't find value '${id}'`);
   throw new ConfigurationError(`Device '${id}' not found`);
 }
 
@@ -615,9 +615,9 @@ class Builder {
       if (driver.endsWith(CPU_DRIVER)) return this.#addCpu(value);
       const backends: Backends = {
         chardev: id => this.#stateOf(id),
-        resource: (property, id) => {
+        resource: (property, id, owner) => {
           this.#unused(property, id);
-          return findResource(configuration, driver, property, id);
+          return findResource(configuration, owner, property, id);
         },
       };
       const device = parseDevice(driver, values, backends, configuration.globals);

@@ -19,8 +19,8 @@ import { allowOnly, checkIdentifier, isSize, parseList, parseSize } from './valu
 export interface Backends {
   /** Whether there is a character device of that name, and nothing on it. */
   chardev(id: string): 'free' | 'in use' | 'missing';
-  /** Describes what a property of type `drive` or `link` names. @throws ConfigurationError when there is none of that name */
-  resource(property: Property, id: string): unknown;
+  /** Describes what a property of type `drive` or `link` of its owner names. @throws ConfigurationError when there is none of that name */
+  resource(property: Property, id: string, owner: string): unknown;
 }
 
 /** A default that `-global` has given to a property of all devices of a type. */
@@ -91,7 +91,8 @@ export function parseDevice(
       if (state === 'missing') throw new ConfigurationError(`${about} find value '${text}'`);
       if (state === 'in use') throw new ConfigurationError(`${about} take value '${text}': Device '${text}' is in use`);
     }
-    if (property.type === 'drive' || property.type === 'link') resources[name] = backends.resource(property, text);
+    if (property.type === 'drive' || property.type === 'link')
+      resources[name] = backends.resource(property, text, owner);
   };
   for (const { driver, property, value } of globals) {
     if (![type.name, isChannelType(type) && type.backend].includes(driver) || given.has(property)) continue;

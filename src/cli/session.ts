@@ -290,11 +290,11 @@ class Session {
         if (!chardev) return 'missing';
         return chardev.backend.inUse && !chardev.mux ? 'in use' : 'free';
       },
-      resource: (property, id) => {
+      resource: (property, id, owner) => {
         if (property.type === 'drive' && machine.devices.list.some(({ properties }) => properties.drive === id)) {
           throw new ConfigurationError(`Drive '${id}' is already in use by another device`);
         }
-        return findResource(this.#configuration, driver, property, id);
+        return findResource(this.#configuration, owner, property, id);
       },
     };
     const device = parseDevice(driver, values, backends, this.#configuration.globals);
