@@ -5,40 +5,88 @@
  */
 
 import * as x from '../ir/expr.ts';
-import { type I32, type I64, i32, i64, k32 } from '../ir/expr.ts';
+import { type Expr, type I32, type I64, i32, i64, k32 } from '../ir/expr.ts';
 import * as state from '../state.ts';
 import { CODE_KINDS } from './condition.ts';
 import { REGION_FAULT, REGION_INTERPRET } from './protocol.ts';
-import { type Local, type Lookup, RegionRun } from './region.ts';
+import { type Local, type Lookup, NO_REGISTERS, RegionRun } from './region.ts';
+
+/** Where what is known of bits 32-63 begins. */
+const LOW = 16;
 
 export class QuickRegion extends RegionRun {
   protected readonly mixedCode = 'value';
 
+  /** Two locals for each register, in turn: what an instruction has got of it stays what it was when it is set. */
+  readonly #locals: (readonly [Expr, Expr] | undefined)[] = [];
+  /** Which of them have been set by the instruction. */
+  readonly #set = new Set<number>();
+
   protected begin(): void {}
-  protected prepare(): void {}
+  protected prepare(): void {
+    this.#set.clear();
+  }
   protected adapt(): void {}
   protected emit(blocks: () => void): void {
     blocks();
     this.f.unreachable();
   }
 
+  #know(at: number, local: Expr | undefined): void {
+    if (this.now.registers[at] !== local) this.now.registers = this.now.registers.with(at, local);
+  }
+
+  /** Keeps what a register has in a local: not where that depends on what happens in an instruction. */
+  #keep<T extends 'i32' | 'i64'>(at: number, value: Expr<T>): Expr<T> {
+    const { f, insn } = this;
+    if (insn.depth || this.#set.has(at)) {
+      this.#know(at, undefined);
+      return f.evaluate(value);
+    }
+    this.#set.add(at);
+    const another = (): Expr => x.local(value.type, f.newLocal(value.type).index, true);
+    const [a, b] = (this.#locals[at] ??= [another(), another()]);
+    const local = (this.now.registers[at] === a ? b : a) as Local<T>;
+    f.set<T>(local, value);
+    this.#know(at, local);
+    return local;
+  }
+
   whole(n: number): I64 {
-    return this.f.evaluate(this.load64(state.GR + 8 * n));
+    const known = this.now.registers[n] as I64 | undefined;
+    if (known) return known;
+    const low = this.now.registers[LOW + n] as I32 | undefined;
+    // What has been stored last is not loaded with more around it: the host would wait until it is in its cache.
+    const value = low
+      ? i64.or(i64.shl(i64.fromU(this.load32(state.GR + 8 * n + 4)), 32), i64.fromU(low))
+      : this.load64(state.GR + 8 * n);
+    return this.#keep(n, value);
   }
   low(n: number): I32 {
-    return this.f.evaluate(this.load32(state.GR + 8 * n));
+    const known = this.now.registers[LOW + n] as I32 | undefined;
+    if (known) return known;
+    const whole = this.now.registers[n] as I64 | undefined;
+    return whole ? this.f.evaluate(i32.wrap(whole)) : this.#keep(LOW + n, this.load32(state.GR + 8 * n));
   }
   setWhole(n: number, value: I64): void {
-    this.store64(state.GR + 8 * n, value);
+    this.store64(state.GR + 8 * n, this.#keep(n, value));
+    this.#know(LOW + n, undefined);
   }
   setLow(n: number, value: I32): void {
-    this.store32(state.GR + 8 * n, value);
+    this.store32(state.GR + 8 * n, this.#keep(LOW + n, value));
+    this.#know(n, undefined);
   }
   setHigh(n: number, value: I32): void {
     this.store32(state.GR + 8 * n + 4, value);
+    this.#know(n, undefined);
   }
   protected storeRegisters(): void {}
-  protected loadRegisters(): void {}
+  protected loadRegisters(): void {
+    this.now.registers = NO_REGISTERS;
+  }
+  protected override called(): void {
+    this.now.registers = NO_REGISTERS;
+  }
 
   /** The interpreter executes the instruction: a call here would have everything saved around it. */
   locate({ missed, found, check }: Lookup): I32 {

@@ -29,7 +29,12 @@ export interface Situation {
   constant: Expr | undefined;
   /** What has been looked up in the TLB for several operands. */
   shared: readonly Shared[];
+  /** In a quick region, locals that have what registers have: of all bits, by number, and behind them of bits 32-63. */
+  registers: readonly (Expr | undefined)[];
 }
+
+/** Nothing is known of registers. */
+export const NO_REGISTERS: readonly undefined[] = new Array(32).fill(undefined);
 
 /** Bytes near the address in a base register that have been looked up at once. */
 export interface Shared extends StorageOperand {
@@ -80,7 +85,15 @@ export abstract class RegionRun extends Run {
   protected readonly insn: CompiledInsn;
   #block = 0;
   protected current!: Step;
-  protected now: Situation = { low: 0, dirtyWhole: 0, dirtyLow: 0, code: 'value', constant: undefined, shared: [] };
+  protected now: Situation = {
+    low: 0,
+    dirtyWhole: 0,
+    dirtyLow: 0,
+    code: 'value',
+    constant: undefined,
+    shared: [],
+    registers: NO_REGISTERS,
+  };
   /** Place of the instruction in its block. */
   #index = 0;
   readonly #sharedHosts: Local<'i32'>[] = [];
@@ -395,7 +408,7 @@ export abstract class RegionRun extends Run {
     if (n === 0 || this.flow.isJoined(n)) {
       const { low, dirtyWhole, dirtyLow } = block;
       const code = block.codeNeeded ? block.code : undefined;
-      this.now = { low, dirtyWhole, dirtyLow, code, constant: undefined, shared: [] };
+      this.now = { low, dirtyWhole, dirtyLow, code, constant: undefined, shared: [], registers: NO_REGISTERS };
     }
     if (block.ways.length) return this.#choose(block.ways);
     if (!block.steps.length) return this.#goToGoal(block.guesses);
