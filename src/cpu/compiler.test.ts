@@ -98,6 +98,18 @@ test('a quick region in which CPUs are seen is made thorough', () => {
   assert.equal(c.compiler.work(), 'nothing', 'thorough already');
 });
 
+test('a quick region that CPUs only pass through stays as it is', () => {
+  const c = compiled();
+  c.m.run();
+  c.compiler.work();
+  const { slots } = c.m.cpu;
+  for (let n = 0; n < 20; n++) slots.see(c.record('loop'), true);
+  for (let n = 0; n < 19; n++) slots.see(c.record('middle'));
+  assert.equal(c.compiler.work(), 'nothing');
+  slots.see(c.record('middle'));
+  assert.equal(c.compiler.work(), 'done', 'more time is spent in it than on the way to it');
+});
+
 test('while all CPUs wait nothing is compiled', () => {
   const c = compiled();
   c.m.run();

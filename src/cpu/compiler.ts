@@ -20,13 +20,13 @@ import { RegionSlots } from './region-slots.ts';
 import type { CompiledModule } from './regions.ts';
 import * as state from './state.ts';
 
-/** Regions in a module. The engine optimises 32 functions at once (docs/compiler.md, "Optimised at once"), some of which help. */
-export const MOST_REGIONS = 28;
+/** Regions in a module. The engine optimises 32 functions at once (docs/compiler.md, "Optimised at once"), seven of which may help. */
+export const MOST_REGIONS = 25;
 /** Places that are looked at together: many of them belong to the same region. */
 const MOST_PLACES = 12;
 /** Fewer instructions are not worth the way in and out. */
 const FEWEST = 4;
-/** Milliseconds that CPUs are seen in a quick region, for each of its instructions and at least, before it is made thorough. */
+/** Milliseconds that CPUs stay in a quick region, for each of its instructions and at least, before it is made thorough. */
 const SEEN_FOR_EACH = 1 / 8;
 const SEEN_AT_LEAST = 3;
 /** As many times where the guest has as many CPUs as the host, so that compiling takes time from them. */
@@ -78,8 +78,8 @@ interface Made {
   readonly slots: ReadonlyMap<number, number>;
   /** It is, or is to become, a thorough one. */
   thorough: boolean;
-  /** How often a CPU has been seen in it. */
-  seen: number;
+  /** How often a CPU has been seen in it, and on its way into it. */
+  readonly seen: { stays: number; passes: number };
 }
 
 interface Module extends CompiledModule {
@@ -124,7 +124,7 @@ export class Compiler {
     const records = new Set<number>();
     for (let wanted = this.slots.takeWanted(); wanted; wanted = this.slots.takeWanted()) {
       const { record, seen } = wanted;
-      if (seen) for (const entry of this.#seen(record)) records.add(entry);
+      if (seen) for (const entry of this.#seen(record, seen)) records.add(entry);
       else if (this.#isWanted(record)) this.#waiting.add(record);
     }
     if (this.slots.isBusy) for (const record of this.#hottest(MOST_PLACES)) records.add(record);
@@ -212,13 +212,14 @@ export class Compiler {
   }
 
   /** A CPU has been seen at a record. Gives the entries of the quick region that has it if that is to be made thorough now. */
-  #seen(record: number): number[] {
+  #seen(record: number, how: 'stays' | 'passes'): number[] {
     const page = this.slots.pageOf(record);
     const region = this.#regionWith(page, this.#offsetOf(record, page));
     if (!region || region.thorough) return [];
-    region.seen++;
+    region.seen[how]++;
+    const { stays, passes } = region.seen;
     const enough = Math.max(SEEN_AT_LEAST, SEEN_FOR_EACH * region.members.size);
-    if (region.seen < (this.slots.isHostBusy ? BUSY : 1) * enough) return [];
+    if (stays < passes || stays < (this.slots.isHostBusy ? BUSY : 1) * enough) return [];
     region.thorough = true;
     return [...region.slots.keys()].map(entry => this.#recordOf(page, entry));
   }
@@ -337,7 +338,10 @@ export class Compiler {
         if (isSame && slots.version(page) === version) {
           entered++;
           for (const offset of members) if (!slotOf.has(offset)) this.#countWithin(page, offset);
-          this.#made.set(page, [...before, { module, members, slots: slotOf, thorough, seen: 0 }]);
+          this.#made.set(page, [
+            ...before,
+            { module, members, slots: slotOf, thorough, seen: { stays: 0, passes: 0 } },
+          ]);
         } else for (const slot of slotOf.values()) if (slot) slots.revoke(slot, module);
       }
       return entered;

@@ -18,8 +18,9 @@ const WITHIN = 2000;
 const OFTEN = 100;
 /** One less, to tell it from what has never been branched to. */
 const AGAIN = WITHIN - 1;
-/** Marks a record among those that are wanted. */
+/** Mark a record among those that are wanted: a CPU has been seen there, or on its way there. */
 const SEEN = 1;
+const PASSES = 2;
 /** As often as can be counted. */
 const NEVER = 0xffff;
 /** Each loss of a page's regions makes them wait so many times as long, as a power of two. */
@@ -119,13 +120,13 @@ export class RegionSlots {
     this.ring();
   }
 
-  /** A CPU has been seen at this record, which is part of a region. */
-  see(record: number): void {
+  /** A CPU has been seen at this record, which is part of a region, or only `passes` there. */
+  see(record: number, passes = false): void {
     const i32 = this.#i32;
     const waiting = this.#machine + state.WANTED_IN / 4;
     if (((Atomics.load(i32, waiting) - Atomics.load(i32, waiting + 1)) | 0) >= BACKLOG) return;
     const at = Atomics.add(i32, waiting, 1);
-    Atomics.store(i32, this.#layout.wanted / 4 + (at & (state.WANTED - 1)), record | SEEN);
+    Atomics.store(i32, this.#layout.wanted / 4 + (at & (state.WANTED - 1)), record | (passes ? PASSES : SEEN));
     // Not worth waking the compiler each time.
     if (at % 4 === 0) this.ring();
   }
@@ -176,7 +177,7 @@ export class RegionSlots {
   }
 
   /** For the compiler: the next record that is wanted, or at which a CPU has been seen. */
-  takeWanted(): { record: number; seen: boolean } | undefined {
+  takeWanted(): { record: number; seen: 'stays' | 'passes' | undefined } | undefined {
     const i32 = this.#i32;
     const out = this.#machine + state.WANTED_OUT / 4;
     if (Atomics.load(i32, out) === Atomics.load(i32, out - 1)) return undefined;
@@ -184,7 +185,8 @@ export class RegionSlots {
     const record = Atomics.exchange(i32, this.#layout.wanted / 4 + (i32[out]! & (state.WANTED - 1)), 0) >>> 0;
     if (!record) return undefined;
     Atomics.add(i32, out, 1);
-    return { record: record - (record & SEEN), seen: (record & SEEN) !== 0 };
+    const kind = record & (SEEN | PASSES);
+    return { record: record - kind, seen: kind ? (kind === SEEN ? 'stays' : 'passes') : undefined };
   }
 
   /** Number of the code page to which a record belongs. */

@@ -93,15 +93,16 @@ export class Regions {
     // Where code passes from one region to another all the time, registers in locals gain nothing.
     const passages = i32[word + state.PASSAGES / 4]!;
     const stays = ((passages - this.#passages) >>> 0) * STAY < now - this.#ticked;
-    if (looped !== this.#looped || (passed !== this.#passed && stays)) this.#showPlace();
+    if (looped !== this.#looped) this.#showPlace(false);
+    else if (passed !== this.#passed) this.#showPlace(!stays);
     this.#passed = passed;
     this.#looped = looped;
     this.#passages = passages;
     this.#ticked = now;
   }
 
-  /** Tells the compiler where the CPU is in a loop. */
-  #showPlace(): void {
+  /** Tells the compiler where the CPU is, or passes. */
+  #showPlace(passes: boolean): void {
     const { i32, base, slots } = this.#cpu;
     const low = i32[(base + state.PSW_ADDRESS) >>> 2]!;
     const high = i32[(base + state.PSW_ADDRESS + 4) >>> 2]!;
@@ -109,7 +110,7 @@ export class Regions {
     const entry = (i32[(base + state.FETCH_CONTEXT) >>> 2]! + index * state.TLB_ENTRY_SIZE) >>> 2;
     const tag = entry + state.TLB_CODE_TAG / 4;
     if (i32[tag] !== (low & -4096) || i32[tag + 1] !== high) return;
-    slots.see((i32[entry + state.TLB_CODE_PAGE / 4]! >>> 0) + (low & 0xffe) * 4);
+    slots.see((i32[entry + state.TLB_CODE_PAGE / 4]! >>> 0) + (low & 0xffe) * 4, passes);
   }
   /** How often regions have been left because something was pending, on the way to others and on a way backwards. */
   #passed = 0;

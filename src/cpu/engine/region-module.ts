@@ -2,7 +2,7 @@
 
 import { FunctionCode, loadOp, storeOp } from '../ir/code.ts';
 import * as x from '../ir/expr.ts';
-import { type Expr, type I32, i32, i64, k32, k64 } from '../ir/expr.ts';
+import { type Expr, type I32, type I64, i32, i64, k32, k64 } from '../ir/expr.ts';
 import { ModuleBuilder } from '../ir/wasm.ts';
 import * as state from '../state.ts';
 import { loadAt, PAGE_OR_ODD, partlyProtected, recordOn, storeAt, tlbOffset } from './addressing.ts';
@@ -10,6 +10,12 @@ import type { RegionSource } from './blocks.ts';
 import { CODE_KINDS, codeValue } from './condition.ts';
 import { defineMultiplyAdd, fusesMultiplyAdd } from './fused.ts';
 import {
+  ACCESS_AR_SHIFT,
+  ACCESS_INSTRUCTION,
+  ACCESS_INTERLOCKED,
+  ACCESS_SIZE_SHIFT,
+  ACCESS_STORE,
+  ACCESS_WIDE,
   HANDLER_REGION,
   REGION_GO_TO,
   REGION_INTERPRET,
@@ -103,10 +109,26 @@ export class Helpers {
     const va = x.local('i64', 0);
     const access = x.local('i32', 1);
     partlyProtected(f, this.#parts.cpu, va, access);
+    this.#lookAlone(f, va, access);
     const filled = f.evaluate(x.call('i32', this.routine('fill'), va, access));
     f.if(filled, () => f.return(filled));
     f.push(x.call('i32', imported, i32.wrap(va), i32.wrap(i64.shrU(va, 32)), access));
     return f;
+  }
+
+  /** An operand may be found by itself that has not been among others near it. */
+  #lookAlone(f: FunctionCode, va: I64, access: I32): void {
+    const { cpu } = this.#parts;
+    const others = -1 << ACCESS_AR_SHIFT;
+    f.if(i32.eqz(i32.and(access, others | ACCESS_INSTRUCTION | ACCESS_WIDE)), () => {
+      const entry = f.evaluate(i32.add(loadAt('i32', loadOp.i32, cpu, state.DATA_CONTEXT), tlbOffset(va)));
+      const stores = i32.ne(i32.and(access, ACCESS_STORE | ACCESS_INTERLOCKED), 0);
+      const tag = i32.select(stores, state.TLB_STORE_TAG, state.TLB_FETCH_TAG);
+      const last = i64.add(va, i64.fromU(i32.sub(i32.shrU(access, ACCESS_SIZE_SHIFT), 1)));
+      f.if(i64.eq(x.load('i64', loadOp.i64, i32.add(entry, tag), 0), i64.and(last, -4096)), () =>
+        f.return(i32.sub(x.load('i32', loadOp.i32, entry, state.TLB_ADDEND), i32.wrap(va))),
+      );
+    });
   }
 
   #defineLeave(parameters: number, code: I32): FunctionCode {
