@@ -31,9 +31,17 @@ test('Debian 13 boots to a shell on the console', { timeout: 15 * minute * 1000 
 
   await t.test('the machine takes little beside the storage that the guest uses', async t => {
     if (process.env.LPAR_EMULATOR || guest.residentBytes === undefined) return t.skip('nothing to hold to it');
-    const { output } = await guest.shell('cat /proc/meminfo');
-    const used = 2 ** 30 - Number(/MemFree:\s+(\d+) kB/.exec(output)![1]) * 1024;
-    const beside = Math.round((guest.residentBytes - used) / 1e6);
+    const look = async (): Promise<number> => {
+      const { output } = await guest.shell('cat /proc/meminfo');
+      const used = 2 ** 30 - Number(/MemFree:\s+(\d+) kB/.exec(output)![1]) * 1024;
+      return Math.round((guest.residentBytes! - used) / 1e6);
+    };
+    let beside = await look();
+    // The engine gives back what it needs for compiling when it has come to an end of it.
+    for (let n = 0; n < 20 && beside >= 400; n++) {
+      await new Promise(resolve => setTimeout(resolve, 500));
+      beside = await look();
+    }
     assert.ok(beside < 400, `${beside} MB beside the guest's`);
   });
 
